@@ -1,0 +1,79 @@
+"""The real parts that tests run against: PostgreSQL, Chromium, Node; and nothing else's network."""
+
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.provision import real_parts
+from tests.provision.chromium import running_chromium
+from tests.provision.network import confine_to_loopback
+from tests.provision.postgresql import PostgresServer, running_server
+from tests.provision.programs import find_node
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    real_parts.add_option(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    real_parts.begin(config)
+    confine_to_loopback()
+
+
+# First, so that markers that come from fixtures are there when `-m` selects.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    real_parts.mark_and_leave_out(config, items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    real_parts.note_parts(item, report)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    real_parts.summarise(terminalreporter)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
+    """A real, durable PostgreSQL server, shared by the session."""
+    with running_server() as server:
+        real_parts.now_running(request.config, "postgresql", f"PostgreSQL {server.version}")
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database, once on SQLite and once on real PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'kassa.db'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgresql_server")
+    name = server.create_database()
+    yield server.url(name)
+    server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """Real headless Chromium, shared by the session; each test opens a context of its own.
+
+    Playwright keeps an event loop in this thread: tests that want one of their own start it in
+    another thread.
+    """
+    with running_chromium() as browser:
+        real_parts.now_running(request.config, "browser", f"Chromium {browser.version}")
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """The Node to run page scripts with."""
+    return find_node()

