@@ -37,7 +37,7 @@ def begin(config: pytest.Config) -> None:
     Raises:
         pytest.UsageError: `--without` names an unknown part.
     """
-    config.stash[_RUNNING] = dict[str, str]()
+    config.stash[_RUNNING] = {}
     config.stash[_LEFT_OUT] = Counter()
     unknown = set(_without(config)) - set(MARKERS)
     if unknown:
@@ -67,7 +67,7 @@ def note_parts(item: pytest.Item, report: pytest.TestReport) -> None:
     """Writes into the report which parts the test really had."""
     if report.when != "call":
         return
-    running = dict(item.config.stash[_RUNNING])
+    running = item.config.stash[_RUNNING].copy()
     if "stripe" in sys.modules:
         running["stripe"] = f"stripe-python {sys.modules['stripe'].VERSION}"
     for marker in sorted(_parts(item) & set(running)):
