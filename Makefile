@@ -3,14 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# Parts this machine cannot have (browser, postgresql): their tests are left out, and said to be.
+WITHOUT ?= $(KASSA_TEST_WITHOUT)
+PYTEST := $(BIN)/python -m pytest --without="$(WITHOUT)"
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-slow lint bench serve lock clean help
+.PHONY: demo test test-slow test-programs lint bench serve lock clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 $(VENV)/.runtime: requirements/runtime.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Kassa needs Python 3.11 or newer; name one with PYTHON=...")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing Kassa into $(VENV) from the hashed lock ..." >&2
 	@$(PIP) install --require-hashes -r requirements/runtime.lock
@@ -28,6 +32,18 @@ demo: $(VENV)/.runtime  ## Kassa with simulated visitors, then the lift report
 serve: $(VENV)/.runtime  ## the production server
 	@$(BIN)/kassa serve $(ARGS)
 
+test: lint test-programs  ## every test but the slow ones, with coverage
+	@$(PYTEST) --numprocesses=2 --dist=worksteal --cov $(ARGS)
+
+test-slow: test-programs  ## soak, calibration and fault schedules
+	@$(PYTEST) -m slow --timeout=1800 $(ARGS)
+
+test-programs: $(VENV)/.dev
+	@$(BIN)/python -m tests.provision.install $(WITHOUT)
+
+bench: $(VENV)/.dev  ## side by side: assignments and checkout pages against their peers
+	@$(BIN)/python -m bench $(ARGS)
+
 lint: $(VENV)/.dev  ## formatting, style, types, floors
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -37,3 +53,6 @@ lint: $(VENV)/.dev  ## formatting, style, types, floors
 lock:  ## remakes both locks (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra build -o requirements/runtime.lock
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra dev -c requirements/runtime.lock -o requirements/dev.lock
+
+clean:  ## removes what make made
+	rm -rf $(VENV) *.egg-info .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,11 +1,15 @@
 """The real parts that tests run against: PostgreSQL, Chromium, Node; and nothing else's network."""
 
+import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from playwright.sync_api import Browser
 
+from service.store import schema
+from service.store.session import Store
 from tests.provision import real_parts
 from tests.provision.chromium import running_chromium
 from tests.provision.network import confine_to_loopback
@@ -20,6 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     real_parts.begin(config)
     confine_to_loopback()
+    # On shared cores a slow example says nothing about the law; pytest's timeout catches a hang.
+    hypothesis.settings.register_profile("kassa", hypothesis.settings(), deadline=None)
+    hypothesis.settings.load_profile("kassa")
 
 
 # First, so that markers that come from fixtures are there when `-m` selects.
@@ -57,6 +64,42 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         return
     server: PostgresServer = request.getfixturevalue("postgresql_server")
     name = server.create_database()
+    yield server.url(name)
+    server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all migrations applied, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "kassa.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql_server: PostgresServer) -> str:
+    """A PostgreSQL database with all migrations applied, to be the template of others."""
+    name = postgresql_server.create_database()
+    _migrate(postgresql_server.url(name))
+    return name
+
+
+def _migrate(url: str) -> None:
+    store = Store(url)
+    schema.upgrade(store)
+    store.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def migrated_store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database with Kassa's tables and no rows, as `store_url` on both engines."""
+    if request.param == "sqlite":
+        copied = shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "kassa.db")
+        yield f"sqlite:///{copied}"
+        return
+    template = request.getfixturevalue("migrated_postgresql")
+    server: PostgresServer = request.getfixturevalue("postgresql_server")
+    name = server.create_database(template=template)
     yield server.url(name)
     server.drop_database(name)
 

@@ -9,8 +9,11 @@ from collections import Counter
 
 import pytest
 
+from tests.provision.programs import NotInstalledError, find_chromium, find_postgresql
+
 MARKERS = ("browser", "postgresql", "stripe")
 FIXTURES = {"chromium": "browser", "postgresql_server": "postgresql"}
+FINDERS = {"browser": find_chromium, "postgresql": find_postgresql}
 PHRASES = {
     "browser": "in real {}",
     "postgresql": "on real {}",
@@ -85,6 +88,11 @@ def summarise(reporter: pytest.TerminalReporter) -> None:
     reporter.section("real parts")
     for marker in MARKERS:
         reporter.line(_line(marker, counts))
+    for marker in set(FINDERS) - set(_without(reporter.config)):
+        try:
+            FINDERS[marker]()
+        except NotInstalledError as missing:
+            reporter.line(f"{missing}: its tests failed", red=True)
     for marker in _without(reporter.config):
         number = reporter.config.stash[_LEFT_OUT][marker] or "all"
         reporter.line(f"NOT RUN: {number} {marker} tests, left out by --without={marker}", red=True)

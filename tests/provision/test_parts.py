@@ -34,6 +34,17 @@ def test_each_store_starts_empty(store_url: str) -> None:
     engine.dispose()
 
 
+def test_a_migrated_store_has_tables_and_no_rows(migrated_store_url: str) -> None:
+    engine = sqlalchemy.create_engine(migrated_store_url)
+    with engine.begin() as connection:
+        tables = sqlalchemy.inspect(connection).get_table_names()
+        rows = connection.execute(sqlalchemy.text("SELECT count(*) FROM exposures")).scalar_one()
+        connection.execute(sqlalchemy.text("DROP TABLE exposures"))
+    engine.dispose()
+    assert "exposures" in tables
+    assert rows == 0
+
+
 def test_postgresql_commits_are_durable(postgresql_server: PostgresServer) -> None:
     engine = sqlalchemy.create_engine(postgresql_server.url("postgres"))
     with engine.connect() as connection:
