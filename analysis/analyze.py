@@ -1,0 +1,176 @@
+"""Plan and observations in, report out: pure, so the same numbers always give the same report."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from analysis.aggregates import Aggregates
+from analysis.decision import Evidence, decide
+from analysis.errors import InvalidObservations
+from analysis.inference import INFERENCES
+from analysis.inference.sequential import always_valid
+from analysis.multiplicity import adjusted, benjamini_hochberg, holm
+from analysis.observations import Observations
+from analysis.plan import MetricPlan, Plan
+from analysis.report import (
+    Absent,
+    Check,
+    Checks,
+    Comparison,
+    Label,
+    MetricResult,
+    Number,
+    Progress,
+    Report,
+    Role,
+    VariantResult,
+)
+from analysis.srm import check_sample_ratio
+from experiments.metrics import Kind
+
+_NO_PLAN = "no number of units was planned"
+_NO_LOSS_CHECK = "lost outcomes are not measured by this source"
+
+
+def analyze(
+    plan: Plan, observations: Observations, *, as_of: datetime, generated_at: datetime
+) -> Report:
+    """Judges what was observed by what was planned.
+
+    Args:
+        plan: Metrics, level and size, agreed before the data came.
+        observations: Units and aggregates of every variant in the plan.
+        as_of: Time up to which the observations reach, in UTC.
+        generated_at: Time of this call, in UTC.
+
+    Raises:
+        InvalidObservations: If variants or metrics differ from the plan, or a time has no zone.
+    """
+    _refuse_misfits(plan, observations, (as_of, generated_at))
+    units = {variant: observations.units[variant] for variant in plan.variants}
+    progress, checks = _progress(plan, units), _checks(plan, observations)
+    labels = [Label.SAMPLE_RATIO_MISMATCH] if checks.sample_ratio.ok is False else []
+    labels += [Label.TOO_EARLY] if progress.early else []
+    metrics = _adjust([_judge(plan, metric, observations, labels) for metric in plan.metrics])
+    shares = dict(plan.shares)
+    return Report(
+        experiment=plan.experiment,
+        generated_at=generated_at,
+        as_of=as_of,
+        control=plan.control,
+        progress=progress,
+        units=units,
+        shares=shares,
+        checks=checks,
+        metrics=metrics,
+        funnel=observations.funnel,
+        exclusions=observations.exclusions,
+        decision=decide(Evidence(progress, units, shares, checks, metrics)),
+    )
+
+
+def _refuse_misfits(plan: Plan, observations: Observations, times: Sequence[datetime]) -> None:
+    if set(observations.units) != set(plan.variants):
+        raise InvalidObservations(
+            f"units: variants {sorted(observations.units)}, the plan has {sorted(plan.variants)}"
+        )
+    for metric in plan.metrics:
+        if set(observations.metrics.get(metric.key, ())) != set(plan.variants):
+            raise InvalidObservations(f"metric {metric.key!r}: needs aggregates for each variant")
+    if any(time.utcoffset() is None for time in times):
+        raise InvalidObservations("as_of, generated_at: need a time zone")
+
+
+def _progress(plan: Plan, units: dict[str, int]) -> Progress:
+    if plan.planned_units is None:
+        gap = Absent(_NO_PLAN)
+        return Progress(plan.method, plan.alpha, gap, gap)
+    fraction = sum(units.values()) / plan.planned_units
+    return Progress(plan.method, plan.alpha, fraction, plan.planned_units)
+
+
+def _checks(plan: Plan, observations: Observations) -> Checks:
+    gap = Absent(_NO_LOSS_CHECK)
+    return Checks(
+        sample_ratio=check_sample_ratio(observations.units, plan.shares),
+        contradictory_units=observations.contradictory_units,
+        duplicate_rows=observations.duplicate_rows,
+        outcome_loss=Check(ok=gap, p_value=gap),
+    )
+
+
+def _judge(
+    plan: Plan, metric: MetricPlan, observations: Observations, labels: Sequence[Label]
+) -> MetricResult:
+    arms = observations.metrics[metric.key]
+    treatments = [variant for variant in plan.variants if variant != plan.control]
+    return MetricResult(
+        key=metric.key,
+        name=metric.name,
+        role=metric.role,
+        kind=metric.kind,
+        direction=metric.direction,
+        variants={variant: _variant(metric, arms[variant]) for variant in plan.variants},
+        comparisons=tuple(_compare(plan, metric, arms, key, labels) for key in treatments),
+    )
+
+
+def _variant(metric: MetricPlan, arm: Aggregates) -> VariantResult:
+    base = arm.base_total if metric.kind is Kind.RATIO else Absent("only a ratio has a base")
+    return VariantResult(arm.units, INFERENCES[metric.kind].value(arm), arm.total, base)
+
+
+def _compare(
+    plan: Plan,
+    metric: MetricPlan,
+    arms: Mapping[str, Aggregates],
+    variant: str,
+    labels: Sequence[Label],
+) -> Comparison:
+    control, treatment = arms[plan.control], arms[variant]
+    contrast = INFERENCES[metric.kind].compare(control, treatment, alpha=plan.alpha)
+    units = control.units + treatment.units
+    return Comparison(
+        variant=variant,
+        control=plan.control,
+        test=contrast.test,
+        absolute=contrast.absolute,
+        relative=contrast.relative,
+        p_value=contrast.p_value,
+        adjusted_p_value=contrast.p_value,
+        sequential=always_valid(
+            contrast.log_ratio, units, tuned_at=_tuned_at(plan, variant, units), alpha=plan.alpha
+        ),
+        labels=(*labels, *contrast.labels),
+    )
+
+
+def _tuned_at(plan: Plan, variant: str, units: int) -> int:
+    """Planned units of the two variants together; those at hand where nobody planned."""
+    if plan.planned_units is None:
+        return units
+    share = plan.shares[plan.control] + plan.shares[variant]
+    return max(1, round(plan.planned_units * share))
+
+
+# Guardrails stay as they are: each has a veto of its own, so none shares its alpha.
+_FAMILIES = {Role.PRIMARY: holm, Role.SECONDARY: benjamini_hochberg}
+
+
+def _adjust(metrics: Sequence[MetricResult]) -> tuple[MetricResult, ...]:
+    """Holm over the primary metric's variants, Benjamini-Hochberg over all secondary ones."""
+    table: dict[tuple[str, str], Number] = {}
+    for role, adjustment in _FAMILIES.items():
+        family = [(m.key, c) for m in metrics if m.role is role for c in m.comparisons]
+        p_values = adjusted(adjustment, [comparison.p_value for _, comparison in family])
+        for (key, comparison), p_value in zip(family, p_values, strict=True):
+            table[key, comparison.variant] = p_value
+    return tuple(replace(m, comparisons=tuple(_with_adjusted(m, table))) for m in metrics)
+
+
+def _with_adjusted(
+    metric: MetricResult, table: Mapping[tuple[str, str], Number]
+) -> Iterator[Comparison]:
+    for comparison in metric.comparisons:
+        p_value = table.get((metric.key, comparison.variant), comparison.p_value)
+        yield replace(comparison, adjusted_p_value=p_value)

@@ -1,0 +1,97 @@
+"""Two means of values of any size, zeros included: Welch's test, lift on the log scale."""
+
+import math
+from dataclasses import dataclass
+
+from analysis.aggregates import Aggregates
+from analysis.distributions import student_p, student_quantile
+from analysis.report import Absent, Contrast, Estimate, LogRatio, Number
+
+WELCH = "Welch's t-test"
+# Below this share of the squares, spread is rounding error of the sums and not of the world.
+_NOISE = 1e-10
+# The always-valid sequence is asymptotic; the same floor as for conversions.
+MANY = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    """Mean, variance of that mean, and degrees of freedom."""
+
+    mean: float
+    error: float
+    degrees: int
+
+
+def value(arm: Aggregates) -> Number:
+    """Mean per unit, units with nothing counted as zero."""
+    return arm.total / arm.units if arm.units else Absent("no unit was exposed yet")
+
+
+def compare(control: Aggregates, treatment: Aggregates, *, alpha: float) -> Contrast:
+    """Welch's unequal-variance test and interval; the lift's interval is made on the log scale.
+
+    Args:
+        control: Aggregates of the value per unit, in the unit of the metric.
+        treatment: The same for the variant under test.
+        alpha: Two-sided level, in (0, 1).
+    """
+    if min(control.units, treatment.units) < 2:
+        return _nothing("a mean needs at least two units in each variant")
+    arms = _arm(control), _arm(treatment)
+    if arms[0].error + arms[1].error == 0:
+        return _nothing("the values do not vary, so there is nothing to test")
+    degrees = welch_degrees([arm.error for arm in arms], arms)
+    error = math.sqrt(arms[0].error + arms[1].error)
+    difference = arms[1].mean - arms[0].mean
+    margin = student_quantile(alpha, degrees) * error
+    return Contrast(
+        test=WELCH,
+        absolute=Estimate(difference, difference - margin, difference + margin),
+        relative=_lift(arms, alpha),
+        p_value=student_p(difference / error, degrees),
+        log_ratio=_log_ratio(arms, (control, treatment)),
+    )
+
+
+def effective_units(arm: Aggregates) -> float:
+    """How many equal units carry the total: conversions for 0/1 values, fewer for heavy tails."""
+    return arm.total**2 / arm.total_squares if arm.total_squares else 0.0
+
+
+def welch_degrees(errors: list[float], arms: tuple[_Arm, _Arm]) -> float:
+    """Welch and Satterthwaite's degrees of freedom of a sum of two squared errors."""
+    spread = sum(e**2 / arm.degrees for e, arm in zip(errors, arms, strict=True))
+    return math.fsum(errors) ** 2 / spread
+
+
+def _arm(sums: Aggregates) -> _Arm:
+    deviations = sums.total_squares - sums.total**2 / sums.units
+    if deviations <= _NOISE * sums.total_squares:
+        deviations = 0.0
+    degrees = sums.units - 1
+    return _Arm(sums.total / sums.units, deviations / degrees / sums.units, degrees)
+
+
+def _nothing(reason: str) -> Contrast:
+    gap, nothing = Absent(reason), Estimate.absent(reason)
+    return Contrast(WELCH, nothing, nothing, gap, gap)
+
+
+def _lift(arms: tuple[_Arm, _Arm], alpha: float) -> Estimate:
+    if min(arms[0].mean, arms[1].mean) <= 0:
+        return Estimate.absent("a lift needs means above zero in both variants")
+    errors = [arm.error / arm.mean**2 for arm in arms]
+    margin = student_quantile(alpha, welch_degrees(errors, arms)) * math.sqrt(sum(errors))
+    ratio = arms[1].mean / arms[0].mean
+    return Estimate(ratio - 1, ratio * math.exp(-margin) - 1, ratio * math.exp(margin) - 1)
+
+
+def _log_ratio(arms: tuple[_Arm, _Arm], sums: tuple[Aggregates, Aggregates]) -> LogRatio | Absent:
+    if min(arms[0].mean, arms[1].mean) <= 0:
+        return Absent("a lift needs means above zero in both variants")
+    if min(effective_units(arm) for arm in sums) < MANY:
+        return Absent(f"needs values from the equal of {MANY} units in both variants")
+    return LogRatio(
+        math.log(arms[1].mean / arms[0].mean), sum(arm.error / arm.mean**2 for arm in arms)
+    )

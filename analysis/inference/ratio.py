@@ -1,0 +1,85 @@
+"""Ratio of two sums, e.g. approvals per attempt, with units as clusters: the delta method.
+
+Deng, Knoblich & Lu 2018 (arxiv.org/abs/1803.06336). A visitor who tries twice is one visitor, so
+the variance is taken over visitors and never over attempts.
+"""
+
+import math
+
+from analysis.aggregates import Aggregates
+from analysis.distributions import normal_p, normal_quantile
+from analysis.inference.mean import MANY, effective_units
+from analysis.report import Absent, Contrast, Estimate, LogRatio, Number
+
+DELTA = "delta method over units"
+
+
+def value(arm: Aggregates) -> Number:
+    """Total over base total."""
+    return arm.total / arm.base_total if arm.base_total else Absent("the base of the ratio is zero")
+
+
+def compare(control: Aggregates, treatment: Aggregates, *, alpha: float) -> Contrast:
+    """Difference and lift of two ratios with their delta-method intervals.
+
+    Args:
+        control: All six sums of numerator and denominator over units.
+        treatment: The same for the variant under test.
+        alpha: Two-sided level, in (0, 1).
+    """
+    arms = control, treatment
+    if min(arm.units for arm in arms) < 2:
+        return _nothing("a ratio needs at least two units in each variant")
+    if min(arm.base_total for arm in arms) <= 0:
+        return _nothing("the base of the ratio is zero in a variant")
+    ratios = [arm.total / arm.base_total for arm in arms]
+    errors = [variance_of_ratio(arm) for arm in arms]
+    if sum(errors) == 0:
+        return _nothing("the ratio is the same for every unit, so there is nothing to test")
+    difference, error = ratios[1] - ratios[0], math.sqrt(sum(errors))
+    margin = normal_quantile(alpha) * error
+    log_ratio = _log_ratio(ratios, errors)
+    return Contrast(
+        test=DELTA,
+        absolute=Estimate(difference, difference - margin, difference + margin),
+        relative=_lift(log_ratio, alpha),
+        p_value=normal_p(difference / error),
+        log_ratio=log_ratio if min(map(effective_units, arms)) >= MANY else Absent(_FEW),
+    )
+
+
+_FEW = f"needs values from the equal of {MANY} units in both variants"
+
+
+def variance_of_ratio(arm: Aggregates) -> float:
+    """Squared standard error of total over base total, with units as clusters.
+
+    `Var(R) = [sum (s_i - R a_i)^2 / (n - 1)] / (n mean(a)^2)`, from six sums alone.
+    """
+    ratio = arm.total / arm.base_total
+    residuals = arm.total_squares - 2 * ratio * arm.cross + ratio**2 * arm.base_squares
+    mean_base = arm.base_total / arm.units
+    scale = arm.total_squares + ratio**2 * arm.base_squares
+    # What is left of the squares after cancelling is rounding error, not spread.
+    residuals = residuals if residuals > 1e-10 * scale else 0.0
+    return residuals / (arm.units - 1) / (arm.units * mean_base**2)
+
+
+def _nothing(reason: str) -> Contrast:
+    gap, nothing = Absent(reason), Estimate.absent(reason)
+    return Contrast(DELTA, nothing, nothing, gap, gap)
+
+
+def _log_ratio(ratios: list[float], errors: list[float]) -> LogRatio | Absent:
+    if min(ratios) <= 0:
+        return Absent("a lift needs ratios above zero in both variants")
+    variance = sum(e / r**2 for e, r in zip(errors, ratios, strict=True))
+    return LogRatio(math.log(ratios[1] / ratios[0]), variance)
+
+
+def _lift(log_ratio: LogRatio | Absent, alpha: float) -> Estimate:
+    if isinstance(log_ratio, Absent):
+        return Estimate.absent(log_ratio.reason)
+    margin = normal_quantile(alpha) * math.sqrt(log_ratio.variance)
+    ends = [math.expm1(log_ratio.estimate + sign * margin) for sign in (0, -1, 1)]
+    return Estimate(*ends)

@@ -1,0 +1,71 @@
+"""What was counted: the facts that analysis is asked to judge."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from analysis.aggregates import Aggregates
+from analysis.errors import InvalidObservations
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Rows that were left out, and why.
+
+    Attributes:
+        reason: A sentence part that names the rule, e.g. "no value in column user_id".
+        rows: Rows left out for this reason.
+        units: Units of which nothing was left: no other row of theirs was kept.
+        affected_units: Units that lost at least one row; those with a good row stay counted.
+    """
+
+    reason: str
+    rows: int
+    units: int
+    affected_units: int | None = None
+
+    def __post_init__(self) -> None:
+        affected = self.units if self.affected_units is None else self.affected_units
+        if min(self.rows, self.units, affected) < 0:
+            raise InvalidObservations(f"exclusion {self.reason!r}: counts must not be negative")
+        object.__setattr__(self, "affected_units", affected)
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Units, metrics and funnel of every variant of one experiment.
+
+    Attributes:
+        units: Exposed units by variant key; the sample ratio is checked on these.
+        metrics: Aggregates by metric key, then variant key.
+        funnel: Units that had an event at least once, by event then variant, in funnel order.
+        contradictory_units: Units seen in several variants; they are in none of the counts.
+        duplicate_rows: Rows merged into another row of the same unit.
+        exclusions: Everything else that was left out, with its reason.
+
+    Raises:
+        InvalidObservations: If a count is negative, or a metric or funnel step counts more units
+            in a variant than were exposed to it.
+    """
+
+    units: Mapping[str, int]
+    metrics: Mapping[str, Mapping[str, Aggregates]]
+    funnel: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    contradictory_units: int = 0
+    duplicate_rows: int = 0
+    exclusions: tuple[Exclusion, ...] = ()
+
+    def __post_init__(self) -> None:
+        if min((self.contradictory_units, self.duplicate_rows, *self.units.values())) < 0:
+            raise InvalidObservations("counts of units and rows must not be negative")
+        for metric, by_variant in self.metrics.items():
+            self._refuse_excess(metric, {key: arm.units for key, arm in by_variant.items()})
+        for event, counts in self.funnel.items():
+            self._refuse_excess(event, counts)
+
+    def _refuse_excess(self, what: str, counts: Mapping[str, int]) -> None:
+        for variant, count in counts.items():
+            exposed = self.units.get(variant, 0)
+            if not 0 <= count <= exposed:
+                raise InvalidObservations(
+                    f"{what}: counts {count} units in variant {variant!r}, {exposed} were exposed"
+                )

@@ -1,0 +1,135 @@
+"""What was agreed before the data came: metrics, level and size, settled and checked."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from analysis.errors import InvalidPlan, UnknownInference, UnknownMetric
+from analysis.inference import INFERENCES
+from analysis.report import Role
+from experiments.definition import Experiment
+from experiments.metrics import Direction, Kind, Metric
+
+METHODS = ("fixed",)
+
+
+@dataclass(frozen=True, slots=True)
+class MetricPlan:
+    """One metric of the plan: how it is counted, which way is good, what it is for.
+
+    Raises:
+        UnknownInference: If no test is registered for the kind.
+    """
+
+    key: str
+    kind: Kind
+    direction: Direction
+    role: Role
+    name: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "role", _role(self.key, self.role))
+        if self.kind not in INFERENCES:
+            raise UnknownInference(f"metric {self.key!r}: no test for kind {self.kind!r}")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An experiment as analysis needs it.
+
+    Attributes:
+        experiment: Key of the experiment, or the name of a file.
+        control: Key of the variant that all others are compared with.
+        variants: All variant keys, control first, at least two.
+        shares: Designed share of every variant, above 0, summing to 1.
+        alpha: Two-sided chance of a false alarm, above 0 and below 0.5.
+        method: "fixed".
+        planned_units: Units over all variants at which the fixed test is read; None where nobody
+            planned, and the numbers at hand are read as the end.
+        metrics: In the order of the report; exactly one is primary.
+
+    Raises:
+        InvalidPlan: If any of these rules is broken.
+    """
+
+    experiment: str
+    control: str
+    variants: tuple[str, ...]
+    shares: Mapping[str, float]
+    alpha: float
+    method: str
+    planned_units: int | None
+    metrics: tuple[MetricPlan, ...]
+
+    def __post_init__(self) -> None:
+        broken = [message for message, holds in self._rules() if not holds]
+        if broken:
+            raise InvalidPlan(f"{self.experiment}: {'; '.join(broken)}")
+
+    def _rules(self) -> tuple[tuple[str, bool], ...]:
+        keys = [metric.key for metric in self.metrics]
+        primaries = [metric for metric in self.metrics if metric.role is Role.PRIMARY]
+        shares = self.shares.values()
+        return (
+            (
+                "variants: at least two, none twice",
+                len(set(self.variants)) == len(self.variants) > 1,
+            ),
+            ("control: must be the first variant", self.variants[:1] == (self.control,)),
+            ("shares: one for each variant", set(self.shares) == set(self.variants)),
+            (
+                "shares: above 0, summing to 1",
+                all(share > 0 for share in shares) and math.isclose(sum(shares), 1, abs_tol=1e-9),
+            ),
+            ("alpha: above 0 and below 0.5", 0 < self.alpha < 0.5),
+            (f"method: one of {', '.join(METHODS)}", self.method in METHODS),
+            ("planned_units: at least 2", self.planned_units is None or self.planned_units >= 2),
+            ("metrics: none twice", len(set(keys)) == len(keys)),
+            ("metrics: exactly one primary", len(primaries) == 1),
+        )
+
+
+def resolve(experiment: Experiment, metrics: Mapping[str, Metric]) -> Plan:
+    """The plan of a defined experiment, with every name looked up.
+
+    Args:
+        experiment: A valid definition.
+        metrics: The declared metrics by key.
+
+    Raises:
+        UnknownMetric: If the experiment names a metric that is not declared.
+        UnknownInference: If a metric's kind has no test.
+        InvalidPlan: If the parts do not fit together.
+    """
+    others = [variant.key for variant in experiment.variants if not variant.control]
+    return Plan(
+        experiment=experiment.key,
+        control=experiment.control.key,
+        variants=(experiment.control.key, *others),
+        shares=experiment.shares,
+        alpha=experiment.analysis.alpha,
+        method=experiment.analysis.method,
+        planned_units=experiment.analysis.planned_units,
+        metrics=_metric_plans(experiment, metrics),
+    )
+
+
+def _metric_plans(experiment: Experiment, metrics: Mapping[str, Metric]) -> tuple[MetricPlan, ...]:
+    wanted = [(experiment.metrics.primary, Role.PRIMARY)]
+    wanted += [(key, Role.SECONDARY) for key in experiment.metrics.secondary]
+    wanted += [(key, Role.GUARDRAIL) for key in experiment.metrics.guardrails]
+    unknown = sorted({key for key, _ in wanted} - set(metrics))
+    if unknown:
+        raise UnknownMetric(f"{experiment.key}: metrics not declared: {', '.join(unknown)}")
+    found = [(metrics[key], role) for key, role in wanted]
+    return tuple(
+        MetricPlan(metric.key, metric.kind, metric.direction, role, metric.name)
+        for metric, role in found
+    )
+
+
+def _role(key: str, role: str) -> Role:
+    try:
+        return Role(role)
+    except ValueError as exc:
+        raise InvalidPlan(f"metric {key!r}: role must be one of {', '.join(Role)}") from exc

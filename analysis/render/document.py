@@ -1,0 +1,155 @@
+"""The report as JSON, in the published shape `kassa.report/1`.
+
+One convention for gaps: an absent number is null, and beside it stands `<field>_reason`. JSON has
+no infinity, so an interval without an upper limit is such a gap too.
+"""
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+
+from analysis.report import (
+    Absent,
+    Comparison,
+    Estimate,
+    MetricResult,
+    Report,
+    VariantResult,
+)
+
+SCHEMA = "kassa.report/1"
+_UNBOUNDED = "no upper limit: the control has no conversions to compare with"
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+def to_json(report: Report) -> dict[str, Json]:
+    """The whole report at full precision, ready for `json.dumps`."""
+    progress, checks = report.progress, report.checks
+    return {
+        "schema": SCHEMA,
+        "experiment": report.experiment,
+        "generated_at": _instant(report.generated_at),
+        "as_of": _instant(report.as_of),
+        "analysis": {
+            "method": progress.method,
+            "alpha": progress.alpha,
+            **_field("information_fraction", progress.information_fraction),
+            **_field("planned_units", progress.planned_units),
+        },
+        "control": report.control,
+        "shares": dict(report.shares),
+        "units": dict(report.units),
+        "checks": {
+            "sample_ratio": {
+                **_field("ok", checks.sample_ratio.ok),
+                **_field("p_value", checks.sample_ratio.p_value),
+                **_field("sequential_p_value", checks.sample_ratio.sequential_p_value),
+            },
+            "contradictory_units": checks.contradictory_units,
+            "duplicate_rows": checks.duplicate_rows,
+            "outcome_loss": {
+                **_field("ok", checks.outcome_loss.ok),
+                **_field("p_value", checks.outcome_loss.p_value),
+            },
+        },
+        "metrics": [_metric(metric) for metric in report.metrics],
+        "funnel": _funnel(report.funnel),
+        "exclusions": _exclusions(report),
+        "segments": [],
+        "time_series": [],
+        "decision": {
+            "action": report.decision.action.value,
+            "reasons": list(report.decision.reasons),
+        },
+    }
+
+
+def _instant(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
+
+
+def _field(name: str, value: float | Absent) -> dict[str, Json]:
+    if isinstance(value, Absent):
+        return {name: None, f"{name}_reason": value.reason}
+    if math.isinf(value):
+        return {name: None, f"{name}_reason": _UNBOUNDED}
+    return {name: value}
+
+
+def _metric(metric: MetricResult) -> Json:
+    return {
+        "metric": metric.key,
+        "name": metric.name,
+        "role": metric.role.value,
+        "kind": metric.kind.value,
+        "direction": metric.direction.value,
+        "variants": {key: _variant(result) for key, result in metric.variants.items()},
+        "comparisons": [_comparison(comparison) for comparison in metric.comparisons],
+    }
+
+
+def _variant(result: VariantResult) -> Json:
+    base: dict[str, Json] = {}
+    if not isinstance(result.base_sum, Absent):
+        base = {"base_sum": result.base_sum}
+    return {
+        "units": result.units,
+        **_field("value", result.value),
+        "sum": _whole(result.sum),
+        **base,
+    }
+
+
+def _whole(value: float) -> int | float:
+    """A sum of whole numbers as a JSON integer: 615, not 615.0."""
+    return int(value) if value == int(value) else value
+
+
+def _comparison(comparison: Comparison) -> Json:
+    return {
+        "variant": comparison.variant,
+        "control": comparison.control,
+        "test": comparison.test,
+        "absolute": _estimate(comparison.absolute),
+        "relative": _estimate(comparison.relative),
+        **_field("p_value", comparison.p_value),
+        **_field("adjusted_p_value", comparison.adjusted_p_value),
+        "sequential": {
+            **_field("ci_low", comparison.sequential.ci_low),
+            **_field("ci_high", comparison.sequential.ci_high),
+            **_field("p_value", comparison.sequential.p_value),
+        },
+        "labels": [
+            {
+                "label": label.value,
+                "applies_to": list(label.applies_to),
+                "meaning": label.meaning,
+            }
+            for label in comparison.labels
+        ],
+    }
+
+
+def _estimate(estimate: Estimate) -> Json:
+    return {
+        **_field("estimate", estimate.estimate),
+        **_field("ci_low", estimate.ci_low),
+        **_field("ci_high", estimate.ci_high),
+    }
+
+
+def _funnel(funnel: Mapping[str, Mapping[str, int]]) -> Json:
+    return [{"event": event, "variants": dict(counts)} for event, counts in funnel.items()]
+
+
+def _exclusions(report: Report) -> Json:
+    return [
+        {
+            "reason": exclusion.reason,
+            "rows": exclusion.rows,
+            "units": exclusion.units,
+            "affected_units": exclusion.affected_units,
+        }
+        for exclusion in report.exclusions
+    ]

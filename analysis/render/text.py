@@ -1,0 +1,126 @@
+"""The report for a terminal: the decision first, then whether to believe it, then the numbers."""
+
+from collections.abc import Iterable, Sequence
+
+from analysis.report import Absent, Comparison, Label, MetricResult, Number, Report
+from analysis.wording import (
+    count,
+    interval,
+    level,
+    p_value,
+    percent,
+    points,
+    quantity,
+    signed_percent,
+)
+from experiments.metrics import Kind
+
+
+def to_text(report: Report) -> str:
+    """A compact report in plain text, columns aligned, no terminal codes, ending in a newline."""
+    sections = (
+        _headline(report),
+        _trust(report),
+        *(_metric(report, metric) for metric in report.metrics),
+        _funnel(report),
+        _left_out(report),
+        _labels(report),
+    )
+    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+
+
+def _headline(report: Report) -> list[str]:
+    action = report.decision.action.value.replace("_", " ").upper()
+    when = report.as_of.strftime("%Y-%m-%d %H:%M UTC")
+    lines = [f"{report.experiment}   as of {when}", f"Decision: {action}"]
+    return lines + [f"  {reason}" for reason in report.decision.reasons]
+
+
+def _trust(report: Report) -> list[str]:
+    ratio = report.checks.sample_ratio
+    state = "not checked" if isinstance(ratio.ok, Absent) else "ok" if ratio.ok else "MISMATCH"
+    running = p_value(ratio.sequential_p_value)
+    sizes = ", ".join(
+        f"{variant} {count(units)} ({percent(_share(units, report))} seen, "
+        f"{percent(report.shares[variant])} designed)"
+        for variant, units in report.units.items()
+    )
+    return [
+        "Trust",
+        f"  sample ratio: {state}; p {p_value(ratio.p_value)}, always-valid p {running}",
+        f"  {sizes}",
+        f"  units in several variants, left out: {count(report.checks.contradictory_units)}",
+        f"  duplicate rows, merged: {count(report.checks.duplicate_rows)}",
+    ]
+
+
+def _share(units: int, report: Report) -> Number:
+    total = sum(report.units.values())
+    return units / total if total else Absent("no unit was exposed yet")
+
+
+def _metric(report: Report, metric: MetricResult) -> list[str]:
+    show = percent if metric.kind is Kind.PROPORTION else quantity
+    values = [("variant", "units", "sum", "value")]
+    values += [
+        (key, count(result.units), count(result.sum), show(result.value))
+        for key, result in metric.variants.items()
+    ]
+    name = level(report.progress.alpha)
+    head = ("variant", "lift", f"{name} interval", "difference", "p", "always-valid", "labels")
+    comparisons = [head, *(_comparison(metric, c) for c in metric.comparisons)]
+    title = f"{metric.name} ({metric.key}, {metric.role}, {metric.direction} is better)"
+    tests = ", ".join(sorted({c.test for c in metric.comparisons}))
+    return [title, *_table(values), *_table(comparisons), f"  test: {tests}"]
+
+
+def _comparison(metric: MetricResult, comparison: Comparison) -> tuple[str, ...]:
+    show = points if metric.kind is Kind.PROPORTION else quantity
+    return (
+        comparison.variant,
+        signed_percent(comparison.relative.estimate),
+        interval(comparison.relative.ci_low, comparison.relative.ci_high),
+        show(comparison.absolute.estimate),
+        p_value(comparison.p_value),
+        interval(comparison.sequential.ci_low, comparison.sequential.ci_high),
+        ", ".join(comparison.labels) or "-",
+    )
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows under one another: first column to the left, numbers to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  " + "  ".join(_cells(row, widths)).rstrip() for row in rows]
+
+
+def _cells(row: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
+    for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
+        yield cell.ljust(width) if index == 0 or cell[:1].isalpha() else cell.rjust(width)
+
+
+def _funnel(report: Report) -> list[str]:
+    if not report.funnel:
+        return []
+    rows = [("step", *report.units)]
+    for event, counts in report.funnel.items():
+        cells = (_step(counts.get(v, 0), report.units[v]) for v in report.units)
+        rows.append((event, *cells))
+    return ["Funnel (units, share of exposed)", *_table(rows)]
+
+
+def _step(reached: int, exposed: int) -> str:
+    share = percent(reached / exposed) if exposed else "n/a"
+    return f"{count(reached)} {share:>7}"
+
+
+def _left_out(report: Report) -> list[str]:
+    lines = [
+        f"  {count(e.rows)} rows, {count(e.units)} units: {e.reason}" for e in report.exclusions
+    ]
+    return ["Left out", *lines] if lines else []
+
+
+def _labels(report: Report) -> list[str]:
+    found = {label for m in report.metrics for c in m.comparisons for label in c.labels}
+    lines = [f"  {label}: {label.meaning}" for label in Label if label in found]
+    return ["Labels", *lines] if lines else []

@@ -1,0 +1,258 @@
+"""What was concluded: the frozen parts of a report, ready for any rendering.
+
+A number that does not exist is an `Absent` with its reason, never a stand-in value. A number that
+must not be read as it stands carries a `Label` in the comparison it belongs to.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from analysis.observations import Exclusion
+from experiments.metrics import Direction, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A number that does not exist, with the reason that is printed beside the gap."""
+
+    reason: str
+
+
+Number = float | Absent
+
+
+class Role(StrEnum):
+    """What a metric is for: the decision, the background, or the veto."""
+
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+    GUARDRAIL = "guardrail"
+
+
+class Action(StrEnum):
+    """What the report advises. A person acts on it; nothing here stops an experiment."""
+
+    SHIP = "ship"
+    ROLL_BACK = "roll_back"
+    KEEP_RUNNING = "keep_running"
+    NEUTRAL = "neutral"
+    FIX_DATA = "fix_data"
+
+
+class Label(StrEnum):
+    """Why a number must not be read as it stands."""
+
+    SAMPLE_RATIO_MISMATCH = "sample ratio mismatch"
+    TOO_EARLY = "too early"
+    TOO_FEW_CONVERSIONS = "too few conversions"
+
+    @property
+    def meaning(self) -> str:
+        """One sentence for the reader who meets the label for the first time."""
+        return _MEANINGS[self]
+
+    @property
+    def applies_to(self) -> tuple[str, ...]:
+        """Fields of a comparison that the label makes unreadable."""
+        fixed = ("absolute", "relative", "p_value", "adjusted_p_value")
+        return (*fixed, "sequential") if self is Label.SAMPLE_RATIO_MISMATCH else fixed
+
+
+_MEANINGS = {
+    Label.SAMPLE_RATIO_MISMATCH: "The variants do not have the sizes they were designed to have, "
+    "so something removed units from one of them; no difference can be trusted.",
+    Label.TOO_EARLY: "The planned number of units is not reached, so a p-value and interval made "
+    "for one reading at the end must not be read; the always-valid interval may.",
+    Label.TOO_FEW_CONVERSIONS: "A variant has fewer than 10 conversions or fewer than 10 units "
+    "without one, so the p-value comes from an exact test and may disagree with the interval.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A difference and its interval; `ci_high` is infinite where the numbers set no upper limit.
+
+    Attributes:
+        estimate: Treatment minus control (absolute), or treatment over control minus 1 (relative).
+        ci_low: Lower end of the two-sided interval at level 1 - alpha.
+        ci_high: Upper end, `math.inf` where there is none.
+    """
+
+    estimate: Number
+    ci_low: Number
+    ci_high: Number
+
+    @classmethod
+    def absent(cls, reason: str) -> "Estimate":
+        """No estimate and no interval, both for one reason."""
+        gap = Absent(reason)
+        return cls(gap, gap, gap)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequential:
+    """Always-valid interval for the lift and its p-value: true at every look, however often."""
+
+    ci_low: Number
+    ci_high: Number
+    p_value: Number
+
+    @classmethod
+    def absent(cls, reason: str) -> "Sequential":
+        """No always-valid reading, for one reason."""
+        gap = Absent(reason)
+        return cls(gap, gap, gap)
+
+
+@dataclass(frozen=True, slots=True)
+class LogRatio:
+    """Natural logarithm of treatment over control, and the variance of that estimate."""
+
+    estimate: float
+    variance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """What one statistical test says about one variant and its control."""
+
+    test: str
+    absolute: Estimate
+    relative: Estimate
+    p_value: Number
+    log_ratio: LogRatio | Absent
+    labels: tuple[Label, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VariantResult:
+    """One variant's value of one metric: the rate, the mean or the ratio.
+
+    Attributes:
+        units: Units the value is taken over.
+        value: Conversions per unit, mean per unit, or total over base total.
+        sum: Conversions, or the sum of the metric's value.
+        base_sum: Sum of a ratio's denominator, e.g. payment attempts; absent for other kinds.
+    """
+
+    units: int
+    value: Number
+    sum: float
+    base_sum: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One variant against the control, with the labels every reader must see."""
+
+    variant: str
+    control: str
+    test: str
+    absolute: Estimate
+    relative: Estimate
+    p_value: Number
+    adjusted_p_value: Number
+    sequential: Sequential
+    labels: tuple[Label, ...] = ()
+
+
+@dataclass(frozen=True)
+class MetricResult:
+    """One metric over all variants."""
+
+    key: str
+    name: str
+    role: Role
+    kind: Kind
+    direction: Direction
+    variants: Mapping[str, VariantResult]
+    comparisons: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A trust check: whether it passed, and by which p-value."""
+
+    ok: bool | Absent
+    p_value: Number
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRatio:
+    """Whether the variants have the sizes they were designed to have.
+
+    Attributes:
+        ok: False when either p-value is below 0.001.
+        p_value: Pearson's chi-square against the designed shares, read once.
+        sequential_p_value: Dirichlet-multinomial e-value inverted; valid at every look.
+    """
+
+    ok: bool | Absent
+    p_value: Number
+    sequential_p_value: Number
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Whether the data can be trusted at all, before anyone looks at a lift."""
+
+    sample_ratio: SampleRatio
+    contradictory_units: int
+    duplicate_rows: int
+    outcome_loss: Check
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The agreement made before the data came, and how far the experiment has got.
+
+    Attributes:
+        method: "fixed": one reading at the planned size, watched by an always-valid interval.
+        alpha: Two-sided chance of a false alarm.
+        information_fraction: Exposed units over planned units; above 1 when it ran longer.
+        planned_units: Units over all variants, or absent when nobody planned.
+    """
+
+    method: str
+    alpha: float
+    information_fraction: Number
+    planned_units: int | Absent
+
+    @property
+    def early(self) -> bool:
+        """Whether the planned number of units is still to come."""
+        fraction = self.information_fraction
+        return not isinstance(fraction, Absent) and fraction < 1
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, and why, in sentences."""
+
+    action: Action
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that is known about one experiment at one time."""
+
+    experiment: str
+    generated_at: datetime
+    as_of: datetime
+    control: str
+    progress: Progress
+    units: Mapping[str, int]
+    shares: Mapping[str, float]
+    checks: Checks
+    metrics: tuple[MetricResult, ...]
+    funnel: Mapping[str, Mapping[str, int]]
+    exclusions: tuple[Exclusion, ...]
+    decision: Decision
+
+    @property
+    def primary(self) -> MetricResult:
+        """The metric the decision rests on."""
+        return next(metric for metric in self.metrics if metric.role is Role.PRIMARY)

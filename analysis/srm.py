@@ -1,0 +1,56 @@
+"""Sample ratio mismatch: whether the variants have the sizes they were designed to have."""
+
+import math
+from collections.abc import Mapping
+
+from analysis.distributions import SMALLEST_P, chi_square_p
+from analysis.report import Absent, SampleRatio
+
+# Usual practice; background in Fabijan et al. 2019 (doi.org/10.1145/3292500.3330722).
+ALERT = 0.001
+# Prior concentration of the running test; 100 to 10,000 are usual.
+CONCENTRATION = 100.0
+
+
+def chi_square(units: Mapping[str, int], shares: Mapping[str, float]) -> float:
+    """P-value of Pearson's chi-square of counted units against designed shares.
+
+    Args:
+        units: Counted units by variant, at least one in all.
+        shares: Designed share by variant, summing to 1.
+
+    Returns:
+        Chance of a deviation at least this large when the split works as designed.
+    """
+    total = sum(units.values())
+    statistic = sum(
+        (units[key] - total * share) ** 2 / (total * share) for key, share in shares.items()
+    )
+    return chi_square_p(statistic, len(shares) - 1)
+
+
+def log_e_value(units: Mapping[str, int], shares: Mapping[str, float]) -> float:
+    """Logarithm of the Dirichlet-multinomial e-value against the designed shares.
+
+    Lindon & Malek 2022 (arxiv.org/abs/2011.03567). Above ln 1,000 at any look is an alert.
+    """
+    total, k = sum(units.values()), CONCENTRATION
+    evidence = math.lgamma(k) - math.lgamma(k + total)
+    for key, share in shares.items():
+        count = units[key]
+        evidence += math.lgamma(k * share + count) - math.lgamma(k * share)
+        evidence -= count * math.log(share)
+    return evidence
+
+
+def check_sample_ratio(units: Mapping[str, int], shares: Mapping[str, float]) -> SampleRatio:
+    """Compares the counted units with the designed shares, once and for every look."""
+    if not any(units.values()):
+        gap = Absent("no unit was exposed yet")
+        return SampleRatio(ok=gap, p_value=gap, sequential_p_value=gap)
+    p_value = chi_square(units, shares)
+    evidence = log_e_value(units, shares)
+    sequential = max(math.exp(-evidence), SMALLEST_P) if evidence > 0 else 1.0
+    return SampleRatio(
+        ok=min(p_value, sequential) >= ALERT, p_value=p_value, sequential_p_value=sequential
+    )

@@ -1,0 +1,72 @@
+"""Numbers as people read them; the full precision stays in the JSON report."""
+
+import math
+
+from analysis.report import Absent, Number
+
+
+def count(value: float) -> str:
+    """12012 -> "12,012"; fractions keep two decimals."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
+
+
+def percent(value: Number) -> str:
+    """0.0512 -> "5.12%", with three significant digits at most places a reader looks."""
+    return _missing(value) or f"{_scaled(_float(value))}%"
+
+
+def signed_percent(value: Number) -> str:
+    """A lift: 0.033 -> "+3.30%", -0.0131 -> "-1.31%", infinity -> "no upper limit"."""
+    return _missing(value) or f"{'+' if _float(value) > 0 else ''}{_scaled(_float(value))}%"
+
+
+def points(value: Number) -> str:
+    """A difference of rates in percentage points: 0.0017 -> "+0.170 pp"."""
+    return _missing(value) or f"{100 * _float(value):+.3f} pp"
+
+
+def quantity(value: Number) -> str:
+    """A mean or a ratio, four significant digits and thousands marks."""
+    if isinstance(value, Absent):
+        return "n/a"
+    size = abs(value)
+    if size >= 1000:
+        return f"{value:,.1f}"
+    decimals = 4 if size < 1 else 3 - math.floor(math.log10(size))
+    return f"{value:,.{decimals}f}"
+
+
+def p_value(value: Number) -> str:
+    """Three significant digits; nothing is ever printed as zero."""
+    if isinstance(value, Absent):
+        return "n/a"
+    if value < 1e-300:
+        return "<1e-300"
+    return f"{value:.1e}" if value < 1e-4 else f"{value:.3g}"
+
+
+def interval(low: Number, high: Number) -> str:
+    """Two ends of a lift's interval, as "-6.00% to +9.40%"."""
+    if isinstance(low, Absent):
+        return "n/a"
+    return f"{signed_percent(low)} to {signed_percent(high)}"
+
+
+def level(alpha: float) -> str:
+    """Name of an interval's level: 0.05 -> "95%"."""
+    return f"{100 * (1 - alpha):.4g}%"
+
+
+def _missing(value: Number) -> str:
+    if isinstance(value, Absent):
+        return "n/a"
+    return "no upper limit" if math.isinf(value) else ""
+
+
+def _float(value: Number) -> float:
+    return math.nan if isinstance(value, Absent) else value
+
+
+def _scaled(value: float) -> str:
+    size = abs(100 * value)
+    return f"{100 * value:,.{2 if size < 10 else 1 if size < 1000 else 0}f}"
