@@ -1,0 +1,58 @@
+"""Where a unit stands: GrowthBook's hash, version 2.
+
+Any GrowthBook SDK that is given the same seed, weights and coverage finds the same variant.
+Source: https://docs.growthbook.io/lib/build-your-own (hashing, version 2; bucket ranges).
+"""
+
+from collections.abc import Iterable
+
+from fnv_hash_fast import fnv1a_32
+
+_OFFSET_BASIS = 0x811C9DC5
+_PRIME = 0x01000193
+_MASK = 0xFFFFFFFF
+
+
+def bucket(seed: str, unit_id: str) -> float:
+    """The position of a unit under a seed: `fnv1a32(str(fnv1a32(seed + unit))) % 10000 / 10000`.
+
+    Args:
+        seed: what makes this experiment's split independent of others.
+        unit_id: who is being assigned; any text.
+
+    Returns:
+        A multiple of 0.0001 in [0, 1), the same for ever.
+    """
+    text = seed + unit_id
+    first = fnv1a_32(text.encode()) if text.isascii() else _hash_of_code_units(text)
+    return fnv1a_32(b"%d" % first) % 10000 / 10000
+
+
+def _hash_of_code_units(text: str) -> int:
+    # JavaScript hashes UTF-16 code units; bytes of UTF-8 would give other visitors other variants.
+    units = memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H")
+    value = _OFFSET_BASIS
+    for unit in units:
+        value = ((value ^ unit) * _PRIME) & _MASK
+    return value
+
+
+def ranges(shares: Iterable[float], coverage: float) -> tuple[tuple[float, float], ...]:
+    """The half-open range `[lower, upper)` of positions that each variant takes.
+
+    Each range starts where it starts at full coverage, so more coverage moves nobody.
+
+    Args:
+        shares: share of each variant, each in (0, 1], summing to 1.
+        coverage: share of units that enter, in (0, 1].
+
+    Returns:
+        One range for each share, in the same order.
+    """
+    found = []
+    start = 0.0
+    for share in shares:
+        # The order of these floating-point steps is GrowthBook's; another order rounds otherwise.
+        found.append((start, start + coverage * share))
+        start += share
+    return tuple(found)

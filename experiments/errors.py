@@ -1,0 +1,131 @@
+"""What this floor refuses, and how it says so."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+from types import MappingProxyType
+from typing import Final
+
+RULES: Mapping[str, str] = MappingProxyType(
+    {
+        # the file
+        "unreadable": "The file can be opened and read.",
+        "file-extension": "Definitions are files ending in .yaml.",
+        "file-too-large": "A definition file holds at most 256 kB.",
+        "not-utf8": "A definition file is UTF-8 text.",
+        "control-character": "Text holds printable characters only.",
+        "too-many-problems": "Only the first problems of a file are listed.",
+        # the YAML
+        "yaml-syntax": "The file is well-formed YAML.",
+        "yaml-anchor": "Anchors and aliases are not used: every value is written out.",
+        "yaml-tag": "Tags are not used: every value is plain.",
+        "yaml-directive": "Directives are not used: the file is read as YAML 1.2.",
+        "one-document": "A file holds one YAML document.",
+        "too-deep": "Values are nested at most 20 levels deep.",
+        "too-many-values": "A file holds at most 20,000 YAML nodes.",
+        "empty-file": "A definition file holds a definition.",
+        "not-a-mapping": "The top of a file is a mapping of keys to values.",
+        "key-not-text": "Keys are plain text.",
+        "duplicate-key": "A key is written once in each mapping.",
+        # one value
+        "unknown-key": "Only known keys are written.",
+        "unsupported-key": "Only keys this version acts on are written.",
+        "key-from-file": "The key of an experiment is the name of its file.",
+        "missing-key": "Required keys are written.",
+        "wrong-type": "A value has the type its key asks for.",
+        "unknown-value": "A value from a closed list is on that list.",
+        "unsupported-value": "Only values this version acts on are written.",
+        "out-of-range": "A number is within its range.",
+        "empty-text": "Text that people read says something.",
+        "text-too-long": "Text stays within its length.",
+        "bad-key": "Keys are lower-case letters, digits, - and _, at most 64.",
+        "bad-time": "A time is ISO 8601 with a zone.",
+        "bad-duration": "A duration is a whole number and a unit: d, h or m.",
+        "unknown-currency": "A currency is an ISO 4217 code in lower case.",
+        "weight-decimals": "A weight has at most two decimals.",
+        # several values
+        "variant-count": "An experiment has 2 to 20 variants.",
+        "unique-key": "Keys in one list differ.",
+        "one-control": "Exactly one variant is the control.",
+        "weights-sum": "The weights of the variants sum to 100.",
+        "flow-on-every-variant": "Either every variant names a flow, or none does.",
+        "end-before-start": "An experiment ends after it starts.",
+        "winner-missing": "A shipped experiment names its winner.",
+        "winner-not-shipped": "Only a shipped experiment has a winner.",
+        "unknown-winner": "The winner is one of the variants.",
+        "metric-once": "A metric has one role in an experiment.",
+        # several files
+        "unknown-metric": "Metrics of an experiment are defined in metrics.yaml.",
+        "one-checkout-experiment": "One experiment at a time decides the checkout's flow.",
+    }
+)
+"""Every rule a definition is judged by: its stable id, and what it asks for."""
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Problem:
+    """One thing wrong in one place of one file, with what to write instead.
+
+    Attributes:
+        file: the file as it was named by the caller.
+        line: line in the file, from 1.
+        column: column in that line in characters, from 1.
+        rule: id of the broken rule, a key of `RULES`.
+        message: what is wrong.
+        mend: what to write instead.
+    """
+
+    file: str
+    line: int
+    column: int
+    rule: str
+    message: str
+    mend: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column} {self.rule} {self.message}; {self.mend}"
+
+
+MAX_PROBLEMS: Final = 100
+"""How many problems of one file are listed."""
+
+
+def first_problems(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems worth listing: with too many, the last says that there are more."""
+    found = list(islice(problems, MAX_PROBLEMS + 1))
+    if len(found) > MAX_PROBLEMS:
+        found[-1] = replace(
+            found[-1],
+            rule="too-many-problems",
+            message=f"there are more than {MAX_PROBLEMS} problems",
+            mend="mend those listed and look again",
+        )
+    return found
+
+
+class ExperimentError(Exception):
+    """Anything this floor refuses."""
+
+
+class InvalidDefinition(ExperimentError):
+    """Definitions that break rules.
+
+    Attributes:
+        problems: every problem found, in the order of files, lines and columns.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class UnknownExperiment(ExperimentError):
+    """No experiment has this key.
+
+    Attributes:
+        key: the key that was asked for.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"no experiment has the key {key!r}")

@@ -1,0 +1,34 @@
+"""The funnel's vocabulary, shared by the page, the store and the metrics."""
+
+from enum import StrEnum
+
+
+class FunnelEvent(StrEnum):
+    """What can happen to a visitor in the checkout, in the order of the funnel."""
+
+    CHECKOUT_VIEWED = "checkout_viewed"
+    DETAILS_COMPLETED = "details_completed"
+    PAYMENT_FORM_READY = "payment_form_ready"
+    PAYMENT_INFO_COMPLETED = "payment_info_completed"
+    PAYMENT_SUBMITTED = "payment_submitted"
+    VALIDATION_FAILED = "validation_failed"
+    PAYMENT_DECLINED = "payment_declined"
+    PAYMENT_PROCESSING = "payment_processing"
+    PAYMENT_SUCCEEDED = "payment_succeeded"
+    PAYMENT_REFUNDED = "payment_refunded"
+    PAYMENT_DISPUTED = "payment_disputed"
+
+
+LEDGER_EVENTS = frozenset(
+    {
+        FunnelEvent.PAYMENT_DECLINED,
+        FunnelEvent.PAYMENT_PROCESSING,
+        FunnelEvent.PAYMENT_SUCCEEDED,
+        FunnelEvent.PAYMENT_REFUNDED,
+        FunnelEvent.PAYMENT_DISPUTED,
+    }
+)
+"""Events about money: only the payment ledger may report them."""
+
+BROWSER_EVENTS = frozenset(FunnelEvent) - LEDGER_EVENTS
+"""Events a page may report."""

@@ -1,0 +1,308 @@
+"""From a document to typed definitions, or to every problem in it."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import PurePath
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from pydantic_core import ErrorDetails
+
+from experiments.definition import AnalysisPlan, Experiment, MetricRoles, Variant
+from experiments.document import Document, Location
+from experiments.errors import RULES, InvalidDefinition, Problem, first_problems
+from experiments.metrics import Kind, Metric
+from experiments.notation import KEY_PATTERN, STRICT, Breach, refuse_all, repeated, shown
+from experiments.offers import Offer
+
+UNSUPPORTED: Final = frozenset(
+    {"layer", "holdout", "targeting", "overrides", "ramp", "exposure", "decision"}
+)
+"""Keys of the format that are not built yet: ignoring one would run another experiment."""
+
+Listed = TypeVar("Listed", Metric, Offer)
+
+
+def _supported(metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
+    refuse_all(
+        Breach(
+            (index, "kind"),
+            "unsupported-value",
+            "ratio metrics are not supported by this version",
+            "write proportion or mean",
+        )
+        for index, metric in enumerate(metrics)
+        if metric.kind is Kind.RATIO
+    )
+    return metrics
+
+
+def _unique(items: tuple[Listed, ...]) -> tuple[Listed, ...]:
+    refuse_all(
+        Breach(
+            (index, "key"),
+            "unique-key",
+            f"the key {shown(items[index].key)} is taken by an earlier entry",
+            "give each entry a key of its own",
+        )
+        for index in repeated(item.key for item in items)
+    )
+    return items
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class MetricsFile:
+    """What `metrics.yaml` holds.
+
+    Attributes:
+        version: version of the format.
+        metrics: the metrics experiments may name, their keys unique.
+    """
+
+    version: Annotated[Literal[1], Field(description="1")] = 1
+    metrics: Annotated[
+        tuple[Metric, ...],
+        AfterValidator(_supported),
+        AfterValidator(_unique),
+        Field(description="a list of metrics, each with key, name, event, kind and direction"),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class OffersFile:
+    """What `offers.yaml` holds.
+
+    Attributes:
+        version: version of the format.
+        offers: what is for sale, their keys unique.
+    """
+
+    version: Annotated[Literal[1], Field(description="1")] = 1
+    offers: Annotated[
+        tuple[Offer, ...],
+        AfterValidator(_unique),
+        Field(description="a list of offers, each with key, name, amount and currency"),
+    ]
+
+
+Part = TypeVar("Part")
+
+# Which type describes the mapping at a path, with list indices left out.
+_PARTS: Final[Mapping[type, Mapping[tuple[str, ...], type]]] = {
+    Experiment: {
+        (): Experiment,
+        ("variants",): Variant,
+        ("metrics",): MetricRoles,
+        ("analysis",): AnalysisPlan,
+    },
+    MetricsFile: {(): MetricsFile, ("metrics",): Metric},
+    OffersFile: {(): OffersFile, ("offers",): Offer},
+}
+_KINDS: Final[Mapping[str, type]] = {
+    "experiment": Experiment,
+    "metrics": MetricsFile,
+    "offers": OffersFile,
+}
+
+
+def parse_experiment(document: Document) -> Experiment:
+    """The experiment of a file, whose stem is its key.
+
+    Raises:
+        InvalidDefinition: with every problem of the file.
+    """
+    key = PurePath(document.file).stem
+    problems = [*_key_problems(document, key)]
+    content = {**document.content, "key": key}
+    return _parse(Experiment, document, content, problems)
+
+
+def parse_metrics(document: Document) -> Mapping[str, Metric]:
+    """The metrics of a file, by key.
+
+    Raises:
+        InvalidDefinition: with every problem of the file.
+    """
+    file = _parse(MetricsFile, document, document.content, [])
+    return {metric.key: metric for metric in file.metrics}
+
+
+def parse_offers(document: Document) -> Mapping[str, Offer]:
+    """The offers of a file, by key.
+
+    Raises:
+        InvalidDefinition: with every problem of the file.
+    """
+    file = _parse(OffersFile, document, document.content, [])
+    return {offer.key: offer for offer in file.offers}
+
+
+def json_schema(kind: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of one kind of file, made from the same types that check it.
+
+    Args:
+        kind: `experiment`, `metrics` or `offers`.
+
+    Raises:
+        KeyError: for any other kind.
+    """
+    schema = TypeAdapter(_KINDS[kind]).json_schema()
+    if kind == "experiment":
+        # The file's name is the key; editors must not ask for it a second time.
+        del schema["properties"]["key"]
+        schema["required"].remove("key")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _key_problems(document: Document, key: str) -> Iterator[Problem]:
+    if "key" in document.content:
+        yield document.problem(
+            document.at_key(("key",)),
+            "key-from-file",
+            f"the key is the name of the file, {shown(key)}",
+            "remove this line, or rename the file",
+        )
+    if not re.fullmatch(KEY_PATTERN, key):
+        yield document.problem(
+            document.at(()),
+            "bad-key",
+            f"the name of the file, {shown(key)}, is not a key",
+            "rename the file to lower-case letters, digits, - and _, such as one-page.yaml",
+        )
+
+
+def _parse(
+    kind: type[Part], document: Document, content: Mapping[str, object], problems: list[Problem]
+) -> Part:
+    try:
+        # Strict JSON is what YAML can say: text for times and enumerations, lists for tuples.
+        definition = TypeAdapter(kind).validate_json(json.dumps(content))
+    except ValidationError as error:
+        found = first_problems(
+            _Findings(kind, document, error.errors(include_url=False)).problems()
+        )
+        raise InvalidDefinition([*problems, *found]) from error
+    if problems:
+        raise InvalidDefinition(problems)
+    return definition
+
+
+class _Findings:
+    """What pydantic found in a document, told in the document's own terms."""
+
+    def __init__(self, kind: type, document: Document, errors: list[ErrorDetails]) -> None:
+        self._parts = _PARTS[kind]
+        self._document = document
+        self._errors = [error for error in errors if _is_about_the_file(kind, error)]
+
+    def problems(self) -> Iterator[Problem]:
+        """One problem for each error, except for keys that are there under a misspelt name."""
+        misspelt: set[Location] = set()
+        for error in sorted(self._errors, key=lambda error: error["type"] == "missing"):
+            at = error["loc"]
+            if error["type"] == "missing":
+                if at not in misspelt:
+                    yield self._missing(at)
+            elif error["type"] == "unexpected_keyword_argument":
+                meant = self._meant(at)
+                misspelt.add((*at[:-1], meant))
+                yield self._unknown(at, meant)
+            else:
+                yield self._wrong(error)
+
+    def _missing(self, at: Location) -> Problem:
+        return self._document.problem(
+            self._document.at(at[:-1]),
+            "missing-key",
+            f"{_path(at)}: the key is missing",
+            f"write `{at[-1]}:` and {self._form(at)}",
+        )
+
+    def _unknown(self, at: Location, meant: str) -> Problem:
+        mark = self._document.at_key(at)
+        if len(at) == 1 and at[0] in UNSUPPORTED and self._parts[()] is Experiment:
+            message = f"{at[0]}: the key is not supported by this version"
+            return self._document.problem(mark, "unsupported-key", message, "remove it")
+        known = ", ".join(self._known(at))
+        mend = f"write `{meant}`" if meant else f"remove it; the keys here are {known}"
+        message = f"{_path(at)}: the key is unknown"
+        return self._document.problem(mark, "unknown-key", message, mend)
+
+    def _wrong(self, error: ErrorDetails) -> Problem:
+        at, rule, context = error["loc"], error["type"], error.get("ctx", {})
+        if rule in RULES:
+            message, mend = context["message"], context["mend"]
+        else:
+            rule, says = _FINDINGS[rule]
+            message, mend = says.format(value=shown(error["input"]), **context), self._mend(error)
+        return self._document.problem(self._document.at(at), rule, f"{_path(at)}: {message}", mend)
+
+    def _mend(self, error: ErrorDetails) -> str:
+        value, at = error["input"], error["loc"]
+        if error["type"] == "string_type" and isinstance(value, int | float):
+            return f'put it in quotes: "{json.dumps(value)}"'
+        near = _nearest(
+            str(value), re.findall("'([^']*)'", error.get("ctx", {}).get("expected", ""))
+        )
+        return f"write {near}" if near else f"write {self._form(at)}"
+
+    def _known(self, at: Location) -> list[str]:
+        part = self._part(at)
+        return [name for name in part.__pydantic_fields__ if (part, name) != (Experiment, "key")]
+
+    def _meant(self, at: Location) -> str:
+        here = at[:-1]
+        free = [name for name in self._known(at) if (*here, name) not in self._document.keys]
+        return _nearest(str(at[-1]), free)
+
+    def _part(self, at: Location) -> Any:
+        names = tuple(str(step) for step in at if isinstance(step, str))
+        return self._parts[names[:-1]]
+
+    def _form(self, at: Location) -> str:
+        name = next(step for step in reversed(at) if isinstance(step, str))
+        return str(self._part(at).__pydantic_fields__[name].description)
+
+
+def _is_about_the_file(kind: type, error: ErrorDetails) -> bool:
+    # An experiment's key comes from the file's name, and the default of its seed from the key.
+    derived = error["loc"] == ("key",) or error["type"] == "default_factory_not_called"
+    return not (kind is Experiment and derived)
+
+
+def _path(at: Location) -> str:
+    steps = (
+        f"[{step}]"
+        if isinstance(step, int)
+        else f".{step if len(step) <= 64 else step[:61] + '...'}"
+        for step in at
+    )
+    return "".join(steps).removeprefix(".")
+
+
+def _nearest(word: str, candidates: Iterable[str]) -> str:
+    # Comparing takes time in the product of both lengths.
+    return next(iter(get_close_matches(word[:64], list(candidates), n=1)), "")
+
+
+# What pydantic's own errors mean here: the rule, and what is wrong.
+_FINDINGS: Final[Mapping[str, tuple[str, str]]] = {
+    "string_type": ("wrong-type", "{value} is not text"),
+    "bool_type": ("wrong-type", "{value} is neither true nor false"),
+    "int_type": ("wrong-type", "{value} is not a whole number"),
+    "float_type": ("wrong-type", "{value} is not a number"),
+    "finite_number": ("out-of-range", "{value} is not a finite number"),
+    "tuple_type": ("wrong-type", "{value} is not a list"),
+    "dataclass_type": ("wrong-type", "{value} is not a mapping"),
+    "enum": ("unknown-value", "{value} is not one of {expected}"),
+    "literal_error": ("unknown-value", "{value} is not {expected}"),
+    "greater_than": ("out-of-range", "{value} is not above {gt:g}"),
+    "greater_than_equal": ("out-of-range", "{value} is below {ge}"),
+    "less_than": ("out-of-range", "{value} is not below {lt:g}"),
+    "less_than_equal": ("out-of-range", "{value} is above {le}"),
+    "string_too_long": ("text-too-long", "the text is longer than {max_length} characters"),
+    "string_pattern_mismatch": ("bad-key", "{value} is not a key"),
+}
