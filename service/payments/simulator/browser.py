@@ -1,0 +1,126 @@
+"""The stand-in for js.stripe.com and Stripe's browser API, mounted by the service at ``/sim``.
+
+It shares the store with the simulator's API process, whose webhook thread sends what happens here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Flask, Response, request, send_from_directory
+
+from service.payments.simulator import tokens
+from service.payments.simulator.api import Clock
+from service.payments.simulator.cards import published_cards
+from service.payments.simulator.errors import ApiError, InvalidParameterError
+from service.payments.simulator.forms import Wire, decode
+from service.payments.simulator.parameters import Parameters
+from service.payments.simulator.store import Store
+from service.payments.simulator.wire import Json, to_bytes
+from service.payments.simulator.work import Work, new_id
+
+ASSETS = Path(__file__).parent / "assets"
+_LARGEST_BODY = 64 * 1024
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src 'self' data:; font-src 'self'; form-action 'self'; base-uri 'none'; "
+        "frame-src 'self'; frame-ancestors 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+# Address below the mount to file of assets/.
+_PAGES = {
+    "/stripe.js": "stripe.js",
+    "/elements/payment": "payment.html",
+    "/elements/address": "address.html",
+    "/authenticate/<intent>": "authenticate.html",
+}
+
+
+def create_browser_app(database: Path, *, clock: Clock) -> Flask:
+    """The browser application over the simulator's file.
+
+    Args:
+        database: the file the simulator's process uses.
+        clock: the moment, UTC.
+    """
+    app = Flask("kassa-stripe-browser", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
+    _serve_assets(app)
+    _serve_api(app, Store(database), clock)
+    app.register_error_handler(ApiError, _refusal)
+    app.after_request(_with_headers)
+    return app
+
+
+def _serve_assets(app: Flask) -> None:
+    def page(file: str) -> Callable[..., Response]:
+        # The page reads the id out of its own address.
+        return lambda **_ids: send_from_directory(ASSETS, file)
+
+    for rule, file in _PAGES.items():
+        app.add_url_rule(rule, endpoint=file, view_func=page(file), methods=["GET"])
+    app.add_url_rule(
+        "/assets/<path:file>",
+        endpoint="asset",
+        view_func=lambda file: send_from_directory(ASSETS, file),
+        methods=["GET"],
+    )
+
+
+def _serve_api(app: Flask, store: Store, clock: Clock) -> None:
+    def write(parameters: Parameters, operation: Callable[..., Json]) -> Callable[..., Response]:
+        def view(**ids: str) -> Response:
+            given = parameters.read(_json_form())
+            with store.write() as connection:
+                work = Work(connection, clock(), new_id("req"))
+                return _answer(operation(work, given, *ids.values()))
+
+        return view
+
+    def look(intent: str) -> Response:
+        given = tokens.LOOK.read(decode(request.query_string))
+        with store.read() as connection:
+            return _answer(tokens.look(Work(connection, clock(), new_id("req")), given, intent))
+
+    @app.get("/test-cards.json")
+    def cards() -> Response:
+        return _answer(published_cards())
+
+    intent = "/v1/payment_intents/<intent>"
+    app.add_url_rule(intent, "look", look, methods=["GET"])
+    made = write(tokens.TOKEN, tokens.tokenize)
+    app.add_url_rule("/v1/confirmation_tokens", "tokenize", made, methods=["POST"])
+    finished = write(tokens.AUTHENTICATE, tokens.authenticate)
+    app.add_url_rule(f"{intent}/authenticate", "authenticate", finished, methods=["POST"])
+
+
+def _json_form() -> dict[str, Wire]:
+    if request.mimetype != "application/json":
+        raise InvalidParameterError("The body must be application/json.")
+    try:
+        form = tokens.as_form(json.loads(request.get_data(cache=False)))
+    except (ValueError, RecursionError) as exc:
+        raise InvalidParameterError("The body is not JSON.") from exc
+    if not isinstance(form, dict):
+        raise InvalidParameterError("The body is not a JSON object.")
+    return form
+
+
+def _answer(body: object, status: int = 200) -> Response:
+    return Response(to_bytes(body), status, mimetype="application/json")
+
+
+def _refusal(refusal: ApiError) -> Response:
+    return _answer(refusal.body, refusal.status)
+
+
+def _with_headers(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers[name] = value
+    return response

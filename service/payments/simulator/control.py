@@ -1,0 +1,77 @@
+"""The control API: faults, webhook chaos and disputes, for tests and demonstrations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from service.payments.simulator.api import Api, Request, Response
+from service.payments.simulator.errors import ApiError, InvalidParameterError
+from service.payments.simulator.faults import Faults
+from service.payments.simulator.resources import disputes
+from service.payments.simulator.webhooks import Deliveries
+from service.payments.simulator.wire import Json, to_bytes
+from service.payments.simulator.work import new_id
+
+PREFIX = "/_control/"
+
+
+@dataclass(frozen=True)
+class Control:
+    """What the control endpoints reach."""
+
+    api: Api
+    faults: Faults
+    deliveries: Deliveries
+
+    def answer(self, request: Request) -> Response:
+        """Do what the endpoint says; refusals come as Stripe's envelope."""
+        endpoint = _ENDPOINTS.get((request.method, request.path), _nothing)
+        try:
+            given = _json(request) if request.method == "POST" else None
+            return Response(200, to_bytes(endpoint(self, given)))
+        except ApiError as refusal:
+            return Response(refusal.status, to_bytes(refusal.body))
+
+
+def _json(request: Request) -> object:
+    # A page of another site can't announce JSON without asking first, and is never answered.
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise ApiError("The control API takes application/json.", status=415)
+    try:
+        return json.loads(request.body)
+    except ValueError as exc:
+        raise InvalidParameterError("The body is not JSON.") from exc
+
+
+def _count(control: Control, _given: object) -> Json:
+    return control.deliveries.counts()
+
+
+def _script(control: Control, given: object) -> Json:
+    return control.faults.script(given)
+
+
+def _disturb(control: Control, given: object) -> Json:
+    return control.deliveries.disturb(given)
+
+
+def _dispute(control: Control, given: object) -> Json:
+    form = given if isinstance(given, dict) else {}
+    with control.api.working(new_id("req")) as work:
+        dispute = disputes.open_dispute(work, disputes.OPEN.read(form))
+    control.deliveries.wake()
+    return dispute
+
+
+def _nothing(_control: Control, _given: object) -> Json:
+    raise ApiError("No such control endpoint.", status=404)
+
+
+_ENDPOINTS: dict[tuple[str, str], Callable[[Control, object], Json]] = {
+    ("GET", "/_control/deliveries"): _count,
+    ("POST", "/_control/faults"): _script,
+    ("POST", "/_control/webhooks"): _disturb,
+    ("POST", "/_control/disputes"): _dispute,
+}

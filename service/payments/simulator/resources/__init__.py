@@ -1,0 +1,1 @@
+"""Stripe's resources, one module each; `routes` lists what they offer."""

@@ -1,0 +1,163 @@
+"""An attempt to pay: what a confirmed PaymentIntent becomes."""
+
+from __future__ import annotations
+
+from service.payments.simulator.cards import Decline, ListedCard
+from service.payments.simulator.errors import ApiError, Declined, envelope, unexpected_state
+from service.payments.simulator.resources import charges, confirmation_tokens, payment_methods
+from service.payments.simulator.wire import Json
+from service.payments.simulator.work import Work
+
+CONFIRMABLE = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
+_FAILED_CHALLENGE = (
+    "The provided PaymentMethod has failed authentication. You can provide a new PaymentMethod "
+    "to attempt to fulfill this PaymentIntent again."
+)
+
+
+def confirm(work: Work, intent: Json, given: Json) -> Json | Declined:
+    """Try to pay: with a token, a named payment method, or the one already set.
+
+    Args:
+        work: the request.
+        intent: the PaymentIntent as it is kept.
+        given: ``confirmation_token`` or ``payment_method``, ``return_url``, ``shipping``, …
+
+    Returns:
+        The PaymentIntent, succeeded or waiting for 3-D Secure; or the decline.
+
+    Raises:
+        ApiError: the status, the token, the method or the missing return URL forbid it.
+    """
+    if intent["status"] not in CONFIRMABLE:
+        raise unexpected_state(
+            f"This PaymentIntent's status is {intent['status']} and can't be confirmed.", intent
+        )
+    method, card, token = _chosen(work, intent, given)
+    _require_return_url(intent, given.get("return_url") or token.get("return_url"))
+    overriding = ("shipping", "setup_future_usage")
+    intent |= {n: given.get(n) or token.get(n) or intent[n] for n in overriding}
+    intent |= {"receipt_email": given.get("receipt_email") or intent["receipt_email"]}
+    if card.challenge:
+        return _challenge(work, intent, method)
+    return _charge(work, intent, method, card, authenticated=False)
+
+
+def authenticate(work: Work, intent: Json, *, passed: bool) -> Json:
+    """Finish the 3-D Secure challenge the PaymentIntent waits for.
+
+    Returns:
+        The PaymentIntent: succeeded, or back at ``requires_payment_method``.
+
+    Raises:
+        ApiError: it waits for no challenge.
+    """
+    if intent["status"] != "requires_action":
+        raise unexpected_state(
+            f"This PaymentIntent's status is {intent['status']}: nothing to authenticate.", intent
+        )
+    method = work.require("payment_method", intent["payment_method"])
+    if not passed:
+        code = "payment_intent_authentication_failure"
+        error = envelope("invalid_request_error", _FAILED_CHALLENGE, code)
+        return _back_to_start(work, intent, error | {"payment_method": method})
+    card = payment_methods.card_behind(work, method)
+    _charge(work, intent, method, card, authenticated=True)
+    return work.require("payment_intent", intent["id"])
+
+
+def _chosen(work: Work, intent: Json, given: Json) -> tuple[Json, ListedCard, Json]:
+    identity, named = given.get("confirmation_token"), given.get("payment_method")
+    if identity and named:
+        raise ApiError(
+            "You may only specify one of these parameters: confirmation_token, payment_method.",
+            code="parameters_exclusive",
+        )
+    if identity:
+        token, card = confirmation_tokens.spend(work, identity, intent)
+        shown = token["payment_method_preview"]
+        return payment_methods.created(work, shown, card, intent["customer"]), card, token
+    chosen = named or intent["payment_method"]
+    if not chosen:
+        raise unexpected_state(
+            "You cannot confirm this PaymentIntent because it's missing a payment method. Pass "
+            "a confirmation_token.",
+            intent,
+        )
+    method = payment_methods.named(work, chosen, intent["customer"])
+    return method, payment_methods.card_behind(work, method), {}
+
+
+def _require_return_url(intent: Json, return_url: str | None) -> None:
+    automatic = intent["automatic_payment_methods"] or {}
+    if automatic.get("allow_redirects") == "always" and not return_url:
+        raise ApiError(
+            "This PaymentIntent is configured to accept payment methods that may redirect your "
+            "customer off of your page: provide a return_url, or set "
+            "automatic_payment_methods[allow_redirects] to never.",
+            param="return_url",
+        )
+
+
+def _challenge(work: Work, intent: Json, method: Json) -> Json:
+    waiting = intent | {
+        "status": "requires_action",
+        "payment_method": method["id"],
+        "last_payment_error": None,
+        "next_action": {
+            "type": "use_stripe_sdk",
+            "use_stripe_sdk": {
+                "type": "three_d_secure_redirect",
+                "stripe_js": f"/sim/authenticate/{intent['id']}",
+            },
+        },
+    }
+    work.save(waiting)
+    work.emit("payment_intent.requires_action", waiting)
+    return waiting
+
+
+def _charge(
+    work: Work, intent: Json, method: Json, card: ListedCard, *, authenticated: bool
+) -> Json | Declined:
+    charge = charges.create(work, intent, method, card, authenticated=authenticated)
+    if card.decline is not None:
+        return _declined(work, intent | {"latest_charge": charge["id"]}, method, card.decline)
+    paid = intent | {
+        "status": "succeeded",
+        "amount_received": intent["amount"],
+        "last_payment_error": None,
+        "latest_charge": charge["id"],
+        "next_action": None,
+        "payment_method": method["id"],
+    }
+    work.save(paid)
+    work.emit("payment_intent.succeeded", paid)
+    return paid
+
+
+def _declined(work: Work, intent: Json, method: Json, decline: Decline) -> Declined:
+    error = envelope(
+        "card_error",
+        decline.message,
+        decline.code,
+        advice_code=decline.advice_code,
+        charge=intent["latest_charge"],
+        decline_code=decline.decline_code,
+        network_decline_code=decline.network_code,
+        payment_method=method,
+    )
+    back = _back_to_start(work, intent, error)
+    return Declined({"error": error | {"payment_intent": back}})
+
+
+def _back_to_start(work: Work, intent: Json, error: Json) -> Json:
+    back = intent | {
+        "status": "requires_payment_method",
+        "last_payment_error": error,
+        "next_action": None,
+        "payment_method": None,
+    }
+    work.save(back)
+    work.emit("payment_intent.payment_failed", back)
+    return back

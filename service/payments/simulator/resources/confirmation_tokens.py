@@ -1,0 +1,127 @@
+"""Confirmation tokens: the one thing that crosses from the browser to the server.
+
+A token is used once, lives twelve hours, and carries what Elements was initialised with, so that a
+PaymentIntent of another amount or currency can't be confirmed with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.payments.simulator.cards import BY_NAME, ListedCard
+from service.payments.simulator.errors import ApiError
+from service.payments.simulator.parameters import SHIPPING, Parameters, choice, text
+from service.payments.simulator.resources.payment_methods import ready_made
+from service.payments.simulator.wire import Json
+from service.payments.simulator.work import Work, new_id
+
+LIFETIME = 12 * 3600
+RETRIEVE = Parameters()
+CREATE = Parameters(
+    {
+        "payment_method": text,
+        "return_url": text,
+        "setup_future_usage": choice("on_session", "off_session"),
+        "shipping": SHIPPING,
+    },
+    required=("payment_method",),
+)
+
+
+@dataclass(frozen=True)
+class Details:
+    """What a token is made of.
+
+    Attributes:
+        preview: the payment method as it will be.
+        card: the listed card behind it.
+        elements: ``mode``, ``amount`` (minor units), ``currency`` Elements was initialised with;
+            None for a token made by the test helper.
+        return_url: where a redirect would come back to.
+        shipping: recipient, if the page asked for one.
+        setup_future_usage: on_session, off_session or None.
+    """
+
+    preview: Json
+    card: ListedCard
+    elements: Json | None = None
+    return_url: str | None = None
+    shipping: Json | None = None
+    setup_future_usage: str | None = None
+
+
+def create_for_test(work: Work, given: Json) -> Json:
+    """A token of one of Stripe's ready-made test payment methods."""
+    preview, card = ready_made(given["payment_method"] or "")
+    details = Details(
+        preview,
+        card,
+        return_url=given.get("return_url"),
+        shipping=given.get("shipping"),
+        setup_future_usage=given.get("setup_future_usage"),
+    )
+    return create(work, details)
+
+
+def create(work: Work, details: Details) -> Json:
+    """Keep a new token and show it."""
+    token = {
+        "id": new_id("ctoken"),
+        "object": "confirmation_token",
+        "created": work.now,
+        "expires_at": work.now + LIFETIME,
+        "livemode": False,
+        "mandate_data": None,
+        "metadata": {},
+        "payment_intent": None,
+        "payment_method_options": {"card": {"cvc_token": None, "installments": None}},
+        "payment_method_preview": details.preview,
+        "return_url": details.return_url,
+        "setup_future_usage": details.setup_future_usage,
+        "setup_intent": None,
+        "shipping": details.shipping,
+        "use_stripe_sdk": True,
+    }
+    return work.save(token, {"card": details.card.name, "elements": details.elements})
+
+
+def retrieve(work: Work, _given: Json, token: str) -> Json:
+    """The token with this id, used or not."""
+    return work.require("confirmation_token", token)
+
+
+def spend(work: Work, identity: str, intent: Json) -> tuple[Json, ListedCard]:
+    """Use a token for a PaymentIntent, once.
+
+    Returns:
+        The token as it now is, and the card behind it.
+
+    Raises:
+        ApiError: unknown, used, expired, or made for another amount or currency.
+    """
+    token = work.require("confirmation_token", identity, param="confirmation_token", status=400)
+    private = work.private(identity)
+    _check(work, token, private["elements"], intent)
+    spent = token | {"payment_intent": intent["id"]}
+    work.save(spent)
+    return spent, BY_NAME[private["card"]]
+
+
+def _check(work: Work, token: Json, elements: Json | None, intent: Json) -> None:
+    if token["payment_intent"] is not None:
+        raise _refusal(f"{token['id']} has already been used.", "token_already_used")
+    if token["expires_at"] <= work.now:
+        raise _refusal(f"{token['id']} has expired.", "expired_payment_method")
+    for name in ("amount", "currency"):
+        if elements is not None and elements[name] != intent[name]:
+            raise _refusal(
+                f"The {name} of {intent['id']} is {intent[name]}, but Elements was initialised "
+                f"with {elements[name]}.",
+                "payment_intent_invalid_parameter",
+            )
+
+
+def _refusal(reason: str, code: str) -> ApiError:
+    return ApiError(
+        f"This ConfirmationToken can't be used: {reason}", code=code, param="confirmation_token"
+    )

@@ -1,0 +1,116 @@
+"""Payment methods: a listed card with the payer's billing details."""
+
+from __future__ import annotations
+
+from service.payments.simulator.cards import BY_ALIAS, BY_NAME, ListedCard
+from service.payments.simulator.errors import ApiError, missing_resource
+from service.payments.simulator.wire import Json
+from service.payments.simulator.work import Work, new_id
+
+_ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
+_FAR_EXPIRY = {"exp_month": 12, "exp_year": 2034}
+
+
+def preview(card: ListedCard, expiry: Json, billing: Json) -> Json:
+    """The part of a payment method that a confirmation token shows.
+
+    Args:
+        card: the listed card.
+        expiry: ``exp_month`` 1…12 and ``exp_year``.
+        billing: ``name``, ``email``, ``phone``, ``address``; absent ones become null.
+    """
+    return {
+        "type": "card",
+        "allow_redisplay": "unspecified",
+        "billing_details": billing_details(billing),
+        "card": _card(card, expiry),
+        "customer": None,
+        "customer_account": None,
+    }
+
+
+def billing_details(given: Json) -> Json:
+    """Billing details with every member present."""
+    address = given.get("address") or {}
+    return {
+        "address": {name: address.get(name) for name in _ADDRESS},
+        "email": given.get("email"),
+        "name": given.get("name"),
+        "phone": given.get("phone"),
+        "tax_id": None,
+    }
+
+
+def created(work: Work, shown: Json, card: ListedCard, customer: str | None) -> Json:
+    """A payment method out of what a token previewed."""
+    method = {
+        "id": new_id("pm"),
+        "object": "payment_method",
+        **shown,
+        "created": work.now,
+        "customer": customer,
+        "livemode": False,
+        "metadata": {},
+    }
+    return work.save(method, {"card": card.name})
+
+
+def named(work: Work, identity: str, customer: str | None) -> Json:
+    """The payment method with this id, or a fresh one of Stripe's ready-made test methods.
+
+    Raises:
+        ApiError: ``resource_missing``.
+    """
+    if identity in BY_ALIAS:
+        card = BY_ALIAS[identity]
+        return created(work, preview(card, _FAR_EXPIRY, {}), card, customer)
+    return work.require("payment_method", identity, param="payment_method", status=400)
+
+
+def ready_made(identity: str) -> tuple[Json, ListedCard]:
+    """Preview and card of one of Stripe's ready-made test methods, e.g. ``pm_card_visa``.
+
+    Raises:
+        ApiError: ``resource_missing``.
+    """
+    card = BY_ALIAS.get(identity)
+    if card is None:
+        raise missing_resource("payment_method", identity, "payment_method", status=400)
+    return preview(card, _FAR_EXPIRY, {}), card
+
+
+def card_behind(work: Work, method: Json) -> ListedCard:
+    """The listed card of a payment method.
+
+    Raises:
+        ApiError: the method was made by another version of the simulator.
+    """
+    card = BY_NAME.get(work.private(method["id"]).get("card", ""))
+    if card is None:
+        raise ApiError(
+            "This PaymentMethod is no longer known.", code="payment_method_unexpected_state"
+        )
+    return card
+
+
+def _card(card: ListedCard, expiry: Json) -> Json:
+    return {
+        "brand": card.brand,
+        "checks": {
+            "address_line1_check": None,
+            "address_postal_code_check": None,
+            "cvc_check": None,
+        },
+        "country": card.country,
+        "display_brand": "american_express" if card.brand == "amex" else card.brand,
+        "exp_month": expiry["exp_month"],
+        "exp_year": expiry["exp_year"],
+        "fingerprint": card.fingerprint,
+        "funding": card.funding,
+        "generated_from": None,
+        "last4": card.last4,
+        "networks": {"available": [card.brand], "preferred": None},
+        "regulated_status": "unregulated",
+        "three_d_secure_usage": {"supported": True},
+        "wallet": None,
+    }

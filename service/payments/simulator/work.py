@@ -1,0 +1,156 @@
+"""What one request may reach: the objects, the clock's reading, and the events it causes."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.payments.simulator.errors import missing_resource
+from service.payments.simulator.wire import API_VERSION, Json
+
+_LETTERS = string.ascii_letters + string.digits
+_COMPARE = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+
+def new_id(prefix: str) -> str:
+    """An id of Stripe's look, e.g. ``pi_3…`` with 24 letters and digits."""
+    return f"{prefix}_{random_text(24)}"
+
+
+def random_text(length: int) -> str:
+    """Unguessable letters and digits."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(length))
+
+
+@dataclass(frozen=True)
+class Work:
+    """One request's transaction.
+
+    Attributes:
+        connection: inside a transaction of `store.Store`.
+        at: the moment of the request, UTC.
+        request_id: Stripe's ``Request-Id``.
+        idempotency_key: the caller's key, or None.
+    """
+
+    connection: sqlite3.Connection
+    at: datetime
+    request_id: str
+    idempotency_key: str | None = None
+
+    @property
+    def now(self) -> int:
+        """Unix seconds, as Stripe stamps ``created``."""
+        return int(self.at.timestamp())
+
+    def get(self, identity: str) -> Json | None:
+        """Any object by its id."""
+        query = "SELECT body FROM objects WHERE id = ?"
+        row = self.connection.execute(query, (identity,)).fetchone()
+        return json.loads(row["body"]) if row else None
+
+    def require(self, kind: str, identity: str, *, param: str = "id", status: int = 404) -> Json:
+        """The object of this kind with this id.
+
+        Raises:
+            ApiError: ``resource_missing``.
+        """
+        found = self.get(identity)
+        if found is None or found["object"] != kind:
+            raise missing_resource(kind, identity, param, status=status)
+        return found
+
+    def private(self, identity: str) -> Json:
+        """What the simulator remembers of an object and never shows."""
+        query = "SELECT private FROM objects WHERE id = ?"
+        row = self.connection.execute(query, (identity,)).fetchone()
+        found: Json = json.loads(row["private"]) if row else {}
+        return found
+
+    def save(self, body: Json, private: Json | None = None) -> Json:
+        """Keep an object as it now is; ``private`` None keeps what was remembered."""
+        self.connection.execute(
+            "INSERT INTO objects (id, object, created, customer, payment_intent, type, body,"
+            " private) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+            " body = excluded.body, customer = excluded.customer,"
+            " private = CASE WHEN ? THEN private ELSE excluded.private END",
+            (
+                body["id"],
+                body["object"],
+                body["created"],
+                body.get("customer"),
+                body.get("payment_intent"),
+                body.get("type"),
+                json.dumps(body),
+                json.dumps(private or {}),
+                private is None,
+            ),
+        )
+        return body
+
+    def emit(self, kind: str, body: Json) -> None:
+        """Record an event with a snapshot of the object, and queue its delivery."""
+        event = {
+            "id": new_id("evt"),
+            "object": "event",
+            "api_version": API_VERSION,
+            "created": self.now,
+            "data": {"object": body},
+            "livemode": False,
+            "pending_webhooks": 1,
+            "request": {"id": self.request_id, "idempotency_key": self.idempotency_key},
+            "type": kind,
+        }
+        self.save(event)
+        moment = self.at.timestamp()
+        self.connection.execute(
+            "INSERT INTO deliveries (event, due, since) VALUES (?, ?, ?)",
+            (event["id"], moment, moment),
+        )
+
+    def page(
+        self,
+        kind: str,
+        equal: Mapping[str, Sequence[str]],
+        created: Mapping[str, int],
+        *,
+        before: int | None,
+        after: int | None,
+        limit: int,
+    ) -> list[Json]:
+        """Up to ``limit`` objects, newest first.
+
+        Args:
+            kind: the object's name.
+            equal: column to its allowed values.
+            created: bounds on ``created`` by Stripe's names (gt, gte, lt, lte).
+            before: only objects older than this position, for ``starting_after``.
+            after: only objects newer than this position, for ``ending_before``; the nearest ones.
+            limit: how many at most.
+        """
+        clauses, values = ["object = ?"], [kind, *(str(v) for vs in equal.values() for v in vs)]
+        clauses += [f"{col} IN ({', '.join('?' * len(vs))})" for col, vs in equal.items()]
+        clauses += [f"created {_COMPARE[bound]} {int(at)}" for bound, at in created.items()]
+        if before is not None:
+            clauses.append(f"seq < {before:d}")
+        if after is not None:
+            clauses.append(f"seq > {after:d}")
+        order = "ASC" if after is not None else "DESC"
+        # Columns and comparisons come from this package's own tables; values are bound.
+        query = (
+            f"SELECT body FROM objects WHERE {' AND '.join(clauses)} "  # noqa: S608 - see above
+            f"ORDER BY seq {order} LIMIT {limit:d}"
+        )
+        found = [json.loads(row["body"]) for row in self.connection.execute(query, values)]
+        return found[::-1] if after is not None else found
+
+    def position(self, identity: str) -> int | None:
+        """Where an object stands in the order of creation."""
+        query = "SELECT seq FROM objects WHERE id = ?"
+        row = self.connection.execute(query, (identity,)).fetchone()
+        return int(row["seq"]) if row else None
