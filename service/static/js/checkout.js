@@ -1,0 +1,466 @@
+// The checkout form. It reads its steps and sections from the document and treats every flow
+// alike: a press on a step's button checks that step's sections and goes on; the last step pays.
+
+import { Funnel } from "./funnel.js";
+import { Problems } from "./problems.js";
+import { Doubt, Refusal, Server, within } from "./server.js";
+import { Steps } from "./steps.js";
+import { StripeForm } from "./stripe-form.js";
+
+/** @import {Problem} from "./problems.js" */
+/** @import {Outcome} from "./server.js" */
+
+const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
+const TOKEN_PATIENCE_MS = 30_000;
+const WALLET_PATIENCE_MS = 180_000;
+const LEAVING_PATIENCE_MS = 15_000;
+const ASK_AGAIN_AFTER_MS = [1_000, 1_500, 2_500, 4_000];
+
+class Checkout {
+  /** @param {HTMLFormElement} form */
+  constructor(form) {
+    this.form = form;
+    this.settings = settingsOf(form);
+    this.began = performance.now();
+    this.busy = false;
+    this.leaving = false;
+    // True while a payment may have been made that the page could not hear about.
+    this.inDoubt = false;
+    this.server = new Server(this.settings.token);
+    this.funnel = new Funnel(this.settings.eventsUrl, this.settings.checkoutId);
+    this.problems = new Problems(form, (section) => this.focusSection(section));
+    this.steps = new Steps(form, () => this.showStep());
+    this.stripe = new StripeForm(form, this.settings, {
+      onReady: (kind) => this.elementReady(kind),
+      onTrouble: (kind, trouble) => this.elementTrouble(kind, trouble),
+      onChange: () => this.detailsChanged(),
+    });
+    /** @type {Record<string, () => Promise<string|undefined>>} what is wrong with a section */
+    this.checks = {
+      contact: async () => this.emailProblem(),
+      address: async () => this.addressProblem(),
+      payment: async () => undefined,
+    };
+    /** @type {Record<string, (outcome: Outcome) => void|Promise<void>>} */
+    this.outcomes = {
+      succeeded: (outcome) => this.leave(outcome),
+      processing: (outcome) => this.leave(outcome),
+      requires_action: (outcome) => this.authenticate(outcome),
+      requires_payment_method: (outcome) => this.decline(outcome.error?.message ?? this.text("not_charged")),
+      checking: (outcome) => this.askAgain(outcome),
+    };
+  }
+
+  connect() {
+    this.form.addEventListener("submit", (event) => this.submitted(event));
+    this.form.addEventListener("click", (event) => this.clicked(event));
+    this.email.addEventListener("blur", () => this.emailLeft());
+    this.email.addEventListener("change", () => this.detailsChanged());
+    addEventListener("pageshow", (event) => this.returned(event));
+    this.steps.connect();
+    this.funnel.connect();
+    this.stripe.start();
+  }
+
+  get email() {
+    return /** @type {HTMLInputElement} */ (this.form.elements.namedItem("email"));
+  }
+
+  // -- what the visitor does ------------------------------------------------------------------
+
+  /** @param {SubmitEvent} event */
+  submitted(event) {
+    event.preventDefault();
+    if (this.busy) return;
+    if (this.steps.atLast) this.working("checking_details", () => this.pay());
+    else this.working("checking_details", () => this.advance());
+  }
+
+  /** @param {MouseEvent} event */
+  clicked(event) {
+    const button = event.target instanceof Element ? event.target.closest("button") : null;
+    if (!button || this.busy) return;
+    const { goTo, retry } = button.dataset;
+    if (goTo !== undefined) this.steps.go(Number(goTo));
+    if (retry !== undefined) this.retryElement(retry);
+    if (button.matches("[data-check-again]")) this.working("asking", () => this.checkAgain());
+  }
+
+  emailLeft() {
+    if (this.email.value.trim() === "" && !this.marked("contact")) return;
+    const message = this.emailProblem();
+    if (message) this.problems.mark("contact", message);
+    else this.problems.unmark("contact");
+  }
+
+  detailsChanged() {
+    if (!this.emailProblem() && this.stripe.isComplete("address")) this.funnel.recordOnce("details_completed");
+    if (this.stripe.isComplete("payment")) this.funnel.recordOnce("payment_info_completed");
+  }
+
+  /**
+   * Back from another page: the browser may show this one as it was left, working.
+   * @param {PageTransitionEvent} event
+   */
+  returned(event) {
+    if (!event.persisted) return;
+    const leftWorking = this.busy;
+    this.rest();
+    if (leftWorking) this.working("asking", () => this.checkAgain());
+  }
+
+  // -- details --------------------------------------------------------------------------------
+
+  async advance() {
+    const problems = await this.problemsOf(sectionsOf(this.steps.current));
+    if (problems.length > 0) return this.report(problems);
+    this.problems.clear();
+    this.detailsChanged();
+    await this.steps.next();
+  }
+
+  /** @param {string[]} sections */
+  async problemsOf(sections) {
+    /** @type {Problem[]} */
+    const problems = [];
+    for (const section of sections) {
+      const message = await this.checks[section]?.();
+      if (message) problems.push({ section, message });
+    }
+    return problems;
+  }
+
+  emailProblem() {
+    const email = this.email.value.trim();
+    if (email === "") return this.text("email_missing");
+    return EMAIL.test(email) ? undefined : this.text("email_wrong");
+  }
+
+  async addressProblem() {
+    if (this.stripe.pending.has("address")) return this.text("not_loaded");
+    return (await this.stripe.checkAddress()) ? undefined : this.text("address_incomplete");
+  }
+
+  /** @param {Problem[]} problems */
+  async report(problems) {
+    this.funnel.record("validation_failed", { fields: problems.map((problem) => problem.section) });
+    await this.reveal(problems[0]?.section ?? "");
+    this.problems.show(problems, this.steps.current);
+    document.title = this.text("error_title") + this.title();
+  }
+
+  // -- payment --------------------------------------------------------------------------------
+
+  async pay() {
+    if (this.inDoubt) return this.checkAgain();
+    const problems = await this.validate();
+    if (problems.length > 0) return this.report(problems);
+    this.problems.clear();
+    document.title = this.title();
+    this.say("paying");
+    this.funnel.record("payment_submitted");
+    const token = await this.makeToken();
+    if (token) await this.follow(this.settings.confirmUrl, { confirmation_token: token });
+  }
+
+  /** @returns {Promise<Problem[]>} */
+  async validate() {
+    const contact = this.emailProblem();
+    // A wallet would open its sheet; it waits until the email is right.
+    const refused = contact && this.stripe.method !== "card";
+    if (!this.stripe.ready) return this.notReady(contact);
+    const error = refused ? undefined : await within(this.stripe.submit(), WALLET_PATIENCE_MS);
+    const address = error && !this.stripe.isComplete("address") && this.text("address_incomplete");
+    const payment = error && (address ? this.incompletePayment() : error.message);
+    return this.listed({ contact, address, payment });
+  }
+
+  /** @param {string|undefined} contact */
+  notReady(contact) {
+    const waiting = (/** @type {string} */ kind) => this.stripe.pending.has(kind) && this.text("not_loaded");
+    return this.listed({ contact, address: waiting("address"), payment: waiting("payment") });
+  }
+
+  incompletePayment() {
+    return !this.stripe.isComplete("payment") && this.text("payment_incomplete");
+  }
+
+  /**
+   * @param {Record<string, string|false|undefined>} messages
+   * @returns {Problem[]}
+   */
+  listed(messages) {
+    return Object.entries(messages).flatMap(([section, message]) => (message ? [{ section, message }] : []));
+  }
+
+  async makeToken() {
+    try {
+      const token = this.stripe.createToken(this.email.value.trim(), this.settings.returnUrl);
+      const { confirmationToken, error } = await within(token, TOKEN_PATIENCE_MS);
+      if (error) await this.decline(error.message ?? this.text("declined"));
+      return confirmationToken?.id;
+    } catch (failure) {
+      if (!(failure instanceof Doubt)) throw failure;
+      await this.decline(this.text("token_failed"));
+      return undefined;
+    }
+  }
+
+  /**
+   * Asks the server and does what its answer says.
+   * @param {string} url
+   * @param {object} body
+   */
+  async follow(url, body) {
+    try {
+      const outcome = await this.server.post(url, body);
+      this.resolveDoubt();
+      await this.outcomes[outcome.status]?.(outcome);
+    } catch (failure) {
+      if (failure instanceof Doubt) await this.raiseDoubt();
+      else if (failure instanceof Refusal) await this.decline(failure.message || this.text("declined"));
+      else throw failure;
+    }
+  }
+
+  /** @param {Outcome} outcome */
+  async authenticate(outcome) {
+    if (!outcome.next_action) return this.decline(this.text("not_authenticated"));
+    this.say("authenticating");
+    // Its result is a hint from the browser; only the server's answer counts.
+    await Promise.allSettled([this.stripe.authenticate(outcome.next_action.client_secret)]);
+    this.say("asking");
+    const answer = await this.server.post(this.settings.statusUrl, {});
+    if (answer.status === "requires_action") return this.decline(this.text("not_authenticated"));
+    await this.outcomes[answer.status]?.(answer);
+  }
+
+  /** @param {Outcome} outcome */
+  async askAgain(outcome) {
+    for (const delay of ASK_AGAIN_AFTER_MS) {
+      await new Promise((resolve) => setTimeout(resolve, delay));
+      const answer = await this.server.post(this.settings.statusUrl, {});
+      if (answer.status !== "checking") return this.outcomes[answer.status]?.(answer);
+    }
+    // The return page goes on asking.
+    this.leave(outcome);
+  }
+
+  /** @param {Outcome} outcome */
+  leave(outcome) {
+    this.leaving = true;
+    this.say("leaving");
+    this.funnel.flush();
+    location.assign(outcome.redirect ?? this.settings.returnUrl);
+    setTimeout(() => this.rest(), LEAVING_PATIENCE_MS);
+  }
+
+  /** @param {string} message */
+  async decline(message) {
+    await this.reveal("payment");
+    const slot = this.problems.mark("payment", message);
+    document.title = this.text("error_title") + this.title();
+    slot.focus();
+  }
+
+  // -- doubt: the answer to a payment was lost --------------------------------------------------
+
+  get doubt() {
+    return /** @type {HTMLElement} */ (this.form.querySelector("[data-doubt]"));
+  }
+
+  async raiseDoubt() {
+    this.inDoubt = true;
+    await this.reveal("payment");
+    this.doubt.hidden = false;
+    this.doubt.focus();
+  }
+
+  resolveDoubt() {
+    this.inDoubt = false;
+    this.doubt.hidden = true;
+  }
+
+  async checkAgain() {
+    this.say("asking");
+    await this.follow(this.settings.statusUrl, {});
+  }
+
+  // -- the two Elements -------------------------------------------------------------------------
+
+  /** @param {string} kind */
+  elementReady(kind) {
+    this.notice(kind).hidden = true;
+    const host = this.form.querySelector(`[data-element="${kind}"]`);
+    host?.parentElement?.removeAttribute("data-waiting");
+    host?.parentElement?.querySelector("[data-waiting-text]")?.remove();
+    if (kind === "payment") this.funnel.recordOnce("payment_form_ready", { milliseconds: this.elapsed() });
+  }
+
+  /**
+   * @param {string} kind
+   * @param {"slow"|"failed"} trouble
+   */
+  elementTrouble(kind, trouble) {
+    const notice = this.notice(kind);
+    const words = /** @type {HTMLElement} */ (notice.querySelector("[data-notice-text]"));
+    words.textContent = this.text(trouble);
+    notice.hidden = false;
+    this.announce(this.text(trouble));
+  }
+
+  /** @param {string} kind */
+  retryElement(kind) {
+    this.notice(kind).hidden = true;
+    this.stripe.retry(kind);
+  }
+
+  /** @param {string} kind */
+  notice(kind) {
+    return /** @type {HTMLElement} */ (this.form.querySelector(`[data-notice="${kind}"]`));
+  }
+
+  elapsed() {
+    return Math.round(performance.now() - this.began);
+  }
+
+  // -- what is shown ----------------------------------------------------------------------------
+
+  /**
+   * Runs one piece of work with the form marked busy, and never leaves it so.
+   * @param {string} words
+   * @param {() => Promise<void>} work
+   */
+  async working(words, work) {
+    this.busy = true;
+    this.leaving = false;
+    this.form.setAttribute("aria-busy", "true");
+    this.action.setAttribute("aria-disabled", "true");
+    this.announce(this.text(words));
+    try {
+      await work();
+    } catch (failure) {
+      // Not foreseen, so the page cannot claim that nothing was charged.
+      if (this.steps.atLast) await this.raiseDoubt();
+      throw failure;
+    } finally {
+      if (!this.leaving) this.rest();
+    }
+  }
+
+  rest() {
+    this.busy = false;
+    this.form.removeAttribute("aria-busy");
+    for (const action of this.form.querySelectorAll("[data-action]")) restore(action);
+    this.announce("");
+  }
+
+  get action() {
+    return /** @type {HTMLElement} */ (this.steps.current.querySelector("[data-action]"));
+  }
+
+  /**
+   * Says what is going on to ears and, on the button, to eyes.
+   * @param {string} key
+   */
+  say(key) {
+    this.announce(this.text(key));
+    const label = /** @type {HTMLElement} */ (this.action.querySelector("[data-label]"));
+    label.dataset.resting ??= label.textContent ?? "";
+    label.textContent = `${this.text(key)}…`;
+  }
+
+  /** @param {string} sentence */
+  announce(sentence) {
+    const status = this.form.querySelector("[data-status]");
+    if (status) status.textContent = sentence;
+  }
+
+  /** @param {string} key */
+  text(key) {
+    const texts = /** @type {HTMLTemplateElement} */ (document.querySelector("template[data-texts]"));
+    return texts.content.querySelector(`[data-text="${key}"]`)?.textContent ?? key;
+  }
+
+  title() {
+    return `${this.steps.current.dataset.title} – ${this.settings.merchant}`;
+  }
+
+  showStep() {
+    this.problems.clear();
+    document.title = this.title();
+    const written = this.written();
+    for (const place of this.steps.current.querySelectorAll("[data-review-of]")) {
+      place.textContent = written[/** @type {HTMLElement} */ (place).dataset.reviewOf ?? ""] ?? "";
+    }
+  }
+
+  /** @returns {Record<string, string>} what the visitor gave, by section */
+  written() {
+    return { contact: this.email.value.trim(), address: this.stripe.addressLine() };
+  }
+
+  /**
+   * Shows the step that holds a section; usually it is the one in view.
+   * @param {string} section
+   */
+  async reveal(section) {
+    const place = this.form.querySelector(`[data-section="${section}"]`);
+    if (place) await this.steps.go(this.steps.indexOf(place));
+  }
+
+  /** @param {string} section */
+  focusSection(section) {
+    if (section === "contact") this.email.focus();
+    else this.stripe.focus(section);
+  }
+
+  /** @param {string} section */
+  marked(section) {
+    return !this.problems.slot(section).hidden;
+  }
+}
+
+/** @param {HTMLFormElement} form */
+function settingsOf(form) {
+  const read = (/** @type {string} */ name) => form.dataset[name] ?? "";
+  return {
+    checkoutId: read("checkoutId"),
+    merchant: read("merchant"),
+    amount: Number(read("amount")),
+    currency: read("currency"),
+    locale: read("locale"),
+    publishableKey: read("publishableKey"),
+    token: read("token"),
+    confirmUrl: read("confirmUrl"),
+    statusUrl: read("statusUrl"),
+    returnUrl: read("returnUrl"),
+    eventsUrl: read("eventsUrl"),
+  };
+}
+
+/** @param {Element} action */
+function restore(action) {
+  action.removeAttribute("aria-disabled");
+  const label = /** @type {HTMLElement} */ (action.querySelector("[data-label]"));
+  if (label.dataset.resting) label.textContent = label.dataset.resting;
+}
+
+/** @param {HTMLElement} step */
+function sectionsOf(step) {
+  return [...step.querySelectorAll("[data-section]")].map((section) => /** @type {HTMLElement} */ (section).dataset.section ?? "");
+}
+
+/** @param {Element} summary */
+function connectSummary(summary) {
+  const toggle = summary.querySelector("button");
+  toggle?.addEventListener("click", () => {
+    const open = summary.toggleAttribute("data-open");
+    toggle.setAttribute("aria-expanded", String(open));
+  });
+}
+
+document.querySelectorAll('[data-controller="summary"]').forEach(connectSummary);
+for (const form of document.querySelectorAll('[data-controller="checkout"]')) {
+  new Checkout(/** @type {HTMLFormElement} */ (form)).connect();
+}

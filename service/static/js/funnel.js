@@ -1,0 +1,67 @@
+// Reports what the visitor does: names, times and field names, never a value that was typed.
+
+const FLUSH_AFTER_MS = 1_000;
+
+export class Funnel {
+  /**
+   * @param {string} url
+   * @param {string} checkoutId
+   */
+  constructor(url, checkoutId) {
+    this.url = url;
+    this.checkoutId = checkoutId;
+    /** @type {object[]} */
+    this.waiting = [];
+    /** @type {Set<string>} */
+    this.recorded = new Set();
+    /** @type {ReturnType<typeof setTimeout>|undefined} */
+    this.timer = undefined;
+  }
+
+  connect() {
+    addEventListener("pagehide", () => this.flush());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "hidden") this.flush();
+      else this.recordOnce("checkout_viewed");
+    });
+    if (document.visibilityState === "visible") this.recordOnce("checkout_viewed");
+  }
+
+  /**
+   * @param {string} name
+   * @param {Record<string, unknown>} [properties]
+   */
+  record(name, properties) {
+    this.recorded.add(name);
+    this.waiting.push({
+      id: crypto.randomUUID(),
+      name,
+      occurred_at: new Date().toISOString(),
+      checkout_id: this.checkoutId,
+      ...(properties && { properties }),
+    });
+    this.timer ??= setTimeout(() => this.flush(), FLUSH_AFTER_MS);
+  }
+
+  /**
+   * @param {string} name
+   * @param {Record<string, unknown>} [properties]
+   */
+  recordOnce(name, properties) {
+    if (!this.recorded.has(name)) this.record(name, properties);
+  }
+
+  flush() {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    if (this.waiting.length === 0) return;
+    const body = new Blob([JSON.stringify({ events: this.waiting.splice(0) })], { type: "application/json" });
+    if (!navigator.sendBeacon(this.url, body)) this.fallBack(body);
+  }
+
+  /** @param {Blob} body */
+  fallBack(body) {
+    // A lost event must never disturb a payment.
+    fetch(this.url, { method: "POST", body, keepalive: true }).catch(() => {});
+  }
+}

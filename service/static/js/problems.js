@@ -1,0 +1,99 @@
+// Shows what keeps the visitor from going on: beside the field, and in a summary with links.
+
+/**
+ * @typedef {object} Problem
+ * @property {string} section
+ * @property {string} message
+ */
+
+export class Problems {
+  /**
+   * @param {HTMLElement} form
+   * @param {(section: string) => void} focusSection
+   */
+  constructor(form, focusSection) {
+    this.form = form;
+    this.focusSection = focusSection;
+  }
+
+  /**
+   * @param {Problem[]} problems
+   * @param {HTMLElement} step
+   */
+  show(problems, step) {
+    this.clear();
+    for (const problem of problems) this.mark(problem.section, problem.message);
+    const summary = /** @type {HTMLElement} */ (step.querySelector("[data-problems]"));
+    summary.querySelector("ul")?.replaceChildren(...problems.map((problem) => this.link(problem)));
+    summary.hidden = false;
+    summary.focus();
+  }
+
+  clear() {
+    for (const summary of this.form.querySelectorAll("[data-problems]")) hide(summary);
+    for (const slot of this.form.querySelectorAll("[data-error]")) this.unmark(dataOf(slot, "error"));
+  }
+
+  /**
+   * @param {string} section
+   * @param {string} message
+   * @returns {HTMLElement} where the message stands
+   */
+  mark(section, message) {
+    const slot = this.slot(section);
+    slot.textContent = message;
+    slot.hidden = false;
+    this.invalidate(section, true);
+    return slot;
+  }
+
+  /** @param {string} section */
+  unmark(section) {
+    const slot = this.slot(section);
+    slot.textContent = "";
+    slot.hidden = true;
+    this.invalidate(section, false);
+  }
+
+  /**
+   * @param {string} section
+   * @param {boolean} invalid
+   */
+  invalidate(section, invalid) {
+    const place = this.form.querySelector(`[data-section="${section}"]`);
+    place?.toggleAttribute("data-invalid", invalid);
+    place?.querySelector("input")?.setAttribute("aria-invalid", String(invalid));
+  }
+
+  /** @param {string} section */
+  slot(section) {
+    return /** @type {HTMLElement} */ (this.form.querySelector(`[data-error="${section}"]`));
+  }
+
+  /** @param {Problem} problem */
+  link({ section, message }) {
+    const link = document.createElement("a");
+    link.href = `#${section}-title`;
+    link.textContent = message;
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      this.focusSection(section);
+    });
+    const item = document.createElement("li");
+    item.append(link);
+    return item;
+  }
+}
+
+/** @param {Element} element */
+function hide(element) {
+  /** @type {HTMLElement} */ (element).hidden = true;
+}
+
+/**
+ * @param {Element} element
+ * @param {string} name
+ */
+function dataOf(element, name) {
+  return /** @type {HTMLElement} */ (element).dataset[name] ?? "";
+}

@@ -1,0 +1,86 @@
+// Talks to the merchant's server. Every request ends: with an answer, a refusal, or in doubt.
+
+/**
+ * What the server says about the payment.
+ * @typedef {object} Outcome
+ * @property {"succeeded"|"processing"|"requires_action"|"requires_payment_method"|"checking"} status
+ * @property {{client_secret: string}} [next_action]
+ * @property {{code?: string, message?: string}} [error]
+ * @property {string} [redirect]
+ */
+
+/** No readable answer: the payment may or may not have been made. */
+export class Doubt extends Error {}
+
+/** The server refused the request and made no payment; the message is for the visitor. */
+export class Refusal extends Error {}
+
+const PATIENCE_MS = 30_000;
+
+export class Server {
+  /** @param {string} token ties requests to this page of this visitor */
+  constructor(token) {
+    this.token = token;
+  }
+
+  /**
+   * @param {string} url
+   * @param {object} body
+   * @returns {Promise<Outcome>}
+   * @throws {Doubt} when the connection, the server or the time gave out
+   * @throws {Refusal} when the server said no
+   */
+  async post(url, body) {
+    const response = await this.send(url, body);
+    if (response.status >= 500) throw new Doubt(`the server answered ${response.status}`);
+    const answer = await readJson(response);
+    if (!response.ok) throw new Refusal(answer.detail ?? "");
+    return answer;
+  }
+
+  /**
+   * @param {string} url
+   * @param {object} body
+   */
+  async send(url, body) {
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), PATIENCE_MS);
+    try {
+      return await fetch(url, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "X-Kassa-Token": this.token },
+        body: JSON.stringify(body),
+        signal: patience.signal,
+      });
+    } catch (cause) {
+      throw new Doubt("the server could not be reached", { cause });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** @param {Response} response */
+async function readJson(response) {
+  try {
+    return await response.json();
+  } catch (cause) {
+    throw new Doubt("the answer was not readable", { cause });
+  }
+}
+
+/**
+ * The promise's value, or a Doubt once the time is over.
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {number} milliseconds
+ * @returns {Promise<T>}
+ */
+export function within(promise, milliseconds) {
+  /** @type {ReturnType<typeof setTimeout>} */
+  let timer;
+  const limit = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Doubt("no answer in time")), milliseconds);
+  });
+  return Promise.race([promise, /** @type {Promise<never>} */ (limit)]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,277 @@
+// Stripe's two Elements: made once, mounted once, and watched until they are there.
+
+/** @import {Appearance, Stripe, StripeAddressElement, StripeAddressElementChangeEvent, StripeElementLocale, StripeElements, StripeError, StripePaymentElement, StripePaymentElementChangeEvent} from "@stripe/stripe-js" */
+
+const SLOW_AFTER_MS = 5_000;
+
+/**
+ * What the page wants to know.
+ * @typedef {object} Watcher
+ * @property {(kind: string) => void} onReady
+ * @property {(kind: string, trouble: "slow"|"failed") => void} onTrouble
+ * @property {() => void} onChange
+ */
+
+/**
+ * @typedef {object} Order
+ * @property {string} publishableKey
+ * @property {string} locale
+ * @property {number} amount
+ * @property {string} currency
+ */
+
+export class StripeForm {
+  /**
+   * @param {HTMLElement} form
+   * @param {Order} order
+   * @param {Watcher} watcher
+   */
+  constructor(form, order, watcher) {
+    this.order = order;
+    this.watcher = watcher;
+    this.hosts = /** @type {HTMLElement[]} */ ([...form.querySelectorAll("[data-element]")]);
+    /** @type {Set<string>} */
+    this.pending = new Set(this.hosts.map(kindOf));
+    /** @type {Map<string, boolean>} */
+    this.complete = new Map();
+    this.method = "card";
+    /** @type {StripeAddressElementChangeEvent["value"]|undefined} */
+    this.lastAddress = undefined;
+    /** @type {Stripe|undefined} */
+    this.stripe = undefined;
+    /** @type {StripeElements|undefined} */
+    this.elements = undefined;
+    /** @type {StripeAddressElement|undefined} */
+    this.address = undefined;
+    /** @type {StripePaymentElement|undefined} */
+    this.payment = undefined;
+    /** @type {ReturnType<typeof setTimeout>|undefined} */
+    this.alarm = undefined;
+  }
+
+  get ready() {
+    return this.pending.size === 0;
+  }
+
+  async start() {
+    this.watch();
+    try {
+      await scriptLoaded();
+      this.mountAll();
+    } catch {
+      this.fail(this.firstPending());
+    }
+  }
+
+  /** @param {string} kind */
+  retry(kind) {
+    if (!window.Stripe) {
+      reloadScript();
+      return this.start();
+    }
+    this.watch();
+    const host = this.hosts.find((candidate) => kindOf(candidate) === kind);
+    const element = kind === "payment" ? this.payment : this.address;
+    // It never became ready, so there is nothing typed to lose.
+    element?.unmount();
+    if (host) element?.mount(host);
+  }
+
+  watch() {
+    clearTimeout(this.alarm);
+    this.alarm = setTimeout(() => {
+      if (!this.ready) this.watcher.onTrouble(this.firstPending(), "slow");
+    }, SLOW_AFTER_MS);
+  }
+
+  firstPending() {
+    return kindOf(this.hosts.find((host) => this.pending.has(kindOf(host))) ?? this.hosts[0]);
+  }
+
+  /** @param {string} kind */
+  fail(kind) {
+    clearTimeout(this.alarm);
+    this.watcher.onTrouble(kind, "failed");
+  }
+
+  mountAll() {
+    if (this.stripe || !window.Stripe) return;
+    const { publishableKey, amount, currency } = this.order;
+    const locale = /** @type {StripeElementLocale} */ (this.order.locale);
+    this.stripe = window.Stripe(publishableKey, { locale });
+    this.elements = this.stripe.elements({
+      mode: "payment", amount, currency, locale, paymentMethodCreation: "manual", appearance: appearance(),
+    });
+    this.mountAddress(this.elements);
+    this.mountPayment(this.elements);
+    darkMode().addEventListener("change", () => this.elements?.update({ appearance: appearance() }));
+  }
+
+  /** @param {StripeElements} elements */
+  mountAddress(elements) {
+    const address = this.address = elements.create("address", { mode: "billing" });
+    address.on("ready", () => this.arrived("address"));
+    address.on("loaderror", () => this.fail("address"));
+    address.on("change", (event) => {
+      this.lastAddress = event.value;
+      this.changed("address", event);
+    });
+    this.mount("address", address);
+  }
+
+  /** @param {StripeElements} elements */
+  mountPayment(elements) {
+    const payment = this.payment = elements.create("payment", {
+      layout: { type: "accordion", radios: "auto" },
+      // Asked for once, in the contact section, and passed along with the token.
+      fields: { billingDetails: { email: "never" } },
+    });
+    payment.on("ready", () => this.arrived("payment"));
+    payment.on("loaderror", () => this.fail("payment"));
+    payment.on("change", (event) => {
+      this.method = event.value.type;
+      this.changed("payment", event);
+    });
+    this.mount("payment", payment);
+  }
+
+  /**
+   * @param {string} kind
+   * @param {StripeAddressElement|StripePaymentElement} element
+   */
+  mount(kind, element) {
+    const host = this.hosts.find((candidate) => kindOf(candidate) === kind);
+    if (host) element.mount(host);
+  }
+
+  /** @param {string} kind */
+  arrived(kind) {
+    this.pending.delete(kind);
+    if (this.ready) clearTimeout(this.alarm);
+    this.watcher.onReady(kind);
+  }
+
+  /**
+   * @param {string} kind
+   * @param {StripeAddressElementChangeEvent|StripePaymentElementChangeEvent} event
+   */
+  changed(kind, event) {
+    this.complete.set(kind, event.complete);
+    this.watcher.onChange();
+  }
+
+  /** @param {string} kind */
+  isComplete(kind) {
+    return this.complete.get(kind) ?? false;
+  }
+
+  /** The address as the visitor last typed it, in one line. */
+  addressLine() {
+    if (!this.lastAddress) return "";
+    const { name, address } = this.lastAddress;
+    const { line1, line2, city, state, postal_code: postalCode, country } = address;
+    const place = [city, state, postalCode].filter(Boolean).join(" ");
+    return [name, line1, line2, place, country].filter(Boolean).join(", ");
+  }
+
+  /** @param {string} kind */
+  focus(kind) {
+    if (kind === "payment") this.payment?.focus();
+    else this.address?.focus();
+  }
+
+  /** Asking for the address makes Stripe mark what is missing in it. */
+  async checkAddress() {
+    return (await this.address?.getValue())?.complete ?? false;
+  }
+
+  /**
+   * Validates both Elements. A wallet opens its sheet here, which browsers allow only
+   * directly after the visitor's press: nothing may be awaited before it.
+   * @returns {Promise<StripeError|undefined>}
+   */
+  async submit() {
+    return (await this.elements?.submit())?.error;
+  }
+
+  /**
+   * @param {string} email
+   * @param {string} returnUrl
+   */
+  createToken(email, returnUrl) {
+    const { stripe, elements } = this.mounted();
+    return stripe.createConfirmationToken({
+      elements,
+      params: { payment_method_data: { billing_details: { email } }, return_url: returnUrl },
+    });
+  }
+
+  /** @param {string} clientSecret */
+  authenticate(clientSecret) {
+    return this.mounted().stripe.handleNextAction({ clientSecret });
+  }
+
+  mounted() {
+    const { stripe, elements } = this;
+    if (!stripe || !elements) throw new Error("Stripe.js is not there yet");
+    return { stripe, elements };
+  }
+}
+
+/** @param {HTMLElement|undefined} host */
+function kindOf(host) {
+  return host?.dataset.element ?? "";
+}
+
+function stripeScript() {
+  return /** @type {HTMLScriptElement} */ (document.querySelector("script[data-stripe-js]"));
+}
+
+/** @returns {Promise<void>} */
+function scriptLoaded() {
+  if (window.Stripe) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const script = stripeScript();
+    script.addEventListener("load", () => resolve());
+    script.addEventListener("error", () => reject(new Error("Stripe.js could not be loaded")));
+  });
+}
+
+function reloadScript() {
+  const failed = stripeScript();
+  const script = document.createElement("script");
+  script.src = failed.src;
+  script.dataset.stripeJs = "";
+  failed.replaceWith(script);
+}
+
+function darkMode() {
+  return matchMedia("(prefers-color-scheme: dark)");
+}
+
+/**
+ * The page's own tokens, so that Stripe's fields look like ours in light and dark.
+ * @returns {Appearance}
+ */
+function appearance() {
+  const style = getComputedStyle(document.documentElement);
+  const token = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
+  return {
+    theme: darkMode().matches ? "night" : "stripe",
+    variables: {
+      colorPrimary: token("accent"),
+      colorText: token("text"),
+      colorTextSecondary: token("muted"),
+      colorBackground: token("surface"),
+      colorDanger: token("danger"),
+      borderRadius: token("radius"),
+      fontFamily: token("font"),
+      fontSizeBase: "16px",
+      spacingUnit: token("space"),
+    },
+    rules: {
+      ".Input": { borderColor: token("field-line"), boxShadow: "none" },
+      ".Label": { fontWeight: "600" },
+    },
+  };
+}
