@@ -1,0 +1,194 @@
+// The simulated Address Element: one set of fields, with those that the chosen country has.
+
+import { dress, Frame, inputWith, tell } from "./frame.js";
+import { ANY_POSTAL_CODE, COUNTRIES, POSTAL_CODES, STATES, WITHOUT_POSTAL_CODE } from "./regions.js";
+
+const INCOMPLETE = "This field is incomplete.";
+const REQUIRED = ["name", "line1", "city", "state", "postal_code"];
+const TYPED = [...REQUIRED, "line2"];
+
+const country = /** @type {HTMLSelectElement} */ (document.getElementById("country"));
+const state = /** @type {HTMLSelectElement} */ (document.getElementById("state"));
+const more = /** @type {HTMLElement} */ (document.getElementById("more"));
+
+let mode = "billing";
+
+const frame = new Frame({
+  read: () => read(),
+  validate: () => validate(),
+  update: ({ appearance }) => dress(appearance),
+  focus: () => inputWith(REQUIRED.find((id) => problemOf(id)) ?? "name").focus(),
+  blur: () => TYPED.forEach((id) => inputWith(id).blur()),
+  clear: () => fill({ name: "", address: { line1: "", line2: "", city: "", state: "", postal_code: "", country: country.value } }),
+});
+
+/** @param {string} id */
+function isAsked(id) {
+  return document.getElementById(`${id}-field`)?.hidden !== true;
+}
+
+/** @param {string} id */
+function valueOf(id) {
+  return isAsked(id) ? inputWith(id).value.trim() : "";
+}
+
+/** @param {string} id */
+function problemOf(id) {
+  if (!isAsked(id)) return "";
+  const shape = id === "postal_code" ? postalCode().shape : /\S/;
+  return shape.test(valueOf(id)) ? "" : INCOMPLETE;
+}
+
+function postalCode() {
+  return POSTAL_CODES[country.value] ?? ANY_POSTAL_CODE;
+}
+
+function isComplete() {
+  return REQUIRED.every((id) => problemOf(id) === "");
+}
+
+function value() {
+  return {
+    name: valueOf("name"),
+    address: {
+      line1: valueOf("line1"),
+      line2: valueOf("line2") || null,
+      city: valueOf("city"),
+      state: valueOf("state"),
+      postal_code: valueOf("postal_code"),
+      country: country.value,
+    },
+  };
+}
+
+/** The value; asking for it shows what is missing. */
+function read() {
+  validate();
+  return { complete: isComplete(), isNewAddress: true, value: value() };
+}
+
+function validate() {
+  for (const id of REQUIRED) tell(inputWith(id), problemOf(id));
+  if (isComplete()) return undefined;
+  return { type: "validation_error", code: "incomplete_address", message: `Your ${mode} address is incomplete.` };
+}
+
+function changed() {
+  frame.emit("change", {
+    elementMode: mode,
+    complete: isComplete(),
+    empty: TYPED.every((id) => valueOf(id) === ""),
+    isNewAddress: true,
+    value: value(),
+  });
+}
+
+// -- the fields of a country ----------------------------------------------------------------------
+
+function countryChosen() {
+  const region = STATES[country.value];
+  show("state", region !== undefined);
+  show("postal_code", !WITHOUT_POSTAL_CODE.has(country.value));
+  if (region) offerStates(region);
+  label("postal_code", postalCode().label);
+  inputWith("postal_code").inputMode = postalCode().digits ? "numeric" : "text";
+  for (const id of ["state", "postal_code"]) tell(inputWith(id), "");
+}
+
+/**
+ * @param {string} id
+ * @param {boolean} shown
+ */
+function show(id, shown) {
+  const field = document.getElementById(`${id}-field`);
+  if (field) field.hidden = !shown;
+}
+
+/** @param {import("./regions.js").Region} region */
+function offerStates(region) {
+  const codes = region.codes.split(" ");
+  if (codes.every((code) => [...state.options].some((option) => option.value === code))) return;
+  label("state", region.label);
+  state.replaceChildren(new Option("", ""), ...codes.map((code) => new Option(code, code)));
+}
+
+/**
+ * @param {string} id
+ * @param {string} words
+ */
+function label(id, words) {
+  const place = document.querySelector(`label[for="${id}"]`);
+  if (place) place.textContent = words;
+}
+
+/**
+ * @param {string} locale
+ * @param {string[]|null|undefined} allowed
+ */
+function offerCountries(locale, allowed) {
+  const names = new Intl.DisplayNames([locale, "en"], { type: "region" });
+  const options = COUNTRIES.filter((code) => !allowed || allowed.includes(code))
+    .map((code) => new Option(names.of(code) ?? code, code))
+    .sort((one, other) => one.text.localeCompare(other.text, locale));
+  country.replaceChildren(...options);
+}
+
+/** @param {string} locale */
+function likelyCountry(locale) {
+  return new Intl.Locale(locale).maximize().region ?? "US";
+}
+
+/** @param {any} values */
+function fill({ name, address = {} }) {
+  if (address.country) country.value = address.country;
+  countryChosen();
+  const typed = { name, ...address };
+  for (const id of TYPED) if (typed[id] !== undefined && typed[id] !== null) inputWith(id).value = typed[id];
+  if (inputWith("line2").value) unfold();
+  changed();
+}
+
+function unfold() {
+  show("line2", true);
+  more.hidden = true;
+}
+
+// -- beginning --------------------------------------------------------------------------------------
+
+/** @param {string} id */
+function left(id) {
+  if (valueOf(id) !== "" || inputWith(id).getAttribute("aria-invalid") === "true") tell(inputWith(id), problemOf(id));
+  frame.emit("blur");
+}
+
+function connect() {
+  for (const id of TYPED) {
+    inputWith(id).addEventListener("input", () => changed());
+    inputWith(id).addEventListener("focus", () => frame.emit("focus"));
+    inputWith(id).addEventListener("blur", () => left(id));
+  }
+  for (const id of REQUIRED) inputWith(id).addEventListener("input", () => tell(inputWith(id), ""));
+  country.addEventListener("change", () => {
+    countryChosen();
+    changed();
+  });
+  more.addEventListener("click", () => {
+    unfold();
+    inputWith("line2").focus();
+  });
+  document.querySelector("form")?.addEventListener("submit", (event) => event.preventDefault());
+  addEventListener("keydown", (event) => event.key === "Escape" && frame.emit("escape"));
+}
+
+frame.listen(({ locale = "en", appearance, options = {} }) => {
+  mode = options.mode ?? "billing";
+  dress(appearance);
+  offerCountries(locale, options.allowedCountries);
+  country.value = likelyCountry(locale);
+  if (country.selectedIndex < 0) country.selectedIndex = 0;
+  connect();
+  countryChosen();
+  if (options.defaultValues) fill(options.defaultValues);
+  frame.resize();
+  frame.emit("ready");
+});

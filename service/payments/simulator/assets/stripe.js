@@ -1,0 +1,546 @@
+// The stand-in for Stripe.js: the part of its surface that Kassa's pages use, in simulator mode.
+// As with the real one, what a visitor types lives in iframes and never in the page.
+// Classic script, like the original: it defines one global, Stripe.
+
+/** @import * as S from "@stripe/stripe-js" */
+
+"use strict";
+
+(() => {
+  const BASE = new URL(".", /** @type {HTMLScriptElement} */ (document.currentScript).src);
+  const CONNECT_PATIENCE_MS = 4_000;
+
+  /** The integration is wrong, as opposed to what the visitor typed. */
+  class IntegrationError extends Error {
+    name = "IntegrationError";
+  }
+
+  // -- an iframe and the private port to it ---------------------------------------------------
+
+  /** @typedef {(event: string, detail: any) => void} Listener */
+
+  class Frame {
+    /**
+     * @param {string} path below the simulator's address
+     * @param {string} title
+     * @param {() => object} setting what the frame is told when it connects
+     * @param {Listener} listen
+     */
+    constructor(path, title, setting, listen) {
+      this.setting = setting;
+      this.listen = listen;
+      this.node = document.createElement("iframe");
+      this.node.title = title;
+      this.node.src = new URL(path, BASE).href;
+      this.node.allow = "payment *";
+      Object.assign(this.node.style, { display: "block", width: "100%", border: "0", height: "0" });
+      // Each load is a new document: whatever was typed into the one before is gone.
+      this.node.addEventListener("load", () => this.connect());
+      /** @type {Map<number, (answer: any) => void>} */
+      this.questions = new Map();
+      this.asked = 0;
+      /** @type {MessagePort|undefined} */
+      this.port = undefined;
+      /** @type {ReturnType<typeof setTimeout>|undefined} */
+      this.patience = undefined;
+    }
+
+    connect() {
+      if (!this.node.isConnected) return;
+      const channel = new MessageChannel();
+      this.port = channel.port1;
+      this.port.onmessage = ({ data }) => this.hear(data);
+      clearTimeout(this.patience);
+      this.patience = setTimeout(() => this.listen("loaderror", undefined), CONNECT_PATIENCE_MS);
+      this.listen("loaderstart", undefined);
+      const greeting = { simulator: "connect", ...this.setting() };
+      this.node.contentWindow?.postMessage(greeting, BASE.origin, [channel.port2]);
+    }
+
+    /** @param {{answer?: number, event?: string, detail?: any}} message */
+    hear({ answer, event, detail }) {
+      if (answer !== undefined) this.answered(answer, detail);
+      else if (event === "resize") this.node.style.height = `${detail.height}px`;
+      else if (event !== undefined) this.tell(event, detail);
+    }
+
+    /**
+     * @param {string} event
+     * @param {any} detail
+     */
+    tell(event, detail) {
+      if (event === "ready" || event === "loaderror") clearTimeout(this.patience);
+      this.listen(event, detail);
+    }
+
+    /**
+     * @param {number} number
+     * @param {any} detail
+     */
+    answered(number, detail) {
+      this.questions.get(number)?.(detail);
+      this.questions.delete(number);
+    }
+
+    /**
+     * @param {string} method
+     * @param {object} [detail]
+     * @returns {Promise<any>}
+     */
+    ask(method, detail) {
+      return new Promise((resolve) => {
+        const question = ++this.asked;
+        this.questions.set(question, resolve);
+        this.port?.postMessage({ question, method, detail });
+      });
+    }
+
+    remove() {
+      clearTimeout(this.patience);
+      this.port?.close();
+      this.node.remove();
+    }
+  }
+
+  // -- Elements ---------------------------------------------------------------------------------
+
+  /** @typedef {(event: any) => any} Handler */
+
+  class SimulatedElement {
+    /**
+     * @param {SimulatedElements} group
+     * @param {"address"|"payment"} type
+     * @param {string} title
+     * @param {object} options
+     */
+    constructor(group, type, title, options) {
+      this.group = group;
+      this.type = type;
+      this.title = title;
+      this.options = options;
+      this.isReady = false;
+      /** @type {Map<string, Set<Handler>>} */
+      this.handlers = new Map();
+      /** @type {Frame|undefined} */
+      this.frame = undefined;
+    }
+
+    /**
+     * @param {string} event
+     * @param {Handler} handler
+     */
+    on(event, handler) {
+      this.handlers.set(event, (this.handlers.get(event) ?? new Set()).add(handler));
+      return this;
+    }
+
+    /**
+     * @param {string} event
+     * @param {Handler} handler
+     */
+    once(event, handler) {
+      const first = (/** @type {any} */ detail) => {
+        this.off(event, first);
+        handler(detail);
+      };
+      return this.on(event, first);
+    }
+
+    /**
+     * @param {string} event
+     * @param {Handler} [handler]
+     */
+    off(event, handler) {
+      if (handler) this.handlers.get(event)?.delete(handler);
+      else this.handlers.delete(event);
+      return this;
+    }
+
+    /**
+     * @param {string} event
+     * @param {object} [detail]
+     */
+    emit(event, detail) {
+      for (const handler of [...(this.handlers.get(event) ?? [])]) {
+        handler({ elementType: this.type, ...detail });
+      }
+    }
+
+    /** @param {string|HTMLElement} place */
+    mount(place) {
+      const host = typeof place === "string" ? document.querySelector(place) : place;
+      if (!host) throw new IntegrationError(`The selector you specified (${place}) applies to no DOM elements.`);
+      if (this.frame) throw new IntegrationError("This Element is already mounted.");
+      this.frame = new Frame(`elements/${this.type}`, this.title, () => this.setting(), (event, detail) => this.heard(event, detail));
+      this.styleFrame();
+      host.replaceChildren(this.frame.node);
+    }
+
+    setting() {
+      const { locale, appearance } = this.group;
+      return { locale, appearance, options: this.options };
+    }
+
+    // Without the same colour scheme on both sides, browsers paint an opaque iframe.
+    styleFrame() {
+      if (this.frame) this.frame.node.style.colorScheme = this.group.appearance.theme === "night" ? "dark" : "light";
+    }
+
+    /**
+     * @param {string} event
+     * @param {any} detail
+     */
+    heard(event, detail) {
+      if (event === "ready") this.isReady = true;
+      if (event === "change") this.group.submitted = false;
+      this.emit(event, event === "loaderror" ? { error: loadError(this.type) } : detail);
+    }
+
+    /** @param {object} options */
+    update(options) {
+      Object.assign(this.options, options);
+      this.frame?.ask("update", this.setting());
+      return this;
+    }
+
+    focus() {
+      this.frame?.node.focus();
+      this.frame?.ask("focus");
+    }
+
+    blur() {
+      this.frame?.ask("blur");
+    }
+
+    clear() {
+      this.frame?.ask("clear");
+    }
+
+    unmount() {
+      this.frame?.remove();
+      this.frame = undefined;
+      this.isReady = false;
+    }
+
+    destroy() {
+      this.unmount();
+      this.group.forget(this);
+    }
+  }
+
+  class PaymentElement extends SimulatedElement {
+    /**
+     * @param {SimulatedElements} group
+     * @param {S.StripePaymentElementOptions} options
+     */
+    constructor(group, options) {
+      super(group, "payment", "Secure payment input frame (simulated)", options);
+      this.on("ready", () => this.emit("availablepaymentmethodschange", { paymentMethods: { card: { available: true } } }));
+    }
+
+    collapse() {
+      return this;
+    }
+  }
+
+  class AddressElement extends SimulatedElement {
+    /**
+     * @param {SimulatedElements} group
+     * @param {S.StripeAddressElementOptions} options
+     */
+    constructor(group, options) {
+      super(group, "address", `Secure ${options.mode} address input frame (simulated)`, options);
+    }
+
+    /** @returns {ReturnType<S.StripeAddressElement["getValue"]>} */
+    async getValue() {
+      return mounted(this, "getValue").ask("read");
+    }
+  }
+
+  /** @type {Record<string, (group: SimulatedElements, options: any) => AddressElement|PaymentElement>} */
+  const KINDS = {
+    address: (group, options) => new AddressElement(group, options),
+    payment: (group, options) => new PaymentElement(group, options),
+  };
+
+  class SimulatedElements {
+    /** @param {S.StripeElementsOptionsMode} options */
+    constructor(options) {
+      refusePaymentMethodTypes(options);
+      this.options = { ...options };
+      this.submitted = false;
+      /** @type {Map<string, SimulatedElement>} */
+      this.made = new Map();
+      /** @type {Set<() => void>} */
+      this.afterUpdate = new Set();
+    }
+
+    get appearance() {
+      return this.options.appearance ?? {};
+    }
+
+    get locale() {
+      const { locale } = this.options;
+      return locale && locale !== "auto" ? locale : navigator.language;
+    }
+
+    /**
+     * @param {string} type
+     * @param {object} [options]
+     * @returns {any} the Element of that type; the declarations have one overload for each
+     */
+    create(type, options = {}) {
+      const make = KINDS[type];
+      if (!make) throw new IntegrationError(`The simulator has no ${type} Element; it has ${Object.keys(KINDS).join(" and ")}.`);
+      if (this.made.has(type)) throw new IntegrationError(`Can only create one Element of type ${type} on one Elements object.`);
+      const element = make(this, { ...options });
+      this.made.set(type, element);
+      return element;
+    }
+
+    /**
+     * @param {string} type
+     * @returns {any}
+     */
+    getElement(type) {
+      return this.made.get(type) ?? null;
+    }
+
+    /** @param {SimulatedElement} element */
+    forget(element) {
+      this.made.delete(element.type);
+    }
+
+    /** @param {S.StripeElementsUpdateOptions} options */
+    async update(options) {
+      Object.assign(this.options, options);
+      for (const element of this.made.values()) {
+        element.styleFrame();
+        element.update({});
+      }
+      for (const handler of this.afterUpdate) handler();
+    }
+
+    /**
+     * @param {"update-end"} event
+     * @param {() => void} handler
+     */
+    on(event, handler) {
+      if (event === "update-end") this.afterUpdate.add(handler);
+    }
+
+    async fetchUpdates() {
+      return {};
+    }
+
+    /** @returns {ReturnType<S.StripeElements["submit"]>} */
+    async submit() {
+      const shown = [...this.made.values()].filter((element) => element.frame);
+      const problems = await Promise.all(shown.map((element) => mounted(element, "submit").ask("validate")));
+      const error = problems.find(Boolean);
+      this.submitted = !error;
+      return error ? { error } : { selectedPaymentMethod: "card" };
+    }
+  }
+
+  // -- Stripe -----------------------------------------------------------------------------------
+
+  class SimulatedStripe {
+    /**
+     * @param {string} key
+     * @param {S.StripeConstructorOptions} options
+     */
+    constructor(key, options) {
+      if (!/^pk_test_/.test(key)) throw new IntegrationError("The simulator accepts test keys only (pk_test_…).");
+      this.key = key;
+      this.options = options;
+    }
+
+    /**
+     * @param {any} options
+     * @returns {any} the declarations' StripeElements; tests/typescript compares the two
+     */
+    elements(options) {
+      return new SimulatedElements({ locale: this.options.locale, ...options });
+    }
+
+    /**
+     * @param {S.CreateConfirmationToken} options
+     * @returns {Promise<S.ConfirmationTokenResult>}
+     */
+    async createConfirmationToken({ elements, params = {} }) {
+      const group = /** @type {SimulatedElements} */ (/** @type {unknown} */ (elements));
+      const payment = group.getElement("payment");
+      if (!payment?.frame) throw new IntegrationError("Invalid value for createConfirmationToken(): elements should have a mounted Payment Element.");
+      if (!group.submitted) throw new IntegrationError("elements.submit() must be called before stripe.createConfirmationToken().");
+      refuseMissingEmail(payment, params);
+      const { mode, amount, currency } = /** @type {any} */ (group.options);
+      return mounted(payment, "createConfirmationToken").ask("tokenize", {
+        key: this.key,
+        elements: { mode, amount, currency },
+        billing_details: await billingDetails(group, params),
+        return_url: params.return_url,
+      });
+    }
+
+    /**
+     * @param {{clientSecret?: string}} options
+     * @returns {Promise<any>}
+     */
+    async handleNextAction({ clientSecret }) {
+      if (!clientSecret) throw new IntegrationError("handleNextAction: the simulator needs a client secret.");
+      const before = await this.retrievePaymentIntent(clientSecret);
+      if (before.paymentIntent?.status !== "requires_action") return settled(before);
+      await authenticate(this.key, clientSecret);
+      return settled(await this.retrievePaymentIntent(clientSecret));
+    }
+
+    /**
+     * @param {string} clientSecret
+     * @returns {Promise<S.PaymentIntentResult>}
+     */
+    async retrievePaymentIntent(clientSecret) {
+      const query = new URLSearchParams({ client_secret: clientSecret, key: this.key });
+      const answer = await api(`v1/payment_intents/${intentOf(clientSecret)}?${query}`);
+      return answer.error ? { error: answer.error } : { paymentIntent: answer };
+    }
+
+    /** @returns {Promise<never>} */
+    async confirmPayment() {
+      throw new IntegrationError("The simulator confirms on the server only: use createConfirmationToken.");
+    }
+  }
+
+  // -- what several of them need ------------------------------------------------------------------
+
+  /**
+   * @param {SimulatedElement} element
+   * @param {string} method
+   */
+  function mounted(element, method) {
+    if (!element.frame || !element.isReady) throw new IntegrationError(`${method}: the ${element.type} Element is not mounted, or not ready yet.`);
+    return element.frame;
+  }
+
+  /** @param {object} options */
+  function refusePaymentMethodTypes(options) {
+    if ("paymentMethodTypes" in options) throw new IntegrationError("paymentMethodTypes is no longer supported: use allowedPaymentMethodTypes.");
+  }
+
+  /**
+   * @param {SimulatedElement} payment
+   * @param {S.ConfirmationTokenCreateParams} params
+   */
+  function refuseMissingEmail(payment, params) {
+    const { fields } = /** @type {S.StripePaymentElementOptions} */ (payment.options);
+    const details = fields?.billingDetails;
+    const hidden = details === "never" || (typeof details === "object" && details.email === "never");
+    if (hidden && params.payment_method_data?.billing_details?.email === undefined) {
+      throw new IntegrationError('You specified "never" for fields.billing_details.email when creating the payment Element, but did not pass params.payment_method_data.billing_details.email when calling stripe.createConfirmationToken().');
+    }
+  }
+
+  /**
+   * What the Elements collected, overridden by what the page passes.
+   * @param {SimulatedElements} group
+   * @param {S.ConfirmationTokenCreateParams} params
+   */
+  async function billingDetails(group, params) {
+    const address = group.getElement("address");
+    const collected = address?.frame && address.options.mode === "billing" ? (await address.getValue()).value : {};
+    const { name = null, phone = null, address: place = null } = collected;
+    return { name, phone, address: place, email: null, ...params.payment_method_data?.billing_details };
+  }
+
+  /**
+   * An intent that was refused is an error with Stripe's own words.
+   * @param {any} result
+   */
+  function settled(result) {
+    const intent = result.paymentIntent;
+    if (intent?.status !== "requires_payment_method" || !intent.last_payment_error) return result;
+    return { error: { ...intent.last_payment_error, payment_intent: intent } };
+  }
+
+  /** @param {string} clientSecret */
+  function intentOf(clientSecret) {
+    return encodeURIComponent(clientSecret.split("_secret_")[0] ?? "");
+  }
+
+  /**
+   * @param {string} path
+   * @returns {Promise<any>}
+   */
+  async function api(path) {
+    try {
+      const response = await fetch(new URL(path, BASE));
+      return await response.json();
+    } catch {
+      return { error: { type: "api_connection_error", message: "We could not reach the simulator. Check your connection and try again." } };
+    }
+  }
+
+  /** @param {string} type */
+  function loadError(type) {
+    return { type: "api_connection_error", message: `The simulated ${type} Element could not be loaded.` };
+  }
+
+  // -- 3-D Secure: the bank's page in a modal ------------------------------------------------------
+
+  /**
+   * Ends when the visitor is through with the bank, whatever came of it.
+   * @param {string} key
+   * @param {string} clientSecret
+   * @returns {Promise<void>}
+   */
+  function authenticate(key, clientSecret) {
+    return new Promise((resolve) => {
+      const dialog = document.createElement("dialog");
+      dialog.setAttribute("aria-label", "Your bank's check (simulated)");
+      const frame = new Frame(`authenticate/${intentOf(clientSecret)}`, "Simulated bank", () => ({ key, clientSecret }), listen);
+      // Closing the bank's page counts as a failed check, as it does at Stripe.
+      dialog.addEventListener("cancel", (event) => {
+        event.preventDefault();
+        frame.ask("abandon");
+      });
+      dialog.append(frame.node);
+      layOut(dialog, frame.node);
+      document.body.append(dialog);
+      dialog.showModal();
+
+      /** @param {string} event */
+      function listen(event) {
+        if (event === "ready") frame.node.focus();
+        if (event !== "done" && event !== "loaderror") return;
+        dialog.close();
+        frame.remove();
+        dialog.remove();
+        resolve();
+      }
+    });
+  }
+
+  /**
+   * @param {HTMLDialogElement} dialog
+   * @param {HTMLIFrameElement} node
+   */
+  function layOut(dialog, node) {
+    Object.assign(dialog.style, {
+      position: "fixed", inset: "0", width: "100%", height: "100%", maxWidth: "none", maxHeight: "none", margin: "0",
+      padding: "16px", border: "0", boxSizing: "border-box", overflow: "auto", placeItems: "center", display: "grid", background: "rgb(10 14 13 / 0.6)",
+    });
+    Object.assign(node.style, { maxWidth: "420px", minHeight: "320px", borderRadius: "12px", background: "#fff", colorScheme: "light" });
+  }
+
+  /**
+   * @param {string} key
+   * @param {S.StripeConstructorOptions} [options]
+   */
+  function Stripe(key, options = {}) {
+    return new SimulatedStripe(key, options);
+  }
+  Stripe.version = "endive";
+
+  Object.assign(window, { Stripe });
+})();
