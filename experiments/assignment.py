@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from experiments.bucketing import bucket
 from experiments.definition import Experiment, Status, Variant
@@ -23,7 +23,8 @@ class Reason(StrEnum):
     """The unit keeps the variant of an earlier exposure."""
 
 
-_ENROLLED = frozenset({Reason.SPLIT, Reason.CACHED})
+_SPLIT: Final = Reason.SPLIT
+_ENROLLED: Final = frozenset({Reason.SPLIT, Reason.CACHED})
 
 
 class Assignment(NamedTuple):
@@ -72,7 +73,7 @@ def assign(experiment: Experiment, unit_id: str, *, now: datetime) -> Assignment
         return Assignment(experiment.key, unit_id, variant, reason, position)
     for lower, upper, variant in experiment.slices:
         if lower <= position < upper:
-            return Assignment(experiment.key, unit_id, variant, Reason.SPLIT, position)
+            return Assignment(experiment.key, unit_id, variant, _SPLIT, position)
     return Assignment(experiment.key, unit_id, experiment.control, Reason.DEFAULT, position)
 
 

@@ -1,8 +1,9 @@
 """Every definition there is, read together and valid together."""
 
+import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
@@ -10,10 +11,10 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
 from experiments.definition import Experiment, Status
-from experiments.document import Document, Location, parse, read
-from experiments.errors import InvalidDefinition, Problem, UnknownExperiment
+from experiments.document import Document, Location, parse, path_text, read
+from experiments.errors import InvalidDefinition, Problem, UnknownExperiment, first_problems
 from experiments.metrics import Metric
-from experiments.notation import shown
+from experiments.notation import KEY_PATTERN, nearest, shown, some
 from experiments.offers import Offer
 from experiments.schema import parse_experiment, parse_metrics, parse_offers
 
@@ -53,10 +54,10 @@ class Catalog:
             InvalidDefinition: with every problem of every file.
         """
         reading = _Reading()
-        files = reading.files_in(definitions)
+        files = [file for file in reading.files_in(definitions) if file.name not in _NAMED]
         metrics = reading.take(_beside(definitions, METRICS_FILE), parse_metrics)
         offers = reading.take(_beside(definitions, OFFERS_FILE), parse_offers)
-        experiments = reading.experiments(files, metrics)
+        experiments = reading.experiments(definitions, files)
         if reading.problems or metrics is None or offers is None:
             raise InvalidDefinition(reading.problems)
         return cls(
@@ -96,14 +97,13 @@ def lint(paths: Iterable[Path]) -> list[Problem]:
         paths: files, or directories whose `*.yaml` files are read, also those further down.
     """
     reading = _Reading()
-    files = [file for path in paths for file in reading.files_below(path)]
-    for file in files:
+    found = {file.absolute(): file for path in paths for file in reading.files_below(path)}
+    for file in found.values():
         if parser := _NAMED.get(file.name):
             reading.take(file, parser)
-    experiments = sorted(file for file in files if file.name not in _NAMED)
+    experiments = sorted(file for file in found.values() if file.name not in _NAMED)
     for directory, together in groupby(experiments, key=lambda file: file.parent):
-        metrics = reading.take(_beside(directory, METRICS_FILE), parse_metrics)
-        reading.experiments(list(together), metrics)
+        reading.experiments(directory, list(together))
     return sorted(reading.problems)
 
 
@@ -114,14 +114,18 @@ _NAMED: Final[Mapping[str, Callable[[Document], object]]] = {
 
 
 class _Placed(NamedTuple):
-    """An experiment and the document it was written in."""
+    """The document of an experiment, and the experiment or what is wrong with it."""
 
     document: Document
-    experiment: Experiment
+    experiment: Experiment | None
+    problems: tuple[Problem, ...]
 
 
 def _placed(document: Document) -> _Placed:
-    return _Placed(document, parse_experiment(document))
+    try:
+        return _Placed(document, parse_experiment(document), ())
+    except InvalidDefinition as refused:
+        return _Placed(document, None, refused.problems)
 
 
 class _Reading:
@@ -139,9 +143,10 @@ class _Reading:
 
     def take(self, path: Path, parser: Callable[[Document], Parsed]) -> Parsed | None:
         """What a file defines, or None when it has problems."""
-        if path not in self._taken:
-            self._taken[path] = self._parsed(path, parser)
-        found: Parsed | None = self._taken[path]
+        key = path.absolute()
+        if key not in self._taken:
+            self._taken[key] = self._parsed(path, parser)
+        found: Parsed | None = self._taken[key]
         return found
 
     def _parsed(self, path: Path, parser: Callable[[Document], Parsed]) -> Parsed | None:
@@ -153,31 +158,46 @@ class _Reading:
             self.problems.extend(refused.problems)
             return None
 
-    def experiments(
-        self, files: Iterable[Path], metrics: Mapping[str, Metric] | None
-    ) -> list[Experiment]:
-        """The experiments of one directory, judged by what they share."""
+    def experiments(self, directory: Path, files: Iterable[Path]) -> list[Experiment]:
+        """The experiments of one directory, judged also by what they share."""
+        self._refuse_misplaced(directory)
         taken = (self.take(file, _placed) for file in files)
         placed = [found for found in taken if found is not None]
-        if metrics is not None:
-            self.problems.extend(_unknown_metrics(placed, metrics))
-        self.problems.extend(_rivals(placed))
-        return [experiment for _, experiment in placed]
+        metrics = self.take(_beside(directory, METRICS_FILE), parse_metrics)
+        for document, _, problems in placed:
+            self.problems.extend(problems)
+            if metrics is not None:
+                self.problems.extend(first_problems(_unknown_metrics(document, metrics)))
+        valid = {found: document for document, found, _ in placed if found is not None}
+        self.problems.extend(_rivals(valid))
+        return list(valid)
+
+    def _refuse_misplaced(self, directory: Path) -> None:
+        for name in _NAMED:
+            if os.path.lexists(directory / name):
+                mend = "move it to the directory above the definitions"
+                self._note(directory / name, "misplaced-file", f"{name} is not read here", mend)
 
     def files_in(self, directory: Path) -> list[Path]:
         """The definition files right in a directory."""
-        try:
-            return self._definitions(directory.iterdir())
-        except OSError as error:
-            self._note(directory, "unreadable", error.strerror or "it cannot be read", _GIVE)
-            return []
+        return self._definitions(directory, directory.iterdir)
 
     def files_below(self, path: Path) -> list[Path]:
-        """The definition files below a directory; a file is itself."""
-        return self._definitions(path.rglob("*")) if path.is_dir() else [path]
+        """The definition files below a directory; anything else is itself."""
+        try:
+            below = path.is_dir()
+        except OSError:
+            below = False
+        return self._definitions(path, lambda: path.rglob("*")) if below else [path]
 
-    def _definitions(self, paths: Iterable[Path]) -> list[Path]:
-        visible = sorted(path for path in paths if not path.name.startswith("."))
+    def _definitions(self, directory: Path, listing: Callable[[], Iterable[Path]]) -> list[Path]:
+        try:
+            visible = sorted(path for path in listing() if not _is_hidden(path, directory))
+        except OSError as error:
+            reason = error.strerror or "it cannot be read"
+            mend = "give a directory of definitions, such as experiments/definitions"
+            self._note(directory, "unreadable", reason, mend)
+            return []
         for path in visible:
             if path.suffix.lower() in {".yml", ".yaml"} and path.suffix != ".yaml":
                 self._note(
@@ -192,33 +212,38 @@ class _Reading:
         self.problems.append(Problem(str(path), 1, 1, rule, message, mend))
 
 
-_GIVE: Final = "give a directory of definitions, such as experiments/definitions"
+def _is_hidden(path: Path, directory: Path) -> bool:
+    # Editors keep unfinished copies in hidden files beside the real one.
+    return any(part.startswith(".") for part in path.relative_to(directory).parts)
 
 
 def _beside(definitions: Path, name: str) -> Path:
     """The file of that name in the directory above the definitions, else the shipped one."""
-    own = definitions.absolute().parent / name
-    return own if own.exists() or own.is_symlink() else _SHIPPED / name
+    named = definitions if definitions.name not in {"", ".."} else definitions.resolve()
+    own = named.parent / name
+    return own if os.path.lexists(own) else _SHIPPED / name
 
 
-def _unknown_metrics(placed: Iterable[_Placed], metrics: Mapping[str, Metric]) -> Iterator[Problem]:
-    for document, experiment in placed:
-        for at, key in _metric_keys(experiment):
-            if key not in metrics:
-                near = get_close_matches(key, metrics, n=1) or [f"one of {', '.join(metrics)}"]
-                yield document.problem(
-                    document.at(("metrics", *at)),
-                    "unknown-metric",
-                    f"no metric has the key {shown(key)}",
-                    f"write {near[0]}, or define it in {METRICS_FILE}",
-                )
+def _unknown_metrics(document: Document, metrics: Mapping[str, Metric]) -> Iterator[Problem]:
+    for at, key in _metric_keys(document):
+        if key not in metrics and re.fullmatch(KEY_PATTERN, key):
+            near = nearest(key, metrics)
+            yield document.problem(
+                document.at(at),
+                "unknown-metric",
+                f"{path_text(at)}: no metric has the key {shown(key)}",
+                f"write {f'`{near}`' if near else 'one of ' + some(metrics)}, "
+                f"or define it in {METRICS_FILE}",
+            )
 
 
-def _metric_keys(experiment: Experiment) -> Iterator[tuple[Location, str]]:
-    yield ("primary",), experiment.metrics.primary
-    for role in ("secondary", "guardrails"):
-        keys: tuple[str, ...] = getattr(experiment.metrics, role)
-        yield from (((role, index), key) for index, key in enumerate(keys))
+def _metric_keys(document: Document) -> Iterator[tuple[Location, str]]:
+    # Read from the document, so that an experiment with another mistake is judged too.
+    roles = document.content.get("metrics")
+    for role, named in roles.items() if isinstance(roles, dict) else ():
+        listed = enumerate(named) if isinstance(named, list) else ()
+        places = [(("metrics", role), named), *((("metrics", role, at), key) for at, key in listed)]
+        yield from ((place, key) for place, key in places if isinstance(key, str))
 
 
 def _deciding_the_flow(experiments: Iterable[Experiment]) -> list[Experiment]:
@@ -227,11 +252,10 @@ def _deciding_the_flow(experiments: Iterable[Experiment]) -> list[Experiment]:
     return running or [found for found in candidates if found.status is Status.SHIPPED]
 
 
-def _rivals(placed: Iterable[_Placed]) -> Iterator[Problem]:
-    documents = {experiment.key: document for document, experiment in placed}
-    deciding = _deciding_the_flow(experiment for _, experiment in placed)
+def _rivals(documents: Mapping[Experiment, Document]) -> Iterator[Problem]:
+    deciding = _deciding_the_flow(documents)
     for rival in deciding[1:]:
-        document = documents[rival.key]
+        document = documents[rival]
         yield document.problem(
             document.at(("status",)),
             "one-checkout-experiment",

@@ -84,6 +84,12 @@ class Document:
         return Problem(self.file, *mark, rule, message, mend)
 
 
+def path_text(location: Location) -> str:
+    """A path as people write it, such as `variants[1].weight`."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{shown(step)[1:-1]}" for step in location)
+    return "".join(steps).removeprefix(".")
+
+
 def read(path: Path) -> tuple[bytes, str]:
     """The bytes of a definition file, read once and no further than the limit, and its name.
 

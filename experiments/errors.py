@@ -11,6 +11,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         # the file
         "unreadable": "The file can be opened and read.",
         "file-extension": "Definitions are files ending in .yaml.",
+        "misplaced-file": "metrics.yaml and offers.yaml stand above the definitions.",
         "file-too-large": "A definition file holds at most 256 kB.",
         "not-utf8": "A definition file is UTF-8 text.",
         "control-character": "Text holds printable characters only.",

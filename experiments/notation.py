@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from itertools import islice
 from types import NoneType
 from typing import Annotated, Final, NamedTuple
 
@@ -114,6 +116,20 @@ def _says_something(text: str) -> str:
     if not text.strip():
         raise refusal("empty-text", "the text is empty", "write what a colleague should read here")
     return text
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str:
+    """The candidate that `word` most likely was meant to be, or nothing.
+
+    Looks at 200 candidates at most: the comparison must stay quick whatever a file holds.
+    """
+    return next(iter(get_close_matches(word[:64], islice(candidates, 200), n=1)), "")
+
+
+def some(names: Iterable[str]) -> str:
+    """The first ten names in one line."""
+    listed = list(islice(names, 11))
+    return ", ".join([*listed[:10], "..."] if len(listed) > 10 else listed)
 
 
 def shown(value: object) -> str:

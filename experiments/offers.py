@@ -1,6 +1,5 @@
 """What is for sale, at a price that only the server decides."""
 
-from difflib import get_close_matches
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -24,11 +23,13 @@ CURRENCIES: Final = frozenset(_CODES.split())
 
 def _circulating(code: str) -> str:
     if code not in CURRENCIES:
-        near = get_close_matches(code.lower()[:8], sorted(CURRENCIES), n=1)
+        lower = code.lower()
         raise refusal(
             "unknown-currency",
             f"{shown(code)} is not a currency code",
-            f"write {near[0]}" if near else "write an ISO 4217 code in lower case such as usd",
+            f"write `{lower}`"
+            if lower in CURRENCIES
+            else "write an ISO 4217 code in lower case such as usd",
         )
     return code
 

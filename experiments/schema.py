@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -12,10 +11,10 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
 from experiments.definition import AnalysisPlan, Experiment, MetricRoles, Variant
-from experiments.document import Document, Location
+from experiments.document import Document, Location, path_text
 from experiments.errors import RULES, InvalidDefinition, Problem, first_problems
 from experiments.metrics import Kind, Metric
-from experiments.notation import KEY_PATTERN, STRICT, Breach, refuse_all, repeated, shown
+from experiments.notation import KEY_PATTERN, STRICT, Breach, nearest, refuse_all, repeated, shown
 from experiments.offers import Offer
 
 UNSUPPORTED: Final = frozenset(
@@ -217,7 +216,7 @@ class _Findings:
         return self._document.problem(
             self._document.at(at[:-1]),
             "missing-key",
-            f"{_path(at)}: the key is missing",
+            f"{path_text(at)}: the key is missing",
             f"write `{at[-1]}:` and {self._form(at)}",
         )
 
@@ -228,7 +227,7 @@ class _Findings:
             return self._document.problem(mark, "unsupported-key", message, "remove it")
         known = ", ".join(self._known(at))
         mend = f"write `{meant}`" if meant else f"remove it; the keys here are {known}"
-        message = f"{_path(at)}: the key is unknown"
+        message = f"{path_text(at)}: the key is unknown"
         return self._document.problem(mark, "unknown-key", message, mend)
 
     def _wrong(self, error: ErrorDetails) -> Problem:
@@ -238,16 +237,19 @@ class _Findings:
         else:
             rule, says = _FINDINGS[rule]
             message, mend = says.format(value=shown(error["input"]), **context), self._mend(error)
-        return self._document.problem(self._document.at(at), rule, f"{_path(at)}: {message}", mend)
+        return self._document.problem(
+            self._document.at(at), rule, f"{path_text(at)}: {message}", mend
+        )
 
     def _mend(self, error: ErrorDetails) -> str:
         value, at = error["input"], error["loc"]
         if error["type"] == "string_type" and isinstance(value, int | float):
             return f'put it in quotes: "{json.dumps(value)}"'
-        near = _nearest(
-            str(value), re.findall("'([^']*)'", error.get("ctx", {}).get("expected", ""))
-        )
-        return f"write {near}" if near else f"write {self._form(at)}"
+        if error["type"] in {"float_type", "int_type"} and _reads_as_number(value):
+            return f"remove the quotes: {value}"
+        expected = re.findall("'([^']*)'", error.get("ctx", {}).get("expected", ""))
+        near = nearest(str(value), expected)
+        return f"write `{near}`" if near else f"write {self._form(at)}"
 
     def _known(self, at: Location) -> list[str]:
         part = self._part(at)
@@ -256,7 +258,7 @@ class _Findings:
     def _meant(self, at: Location) -> str:
         here = at[:-1]
         free = [name for name in self._known(at) if (*here, name) not in self._document.keys]
-        return _nearest(str(at[-1]), free)
+        return nearest(str(at[-1]), free)
 
     def _part(self, at: Location) -> Any:
         names = tuple(str(step) for step in at if isinstance(step, str))
@@ -273,19 +275,8 @@ def _is_about_the_file(kind: type, error: ErrorDetails) -> bool:
     return not (kind is Experiment and derived)
 
 
-def _path(at: Location) -> str:
-    steps = (
-        f"[{step}]"
-        if isinstance(step, int)
-        else f".{step if len(step) <= 64 else step[:61] + '...'}"
-        for step in at
-    )
-    return "".join(steps).removeprefix(".")
-
-
-def _nearest(word: str, candidates: Iterable[str]) -> str:
-    # Comparing takes time in the product of both lengths.
-    return next(iter(get_close_matches(word[:64], list(candidates), n=1)), "")
+def _reads_as_number(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16
 
 
 # What pydantic's own errors mean here: the rule, and what is wrong.
