@@ -1,0 +1,55 @@
+"""Side by side in one run: assignments, and checkout pages, against what they are raced with."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bench import assignments, pages, printing
+
+Section = Callable[[argparse.Namespace], Sequence[Any]]
+
+
+def _assignments(options: argparse.Namespace) -> Sequence[Any]:
+    return assignments.race(units=options.units, rounds=options.rounds, seed=options.seed)
+
+
+def _pages(options: argparse.Namespace) -> Sequence[Any]:
+    return pages.race(
+        requests=options.requests,
+        rounds=options.page_rounds,
+        connections=options.connections,
+        workers=options.workers,
+    )
+
+
+SECTIONS: dict[str, Section] = {"assignments": _assignments, "pages": _pages}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Runs the sections asked for and prints their figures on stdout."""
+    options = _parser().parse_args(arguments)
+    results = {name: SECTIONS[name](options) for name in options.sections or SECTIONS}
+    print({"text": printing.to_text, "json": printing.to_json}[options.format](results))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description=__doc__,
+        epilog='example: make bench ARGS="assignments --format json"',
+    )
+    parser.add_argument("sections", nargs="*", choices=[[], *SECTIONS], metavar="SECTION")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument("--seed", type=int, default=7, help="of the unit ids")
+    parser.add_argument("--units", type=int, default=5000, help="assigned in each round")
+    parser.add_argument("--rounds", type=int, default=15, help="of assignments, interleaved")
+    parser.add_argument("--requests", type=int, default=2000, help="sent in each round")
+    parser.add_argument("--page-rounds", type=int, default=3, help="of pages, interleaved")
+    parser.add_argument("--connections", type=int, default=16, help="kept alive")
+    parser.add_argument("--workers", type=int, default=2, help="processes of the servers")
+    return parser
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
