@@ -85,7 +85,12 @@ def _harmed_guardrail(evidence: Evidence) -> Decision | None:
         for comparison, better in _differences(evidence, metric)
         if not better
     ]
-    return Decision(Action.ROLL_BACK, tuple(reasons)) if reasons else None
+    if not reasons:
+        return None
+    primary = [
+        f"{evidence.primary.name}, {_reading(evidence, c)}." for c in evidence.primary.comparisons
+    ]
+    return Decision(Action.ROLL_BACK, (*reasons, *primary))
 
 
 def _clear_gain(evidence: Evidence) -> Decision | None:
@@ -162,17 +167,14 @@ def _warnings(comparisons: list[Comparison]) -> list[Label]:
 
 
 def _reading(evidence: Evidence, comparison: Comparison) -> str:
-    name = level(evidence.progress.alpha)
-    lift = signed_percent(comparison.relative.estimate)
-    if evidence.progress.early:
-        ends, p, kind = comparison.sequential, comparison.sequential.p_value, "always-valid "
-        low, high = ends.ci_low, ends.ci_high
-    else:
-        low, high = comparison.relative.ci_low, comparison.relative.ci_high
-        p, kind = comparison.adjusted_p_value, ""
+    reading = comparison.reading(early=evidence.progress.early)
+    kind = f"{'always-valid ' if reading.always_valid else ''}{level(evidence.progress.alpha)}"
+    lift = comparison.relative.estimate
+    gap = f"undefined ({lift.reason})" if isinstance(lift, Absent) else signed_percent(lift)
     return (
-        f"{comparison.variant}: lift {lift}, {kind}{name} interval {interval(low, high)}, "
-        f"p = {p_value(p)}"
+        f"{comparison.variant}: lift {gap}, "
+        f"{kind} interval {interval(reading.ci_low, reading.ci_high)}, "
+        f"p = {p_value(reading.p_value)}"
     )
 
 

@@ -144,6 +144,16 @@ class VariantResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """The interval for the lift and the p-value that may be read now."""
+
+    ci_low: Number
+    ci_high: Number
+    p_value: Number
+    always_valid: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """One variant against the control, with the labels every reader must see."""
 
@@ -156,6 +166,16 @@ class Comparison:
     adjusted_p_value: Number
     sequential: Sequential
     labels: tuple[Label, ...] = ()
+
+    def reading(self, *, early: bool) -> Reading:
+        """Always-valid before the planned size is reached, fixed from then on."""
+        if early:
+            at_any_look = self.sequential
+            return Reading(
+                at_any_look.ci_low, at_any_look.ci_high, at_any_look.p_value, always_valid=True
+            )
+        lift = self.relative
+        return Reading(lift.ci_low, lift.ci_high, self.adjusted_p_value, always_valid=False)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,9 @@
-"""One report, several readers: a terminal, a program, a browser, a spreadsheet."""
+"""One report, several readers: a terminal, a program, a browser, a wiki, a spreadsheet."""
 
 from analysis.render.document import to_json
+from analysis.render.html import to_html
+from analysis.render.markdown import to_markdown
+from analysis.render.sheet import to_csv
 from analysis.render.text import to_text
 
-__all__ = ["to_json", "to_text"]
+__all__ = ["to_csv", "to_html", "to_json", "to_markdown", "to_text"]

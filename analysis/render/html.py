@@ -1,0 +1,174 @@
+"""The report as one page: no script, nothing fetched, fit for mail, print, phone and archive."""
+
+import math
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from analysis.render.figures import funnel_steps, interval_plot, shortened, verdict
+from analysis.report import (
+    Absent,
+    Action,
+    Comparison,
+    Estimate,
+    Label,
+    MetricResult,
+    Number,
+    Report,
+)
+from analysis.wording import (
+    count,
+    interval,
+    level,
+    p_value,
+    percent,
+    points,
+    quantity,
+    signed_percent,
+)
+from experiments.metrics import Kind
+
+_ACTIONS = {
+    Action.SHIP: ("Ship it", "up"),
+    Action.ROLL_BACK: ("Roll it back", "down"),
+    Action.KEEP_RUNNING: ("Keep it running", "clock"),
+    Action.NEUTRAL: ("No difference shown", "equal"),
+    Action.FIX_DATA: ("Fix the data first", "alert"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a comparison table: its numbers, their labels, the reasons of its gaps."""
+
+    name: str
+    estimate: str
+    ends: str
+    p_value: str
+    labels: tuple[Label, ...]
+    gaps: tuple[str, ...]
+
+
+def to_html(report: Report, *, rerun: str | None = None) -> str:
+    """One self-contained page.
+
+    Args:
+        report: What was concluded.
+        rerun: The command that makes this report again; by default `kassa report` as of the
+            report's own time.
+    """
+    environment = Environment(
+        loader=PackageLoader("analysis.render"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        count=count, percent=percent, quantity=quantity, p_value=p_value, typeset=_typeset
+    )
+    title, icon = _ACTIONS[report.decision.action]
+    return environment.get_template("report.html").render(
+        report=report,
+        title=title,
+        icon=icon,
+        level=level(report.progress.alpha),
+        tiles=_tiles(report),
+        plot=interval_plot(report),
+        steps=funnel_steps(report) if report.funnel else (),
+        tables=[(metric, _value(metric), _comparisons(metric)) for metric in report.metrics],
+        labels=_labels(report),
+        rerun=rerun or _command(report),
+        shortened=shortened,
+        Absent=Absent,
+    )
+
+
+def _typeset(text: str) -> str:
+    """A hyphen that opens a number becomes a minus sign, and no line breaks after "p ="."""
+    minus = re.sub(r"(?<![\w.])-(?=\d)", "\N{MINUS SIGN}", text)
+    return minus.replace("p = ", "p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One comparison of the primary metric in the headline."""
+
+    comparison: Comparison
+    lift: str
+    ends: str
+    span: str
+    verdict: str
+
+
+def _tiles(report: Report) -> list[Tile]:
+    return [_tile(report, comparison) for comparison in report.primary.comparisons]
+
+
+def _tile(report: Report, comparison: Comparison) -> Tile:
+    reading = comparison.reading(early=report.progress.early)
+    always_valid = "always-valid " if reading.always_valid else ""
+    return Tile(
+        comparison=comparison,
+        lift=signed_percent(comparison.relative.estimate),
+        ends=interval(reading.ci_low, reading.ci_high),
+        span=f"{always_valid}{level(report.progress.alpha)} interval",
+        verdict=verdict(report, report.primary, comparison),
+    )
+
+
+def _value(metric: MetricResult) -> Callable[[Number], str]:
+    return percent if metric.kind is Kind.PROPORTION else quantity
+
+
+def _comparisons(metric: MetricResult) -> list[tuple[Comparison, list[Line]]]:
+    return [(c, _lines(metric, c)) for c in metric.comparisons]
+
+
+def _lines(metric: MetricResult, c: Comparison) -> list[Line]:
+    difference = points if metric.kind is Kind.PROPORTION else quantity
+    running = Estimate(c.relative.estimate, c.sequential.ci_low, c.sequential.ci_high)
+    lines = [
+        _line("Lift", "relative", c, c.relative, c.p_value, signed_percent),
+        _line("Difference", "absolute", c, c.absolute, c.p_value, difference),
+        _line("Lift, always-valid", "sequential", c, running, c.sequential.p_value, signed_percent),
+    ]
+    if c.adjusted_p_value != c.p_value:
+        blank = Estimate(math.nan, math.nan, math.nan)
+        name = "Adjusted for several comparisons"
+        lines.append(_line(name, "p_value", c, blank, c.adjusted_p_value, lambda _: ""))
+    return lines
+
+
+def _line(
+    name: str,
+    field: str,
+    comparison: Comparison,
+    estimate: Estimate,
+    p: Number,
+    show: Callable[[Number], str],
+) -> Line:
+    low, high = show(estimate.ci_low), show(estimate.ci_high)
+    numbers = (estimate.estimate, estimate.ci_low, p)
+    reasons = [number.reason for number in numbers if isinstance(number, Absent)]
+    return Line(
+        name=name,
+        estimate=show(estimate.estimate),
+        ends=low if isinstance(estimate.ci_low, Absent) or not low else f"{low} to {high}",
+        p_value=p_value(p),
+        labels=tuple(label for label in comparison.labels if field in label.applies_to),
+        gaps=tuple(dict.fromkeys(reasons)),
+    )
+
+
+def _labels(report: Report) -> list[Label]:
+    found = {label for m in report.metrics for c in m.comparisons for label in c.labels}
+    return [label for label in Label if label in found]
+
+
+def _command(report: Report) -> str:
+    as_of = report.as_of.isoformat().replace("+00:00", "Z")
+    return f"kassa report {shlex.quote(report.experiment)} --as-of {as_of} --format html"

@@ -1,0 +1,106 @@
+"""The report for a pull request, an issue or a wiki."""
+
+from collections.abc import Sequence
+
+from analysis.report import Absent, Comparison, MetricResult, Number, Report
+from analysis.wording import (
+    count,
+    interval,
+    level,
+    p_value,
+    percent,
+    points,
+    quantity,
+    signed_percent,
+)
+from experiments.metrics import Kind
+
+_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>()#+!|~"} | {"\n": " ", "\r": " "})
+
+
+def to_markdown(report: Report) -> str:
+    """The report as GitHub-flavoured Markdown; names are escaped, so they stay text."""
+    action = report.decision.action.value.replace("_", " ")
+    parts = [
+        f"# {_escape(report.experiment)}",
+        f"**Decision: {action}**, as of {report.as_of.strftime('%Y-%m-%d %H:%M UTC')}",
+        "\n".join(f"- {_escape(reason)}" for reason in report.decision.reasons),
+        "## Trust",
+        _trust(report),
+        *(part for metric in report.metrics for part in _metric(report, metric)),
+        *_funnel(report),
+        *_left_out(report),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _escape(text: str) -> str:
+    return text.translate(_SPECIAL)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _trust(report: Report) -> str:
+    ratio = report.checks.sample_ratio
+    state = ratio.ok.reason if isinstance(ratio.ok, Absent) else "ok" if ratio.ok else "MISMATCH"
+    rows = [
+        ("Sample ratio", f"{state}, p {p_value(ratio.p_value)}"),
+        ("Units in several variants, left out", count(report.checks.contradictory_units)),
+        ("Duplicate rows, merged", count(report.checks.duplicate_rows)),
+    ]
+    return _table(("Check", "Result"), rows)
+
+
+def _metric(report: Report, metric: MetricResult) -> tuple[str, ...]:
+    show = percent if metric.kind is Kind.PROPORTION else quantity
+    values = [
+        (_escape(key), count(result.units), count(result.sum), show(result.value))
+        for key, result in metric.variants.items()
+    ]
+    name = level(report.progress.alpha)
+    head = ("Variant", "Lift", f"{name} interval", "Difference", "p", "Always-valid", "Labels")
+    return (
+        f"## {_escape(metric.name)}",
+        f"{metric.role}, {metric.direction} is better",
+        _table(("Variant", "Units", "Sum", "Value"), values),
+        _table(head, [_comparison(metric, comparison) for comparison in metric.comparisons]),
+    )
+
+
+def _comparison(metric: MetricResult, comparison: Comparison) -> tuple[str, ...]:
+    show = points if metric.kind is Kind.PROPORTION else quantity
+    lift, running = comparison.relative, comparison.sequential
+    return (
+        _escape(comparison.variant),
+        signed_percent(lift.estimate),
+        interval(lift.ci_low, lift.ci_high),
+        show(comparison.absolute.estimate),
+        f"{p_value(comparison.p_value)} ({comparison.test})",
+        interval(running.ci_low, running.ci_high),
+        ", ".join(f"**{label}**" for label in comparison.labels),
+    )
+
+
+def _funnel(report: Report) -> tuple[str, ...]:
+    if not report.funnel:
+        return ()
+    rows = [
+        (_escape(event), *(_step(counts.get(v, 0), report.units[v]) for v in report.units))
+        for event, counts in report.funnel.items()
+    ]
+    return ("## Funnel", _table(("Step", *map(_escape, report.units)), rows))
+
+
+def _step(reached: int, exposed: int) -> str:
+    share: Number = reached / exposed if exposed else Absent("no unit was exposed yet")
+    return f"{count(reached)} ({percent(share)})"
+
+
+def _left_out(report: Report) -> tuple[str, ...]:
+    if not report.exclusions:
+        return ()
+    rows = [(_escape(e.reason), count(e.rows), count(e.units)) for e in report.exclusions]
+    return ("## Left out", _table(("Reason", "Rows", "Units lost"), rows))

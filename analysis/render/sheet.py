@@ -1,0 +1,64 @@
+"""The report for a spreadsheet: one line for each comparison, every number at full precision."""
+
+import csv
+import io
+from collections.abc import Iterator
+
+from analysis.report import Absent, Comparison, MetricResult, Number, Report
+
+COLUMNS = (
+    "experiment", "as_of", "decision", "metric", "role", "kind", "direction", "control", "variant",
+    "control_units", "control_sum", "control_value", "units", "sum", "value", "test", "difference",
+    "difference_low", "difference_high", "lift", "lift_low", "lift_high", "p_value",
+    "adjusted_p_value", "always_valid_low", "always_valid_high", "always_valid_p_value",
+    "sample_ratio_p_value", "labels",
+)  # fmt: skip
+
+
+def to_csv(report: Report) -> str:
+    """Comma-separated values with a head line; a gap is an empty cell.
+
+    Text that a spreadsheet would run as a formula gets an apostrophe in front (OWASP, CSV
+    injection).
+    """
+    sheet = io.StringIO()
+    writer = csv.writer(sheet, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for metric in report.metrics:
+        for comparison in metric.comparisons:
+            writer.writerow(_row(report, metric, comparison))
+    return sheet.getvalue()
+
+
+def _row(report: Report, metric: MetricResult, comparison: Comparison) -> list[str]:
+    as_of = report.as_of.isoformat().replace("+00:00", "Z")
+    texts = (
+        report.experiment, as_of, report.decision.action, metric.key, metric.role, metric.kind,
+        metric.direction, comparison.control, comparison.variant,
+    )  # fmt: skip
+    labels = "; ".join(comparison.labels)
+    before = [*map(_inert, texts), *map(_cell, _arms(metric, comparison)), comparison.test]
+    return [*before, *map(_cell, _contrast(report, comparison)), labels]
+
+
+def _arms(metric: MetricResult, comparison: Comparison) -> Iterator[Number]:
+    for variant in (comparison.control, comparison.variant):
+        result = metric.variants[variant]
+        yield from (result.units, result.sum, result.value)
+
+
+def _contrast(report: Report, comparison: Comparison) -> Iterator[Number]:
+    for estimate in (comparison.absolute, comparison.relative):
+        yield from (estimate.estimate, estimate.ci_low, estimate.ci_high)
+    running = comparison.sequential
+    yield from (comparison.p_value, comparison.adjusted_p_value)
+    yield from (running.ci_low, running.ci_high, running.p_value)
+    yield report.checks.sample_ratio.p_value
+
+
+def _cell(number: Number) -> str:
+    return "" if isinstance(number, Absent) else repr(number)
+
+
+def _inert(text: str) -> str:
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else str(text)
