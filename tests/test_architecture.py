@@ -39,6 +39,21 @@ BREACHES = {
         "import service.payments.simulator.cards",
         "Only the composition root reaches the simulator",
     ),
+    "Flask in the ledger": (
+        "service/payments/ledger.py",
+        "import flask",
+        "Only the parts that speak HTTP import Flask",
+    ),
+    "click in the demo": (
+        "service/demo.py",
+        "import click",
+        "Only the command line imports click",
+    ),
+    "scipy in a report command": (
+        "service/reporting.py",
+        "import scipy.stats",
+        "Statistics live in analysis alone",
+    ),
     "the funnel from the store": (
         "service/store/tables.py",
         "import service.funnel",
