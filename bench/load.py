@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -47,7 +46,7 @@ class Tally:
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
-    statuses: Counter[str] = field(default_factory=Counter)
+    statuses: dict[str, int] = field(default_factory=dict)
     received: int = 0
     locations: list[str] = field(default_factory=list)
 
@@ -71,8 +70,7 @@ def send(requests: Sequence[Get], *, port: int, connections: int) -> Tally:
         text=True,
         check=True,
     )
-    found = json.loads(done.stdout)
-    return Tally(**found | {"statuses": Counter(found["statuses"])})
+    return Tally(**json.loads(done.stdout))
 
 
 class _Connection:
@@ -123,9 +121,10 @@ def _work(port: int, requests: Iterator[bytes], lock: threading.Lock, tally: Tal
         start = time.perf_counter()
         headers, length = connection.exchange(request)
         elapsed = (time.perf_counter() - start) * 1000
+        status = headers["status"]
         with lock:
             tally.latencies.append(elapsed)
-            tally.statuses[headers["status"]] += 1
+            tally.statuses[status] = tally.statuses.get(status, 0) + 1
             tally.received += length
             if "location" in headers:
                 tally.locations.append(headers["location"])

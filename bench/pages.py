@@ -120,7 +120,7 @@ def _measured(server: Server, requests: Sequence[Get], connections: int) -> Roun
     before = server.cpu_seconds()
     tally = load.send(requests, port=server.port, connections=connections)
     if set(tally.statuses) != {"200"}:
-        raise RuntimeError(f"{server.name} answered {dict(tally.statuses)}, not 200 alone")
+        raise RuntimeError(f"{server.name} answered {tally.statuses}, not 200 alone")
     return Round(cpu_seconds=server.cpu_seconds() - before, tally=tally)
 
 
