@@ -1,0 +1,115 @@
+"""The composition root: settings in, a Flask application out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from babel.numbers import format_currency, get_currency_precision
+from flask import Flask
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from experiments import Catalog
+from service.checkout.flows import check_flows
+from service.payments.attempts import Cashier
+from service.payments.gateway import PaymentGateway
+from service.settings import PROJECT, Settings
+from service.store.session import Store
+from service.web import answers
+from service.web.bodies import MAX_BODY
+from service.web.checkout import checkout
+from service.web.context import Services
+from service.web.events import events
+from service.web.health import health
+from service.web.orders import orders
+from service.web.reports import reports
+from service.web.shop import shop
+from service.web.signing import Signing
+from service.web.webhooks import MAX_WEBHOOK, webhooks
+
+STRIPE_JS = "https://js.stripe.com/endive/stripe.js"
+SIMULATED_STRIPE_JS = "/sim/stripe.js"
+_LOOPBACK = ["127.0.0.1", "localhost", "[::1]"]
+
+
+def utc_now() -> datetime:
+    """The clock at the edge; everything inside is handed the time."""
+    return datetime.now(UTC)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    catalog: Catalog,
+    store: Store,
+    gateway: PaymentGateway,
+    simulator: Path | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> Flask:
+    """The web application.
+
+    Args:
+        settings: what is in force.
+        catalog: the definitions; every flow they name is resolved here.
+        store: a store that has this version's tables.
+        gateway: to Stripe, or to the simulator.
+        simulator: the simulator's state, whose browser pages are then mounted at ``/sim``.
+        clock: the time now, in UTC.
+
+    Raises:
+        ConfigurationError: a variant names a flow that does not exist.
+    """
+    check_flows(catalog.experiments.values())
+    app = Flask(
+        "service",
+        root_path=str(PROJECT / "service"),
+        template_folder=str(PROJECT / "templates"),
+    )
+    app.config.update(MAX_CONTENT_LENGTH=max(MAX_BODY, MAX_WEBHOOK))
+    if settings.public_url:
+        app.config["TRUSTED_HOSTS"] = [urlsplit(settings.public_url).hostname, *_LOOPBACK]
+    app.extensions["kassa"] = Services(
+        settings=settings,
+        catalog=catalog,
+        store=store,
+        gateway=gateway,
+        cashier=Cashier(store, gateway, clock),
+        signing=Signing(settings.secret_keys),
+        clock=clock,
+        stripe_js=SIMULATED_STRIPE_JS if settings.simulated else STRIPE_JS,
+    )
+    app.jinja_env.filters["money"] = money
+    app.jinja_env.globals.update(merchant=settings.merchant, simulated=settings.simulated)
+    answers.install(app)
+    for blueprint in (shop, checkout, orders, events, webhooks, reports, health):
+        app.register_blueprint(blueprint)
+    if simulator is not None:
+        _mount_simulator(app, simulator, clock)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # Flask's documented way
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
+        )
+    return app
+
+
+def money(amount: int, currency: str, locale: str = "en") -> str:
+    """Minor units as people write them, e.g. ``$24.00`` for 2400 usd."""
+    code = currency.upper()
+    units = Decimal(amount).scaleb(-get_currency_precision(code))
+    return format_currency(units, code, locale=locale)
+
+
+def _mount_simulator(app: Flask, state: Path, clock: Callable[[], datetime]) -> None:
+    from service.payments.simulator.browser import (  # noqa: PLC0415 - not loaded beside real keys
+        create_browser_app,
+    )
+
+    browser = create_browser_app(state, clock=clock)
+    app.wsgi_app = DispatcherMiddleware(  # type: ignore[method-assign]  # Flask's documented way
+        app.wsgi_app, {"/sim": browser}
+    )

@@ -1,0 +1,1 @@
+"""Checkouts: what is sold, for how much, and in which flow."""

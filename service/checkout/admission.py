@@ -1,0 +1,58 @@
+"""Which flow a visitor meets, decided once for each checkout and recorded as it is shown."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from experiments import Assignment, Catalog, assign
+from service import funnel
+from service.checkout.checkouts import Checkout, Placement, place
+from service.checkout.flows import flow_named
+
+
+def placement(unit_id: str, assignment: Assignment | None) -> Placement:
+    """What a visitor sees: the variant's flow, or the default one outside any experiment."""
+    if assignment is None:
+        return Placement(unit_id, flow_named(None).key)
+    flow = flow_named(assignment.variant.flow).key
+    if not assignment.enrolled:
+        return Placement(unit_id, flow)
+    return Placement(unit_id, flow, assignment.experiment, assignment.variant.key)
+
+
+def assignment_of(catalog: Catalog, unit_id: str, *, now: datetime) -> Assignment | None:
+    """Where the checkout's experiment puts the visitor; None when none owns the checkout."""
+    experiment = catalog.checkout_experiment
+    return None if experiment is None else assign(experiment, unit_id, now=now)
+
+
+def admit(
+    connection: Connection, catalog: Catalog, checkout: Checkout, unit_id: str, *, now: datetime
+) -> Checkout:
+    """Show an unseen checkout to its first visitor: expose, and bind the checkout to what is shown.
+
+    Args:
+        connection: a writing transaction.
+        catalog: the definitions in force.
+        checkout: the checkout that is about to be rendered.
+        unit_id: who it is rendered for.
+        now: the time of the exposure.
+
+    Returns:
+        The checkout with its visitor and flow; one that was seen before comes back unchanged.
+    """
+    if checkout.unit_id is not None:
+        return checkout
+    assignment = assignment_of(catalog, unit_id, now=now)
+    if assignment is not None and assignment.enrolled:
+        assignment = funnel.expose(
+            connection,
+            catalog.experiment(assignment.experiment),
+            assignment,
+            checkout_id=checkout.checkout_id,
+            definitions=catalog.version,
+            now=now,
+        )
+    return place(connection, checkout.checkout_id, placement(unit_id, assignment))

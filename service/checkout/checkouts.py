@@ -1,0 +1,205 @@
+"""Checkouts: an order with a price the server decides, open for a day."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, select, update
+
+from experiments import Offer
+from service.errors import Conflict, Refused, UnknownCheckout
+from service.store.tables import checkouts
+
+LIFETIME = timedelta(hours=24)
+# Stripe's own ceiling: eight digits of minor units.
+MAX_AMOUNT = 99_999_999
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of an order; ``amount`` is the price of one, in minor units."""
+
+    description: str
+    amount: int
+    quantity: int = 1
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is sold, before it has an id.
+
+    Raises:
+        Refused: the total is outside 1..99,999,999 minor units.
+    """
+
+    currency: str
+    lines: tuple[Line, ...]
+    mode: str = "payment"
+    offer: str | None = None
+    email: str | None = None
+    customer: str | None = None
+    success_url: str | None = None
+    cancel_url: str | None = None
+    locale: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.amount <= MAX_AMOUNT:
+            raise Refused(
+                f"lines: the total is {self.amount}, it must be 1 to {MAX_AMOUNT} minor units"
+            )
+
+    @property
+    def amount(self) -> int:
+        """The total in minor units of ``currency``."""
+        return sum(line.amount * line.quantity for line in self.lines)
+
+    @property
+    def digest(self) -> str:
+        """The same for two orders exactly when they are the same order."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Which visitor a checkout belongs to, and what that visitor sees."""
+
+    unit_id: str
+    flow: str
+    experiment: str | None = None
+    variant: str | None = None
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """An order with its id, its time and, once seen, its visitor and variant.
+
+    Attributes:
+        unit_id: the visitor who saw it first, or None while nobody has.
+        variant: of ``experiment``; None outside any experiment.
+        preview: opened by a signed preview link, and therefore never analysed.
+    """
+
+    checkout_id: str
+    created_at: datetime
+    expires_at: datetime
+    mode: str
+    currency: str
+    amount: int
+    lines: tuple[Line, ...]
+    offer: str | None
+    email: str | None
+    success_url: str | None
+    cancel_url: str | None
+    locale: str | None
+    metadata: Mapping[str, str]
+    unit_id: str | None
+    experiment: str | None
+    variant: str | None
+    flow: str | None
+    preview: bool
+
+    def expired(self, now: datetime) -> bool:
+        """Whether nobody can start paying it any more."""
+        return now >= self.expires_at
+
+    def seen_as(self, placement: Placement) -> Checkout:
+        """The same checkout as that visitor would see it; nothing is recorded."""
+        return replace(self, **asdict(placement))
+
+
+def order_offer(offer: Offer, *, quantity: int, cancel_url: str | None = None) -> Order:
+    """An order for one of the merchant's offers.
+
+    Raises:
+        Refused: the quantity is not 1..99.
+    """
+    if not 1 <= quantity <= 99:
+        raise Refused(f"quantity: {quantity} is not between 1 and 99")
+    return Order(
+        currency=offer.currency,
+        lines=(Line(offer.name, offer.amount, quantity),),
+        offer=offer.key,
+        cancel_url=cancel_url,
+    )
+
+
+def open_checkout(
+    connection: Connection,
+    order: Order,
+    *,
+    now: datetime,
+    idempotency_key: str | None = None,
+    preview: Placement | None = None,
+) -> Checkout:
+    """Make a checkout, or find the one that the same idempotency key made before.
+
+    Raises:
+        Conflict: the key was used for another order.
+    """
+    if idempotency_key is not None:
+        before = connection.execute(
+            select(checkouts).where(checkouts.c.idempotency_key == idempotency_key)
+        ).one_or_none()
+        if before is not None:
+            return _same_order(before, order)
+    row = connection.execute(
+        checkouts.insert()
+        .values(
+            checkout_id=f"co_{secrets.token_urlsafe(16)}",
+            created_at=now,
+            expires_at=now + LIFETIME,
+            idempotency_key=idempotency_key,
+            request_digest=order.digest,
+            amount=order.amount,
+            preview=preview is not None,
+            **(asdict(preview) if preview else {}),
+            **asdict(order),
+        )
+        .returning(checkouts)
+    ).one()
+    return _checkout(row)
+
+
+def checkout_with_id(connection: Connection, checkout_id: str) -> Checkout:
+    """The checkout of that id.
+
+    Raises:
+        UnknownCheckout: there is none.
+    """
+    row = connection.execute(_BY_ID, {"checkout_id": checkout_id}).one_or_none()
+    if row is None:
+        raise UnknownCheckout(f"there is no checkout {checkout_id!r}")
+    return _checkout(row)
+
+
+def place(connection: Connection, checkout_id: str, placement: Placement) -> Checkout:
+    """Give an unseen checkout to its first visitor; a seen one stays as it is."""
+    connection.execute(
+        update(checkouts)
+        .where(checkouts.c.checkout_id == checkout_id, checkouts.c.unit_id.is_(None))
+        .values(**asdict(placement))
+    )
+    return checkout_with_id(connection, checkout_id)
+
+
+_BY_ID = select(checkouts).where(checkouts.c.checkout_id == bindparam("checkout_id"))
+
+
+def _same_order(row: Row[Any], order: Order) -> Checkout:
+    if row.request_digest != order.digest:
+        raise Conflict("Idempotency-Key: this key was used for another order")
+    return _checkout(row)
+
+
+def _checkout(row: Row[Any]) -> Checkout:
+    known = {name: getattr(row, name) for name in Checkout.__dataclass_fields__}
+    known["lines"] = tuple(Line(**line) for line in row.lines)
+    return Checkout(**known)

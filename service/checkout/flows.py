@@ -1,0 +1,96 @@
+"""The flows a variant may name: which sections a visitor meets, in which steps.
+
+Every flow asks for the same fields; only their order over steps differs, because that is what
+is being measured. Adding a flow is one entry in `FLOWS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from experiments import Experiment
+from service.errors import ConfigurationError
+
+SECTIONS = ("contact", "address", "payment")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a visitor sees at once.
+
+    Attributes:
+        key: names the step in addresses and events.
+        title: the heading.
+        sections: names of templates in ``templates/checkout/sections``.
+        action: the words on the button, or None for the one that pays.
+    """
+
+    key: str
+    title: str
+    sections: tuple[str, ...]
+    action: str | None = None
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The steps of a checkout, in order; the last one pays.
+
+    Raises:
+        ValueError: a section is missing or asked for twice, or the last step does not pay.
+    """
+
+    key: str
+    steps: tuple[Step, ...]
+
+    def __post_init__(self) -> None:
+        sections = [section for step in self.steps for section in step.sections]
+        if sorted(sections) != sorted(SECTIONS):
+            raise ValueError(f"flow {self.key} must have each of {SECTIONS} once, not {sections}")
+        if [step.action is None for step in self.steps] != [False] * (len(self.steps) - 1) + [True]:
+            raise ValueError(f"flow {self.key}: only the last step pays")
+
+
+FLOWS = {
+    flow.key: flow
+    for flow in (
+        Flow(
+            "two_page",
+            (
+                Step("details", "Your details", ("contact", "address"), "Continue to payment"),
+                Step("payment", "Payment", ("payment",)),
+            ),
+        ),
+        Flow("one_page", (Step("checkout", "Checkout", ("contact", "address", "payment")),)),
+    )
+}
+DEFAULT_FLOW = FLOWS["two_page"]
+
+
+def flow_named(key: str | None) -> Flow:
+    """The flow of that key; without a key, the default flow.
+
+    Raises:
+        ConfigurationError: there is no such flow.
+    """
+    if key is None:
+        return DEFAULT_FLOW
+    if key not in FLOWS:
+        raise ConfigurationError(f"there is no flow {key!r}; the flows are {', '.join(FLOWS)}")
+    return FLOWS[key]
+
+
+def check_flows(experiments: Iterable[Experiment]) -> None:
+    """Resolve every flow a variant names, so that a typo stops the start and not a visitor.
+
+    Raises:
+        ConfigurationError: naming the experiment, the variant and the flows there are.
+    """
+    for experiment in experiments:
+        for variant in experiment.variants:
+            try:
+                flow_named(variant.flow)
+            except ConfigurationError as exc:
+                raise ConfigurationError(
+                    f"experiment {experiment.key}, variant {variant.key}: {exc}"
+                ) from exc

@@ -1,0 +1,78 @@
+"""The command line: one group, its commands loaded when they are called.
+
+Exit codes: 0 done · 1 the answer is no · 2 wrong usage or unreadable input · 3 a dependency is
+unavailable.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import Any
+
+import click
+from typing_extensions import override
+
+from analysis.errors import AnalysisError
+from experiments import ExperimentError
+from service.errors import ServiceError, Unavailable
+
+EXIT_USAGE, EXIT_UNAVAILABLE = 2, 3
+
+# Command, the module it lives in, and its line in the overview.
+_COMMANDS = {
+    "serve": ("serve", "Run the service."),
+    "demo": ("demo", "Simulated visitors, a lift report, and pages to open."),
+    "lint": ("definitions", "Every error of the definitions, with file, line and mend."),
+    "assign": ("definitions", "Which variant a unit gets, and why."),
+    "report": ("report", "The lift report of an experiment."),
+    "analyze": ("analyze", "The same report over any CSV or Parquet file."),
+    "power": ("power", "How many visitors an experiment needs."),
+    "config": ("config", "What is in force, secrets hidden."),
+    "db": ("database", "Migrations of the store."),
+}
+
+
+class _Commands(click.Group):
+    """Loads a command's module when it is asked for, and turns errors into exit codes."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"service.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    @override
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Unavailable as exc:
+            raise _Missing(str(exc)) from exc
+        except (ServiceError, ExperimentError, AnalysisError) as exc:
+            raise _Unusable(str(exc)) from exc
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kassa")
+def main() -> None:
+    """Kassa: checkout experiments on Stripe, and numbers to believe."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+
+
+class _Unusable(click.ClickException):
+    exit_code = EXIT_USAGE
+
+
+class _Missing(click.ClickException):
+    exit_code = EXIT_UNAVAILABLE

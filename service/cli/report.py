@@ -1,0 +1,79 @@
+"""`kassa report`: the analyst's command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from analysis.render import to_csv, to_html, to_json, to_markdown, to_text
+from analysis.report import Report
+from experiments import Catalog
+from service.cli.options import format_option, quiet_option, settings_in_force
+from service.reporting import make_report, store_report
+from service.store import schema
+from service.store.session import Store
+from service.web.signing import Signing
+
+RENDERINGS: dict[str, Callable[[Report], str]] = {
+    "text": to_text,
+    "json": lambda report: json.dumps(to_json(report), indent=2),
+    "html": to_html,
+    "markdown": to_markdown,
+    "csv": to_csv,
+}
+
+
+def _time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError as exc:
+        raise click.BadParameter("must be an ISO 8601 time such as 2026-11-23T12:00:00Z") from exc
+    if time.tzinfo is None:
+        raise click.BadParameter("must carry its zone, e.g. 2026-11-23T12:00:00Z")
+    return time.astimezone(UTC)
+
+
+@click.command(epilog="Example: kassa report one-page-checkout --format html --output report.html")
+@click.argument("experiment")
+@format_option(*RENDERINGS)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it there.")
+@click.option("--as-of", callback=_time, help="Leave out what arrived after this time.")
+@click.option("--source", help="SQLAlchemy URL of another store.")
+@click.option("--link", is_flag=True, help="Store it and print the signed path that opens it.")
+@quiet_option
+def report(
+    experiment: str,
+    form: str,
+    output: Path | None,
+    as_of: datetime | None,
+    source: str | None,
+    link: bool,  # noqa: FBT001 - click passes flags by name
+    quiet: bool,  # noqa: FBT001 - click passes flags by name
+) -> None:
+    """Print the lift report of EXPERIMENT."""
+    settings = settings_in_force()
+    catalog = Catalog.load(settings.definitions)
+    store = Store(source or settings.database_url)
+    try:
+        schema.check(store)
+        made = make_report(store, catalog, experiment, as_of=as_of or datetime.now(UTC))
+        if link:
+            store_report(store, made)
+    finally:
+        store.close()
+    rendered = RENDERINGS[form](made)
+    if output is None:
+        click.echo(rendered)
+    else:
+        output.write_text(rendered, encoding="utf-8")
+        if not quiet:
+            click.echo(f"written to {output}", err=True)
+    if link:
+        token = Signing(settings.secret_keys).analyst_token()
+        click.echo(f"/reports/{experiment}?access={token}", err=True)

@@ -1,0 +1,173 @@
+"""Every error the service raises on purpose, each with the HTTP status it means.
+
+ServiceError
+├── ConfigurationError     a variable is missing or contradictory; the start stops
+├── NotFound               nothing lives at this address
+│   ├── UnknownCheckout
+│   └── UnknownOffer
+├── Refused                the request breaks a rule; the message names field and rule
+│   ├── Unauthorized
+│   ├── Forbidden
+│   ├── Conflict
+│   ├── Expired
+│   ├── LengthRequired
+│   ├── TooLarge
+│   ├── UnsupportedMediaType
+│   ├── Malformed          not the JSON that was promised
+│   ├── InvalidSignature   a webhook that Stripe did not sign for us, now
+│   └── PaymentRefused     Stripe will not take this request as it stands
+└── Unavailable            try again later; nothing was done
+    ├── StoreUnavailable
+    ├── SchemaMismatch
+    ├── PaymentIndeterminate   Stripe did not answer; what it did is not known yet
+    └── PaymentBusy            Stripe asks us to slow down; nothing was charged
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+
+class ServiceError(Exception):
+    """The root: a message for people, and the status a program gets."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    title = "Something went wrong"
+
+    @property
+    def code(self) -> str:
+        """The stable name of the problem, e.g. ``unknown-checkout``."""
+        name = type(self).__name__
+        return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
+
+
+class ConfigurationError(ServiceError):
+    """A variable is missing or contradicts another."""
+
+    title = "Kassa is not configured"
+
+
+class NotFound(ServiceError):
+    """Nothing lives at this address."""
+
+    status = HTTPStatus.NOT_FOUND
+    title = "Page not found"
+
+
+class UnknownCheckout(NotFound):
+    """No checkout has this id."""
+
+    title = "Checkout not found"
+
+
+class UnknownOffer(NotFound):
+    """No offer has this key."""
+
+    title = "Offer not found"
+
+
+class Refused(ServiceError):
+    """The request breaks a rule."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    title = "Request refused"
+
+
+class Unauthorized(Refused):
+    """No valid key or sign-in came with the request."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    title = "Sign-in needed"
+
+
+class Forbidden(Refused):
+    """The request does not come from the page it claims."""
+
+    status = HTTPStatus.FORBIDDEN
+    title = "Request not allowed"
+
+
+class Conflict(Refused):
+    """The request contradicts an earlier one."""
+
+    status = HTTPStatus.CONFLICT
+    title = "Request in conflict"
+
+
+class Expired(Refused):
+    """The checkout is over."""
+
+    status = HTTPStatus.GONE
+    title = "This checkout has expired"
+
+
+class LengthRequired(Refused):
+    """The body came without a Content-Length."""
+
+    status = HTTPStatus.LENGTH_REQUIRED
+    title = "Content-Length required"
+
+
+class TooLarge(Refused):
+    """The body is larger than the route takes."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    title = "Body too large"
+
+
+class UnsupportedMediaType(Refused):
+    """The body is not announced as JSON."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    title = "Unsupported media type"
+
+
+class Malformed(Refused):
+    """The body is not the JSON that was promised."""
+
+    status = HTTPStatus.BAD_REQUEST
+    title = "Malformed request"
+
+
+class InvalidSignature(Refused):
+    """The webhook was not signed for this endpoint, or not now."""
+
+    status = HTTPStatus.BAD_REQUEST
+    title = "Invalid signature"
+
+
+class PaymentRefused(Refused):
+    """Stripe will not take this request as it stands."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    title = "Payment not accepted"
+
+
+class Unavailable(ServiceError):
+    """A dependency does not answer; nothing was done, try again."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Temporarily unavailable"
+    retry_after = 1
+
+
+class StoreUnavailable(Unavailable):
+    """The database does not answer, is locked, or is full."""
+
+
+class SchemaMismatch(Unavailable):
+    """The database's tables are not those this version works with."""
+
+    title = "Database schema mismatch"
+
+
+class PaymentIndeterminate(Unavailable):
+    """Stripe did not answer; whether it did the work is not known yet."""
+
+    title = "Payment being checked"
+
+
+class PaymentBusy(Unavailable):
+    """Stripe asks to slow down; nothing was charged."""
+
+    title = "Payments are busy"

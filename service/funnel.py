@@ -1,0 +1,105 @@
+"""The only writers of exposures and events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, update
+
+from experiments import Assignment, Experiment, FunnelEvent, Reason
+from service.store.session import insert_once, insert_or_read
+from service.store.tables import events, exposures, forged_events
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a unit; ``value`` in minor units of ``currency``."""
+
+    event_id: str
+    unit_id: str
+    name: FunnelEvent
+    occurred_at: datetime
+    received_at: datetime
+    checkout_id: str | None = None
+    value: int | None = None
+    currency: str | None = None
+    properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+def expose(
+    connection: Connection,
+    experiment: Experiment,
+    assignment: Assignment,
+    *,
+    checkout_id: str,
+    definitions: str,
+    now: datetime,
+) -> Assignment:
+    """Record that the unit saw the experiment; the first record stands for good.
+
+    Args:
+        connection: a writing transaction.
+        experiment: the definition that made the assignment.
+        assignment: of an enrolled unit.
+        checkout_id: where it was seen.
+        definitions: version of the catalog in force.
+        now: the time of the exposure.
+
+    Returns:
+        The assignment to show: the recorded variant, whatever weights have become since.
+    """
+    row, first = insert_or_read(
+        connection,
+        exposures,
+        {
+            "experiment": assignment.experiment,
+            "unit_id": assignment.unit_id,
+            "variant": assignment.variant.key,
+            "exposed_at": now,
+            "reason": assignment.reason.value,
+            "bucket": assignment.bucket,
+            "checkout_id": checkout_id,
+            "definitions": definitions,
+            "attributes": {},
+        },
+    )
+    if first or row.variant == assignment.variant.key:
+        return assignment
+    return assignment._replace(variant=experiment.variant(row.variant), reason=Reason.CACHED)
+
+
+def record(connection: Connection, new: Sequence[Event]) -> set[str]:
+    """Store events once each by their id.
+
+    Returns:
+        The ids that are new; the others were counted before.
+    """
+    return insert_once(connection, events, [asdict(event) for event in new])
+
+
+def record_joined(connection: Connection, event: Event) -> None:
+    """Store an event once: at the earliest time and with the largest value anybody gives it."""
+    if record(connection, [event]):
+        return
+    here = events.c.event_id == event.event_id
+    for column, given, wins in (
+        (events.c.occurred_at, event.occurred_at, events.c.occurred_at > event.occurred_at),
+        (events.c.value, event.value, events.c.value < event.value),
+    ):
+        connection.execute(update(events).where(here, wins).values({column: given}))
+
+
+def count_forged(connection: Connection, count: int, *, now: datetime) -> None:
+    """Count events that claimed to be the ledger's, by day."""
+    if not count:
+        return
+    day = now.date().isoformat()
+    insert_once(connection, forged_events, [{"day": day, "count": 0}])
+    connection.execute(
+        update(forged_events)
+        .where(forged_events.c.day == day)
+        .values(count=forged_events.c.count + count)
+    )

@@ -1,0 +1,1 @@
+"""Payments: the gateway to Stripe, attempts, and the ledger of what really happened."""

@@ -1,0 +1,103 @@
+"""What Kassa needs of a payment provider, in Kassa's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class PaymentStatus(StrEnum):
+    """Where a payment stands at Stripe; the names are Stripe's."""
+
+    REQUIRES_PAYMENT_METHOD = "requires_payment_method"
+    REQUIRES_CONFIRMATION = "requires_confirmation"
+    REQUIRES_ACTION = "requires_action"
+    PROCESSING = "processing"
+    REQUIRES_CAPTURE = "requires_capture"
+    SUCCEEDED = "succeeded"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the last try did not succeed. For the ledger, never for the visitor's eyes."""
+
+    code: str
+    decline_code: str | None = None
+    charge_id: str | None = None
+    payment_method_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Payment:
+    """One PaymentIntent as Stripe last described it; amounts in minor units of ``currency``."""
+
+    payment_intent_id: str
+    status: PaymentStatus
+    amount: int
+    amount_received: int
+    currency: str
+    order_id: str | None = None
+    charge_id: str | None = None
+    failure: Failure | None = None
+    client_secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """One try to charge: everything that is sent, so that a repeat sends the same.
+
+    Attributes:
+        payment_intent_id: the intent of an earlier try, or None for the first.
+        idempotency_key: persisted with the attempt; Stripe answers it once.
+    """
+
+    idempotency_key: str
+    confirmation_token: str = field(repr=False)
+    amount: int
+    currency: str
+    return_url: str
+    metadata: Mapping[str, str]
+    payment_intent_id: str | None = None
+
+
+class PaymentGateway(Protocol):
+    """The seam to the outside; `stripe_gateway` is the only implementation."""
+
+    @property
+    def publishable_key(self) -> str:
+        """The key that Stripe.js is started with; not a secret."""
+        ...
+
+    def confirm(self, confirmation: Confirmation) -> Payment:
+        """Create the payment, or take it up again, and try to charge it.
+
+        A decline is an answer, not an error: the payment comes back with its `Failure`.
+
+        Raises:
+            PaymentRefused: Stripe will not take the request, e.g. an expired token.
+            PaymentBusy: Stripe asked to slow down.
+            PaymentIndeterminate: no answer; repeat with the same idempotency key.
+        """
+        ...
+
+    def retrieve(self, payment_intent_id: str) -> Payment:
+        """What Stripe says now.
+
+        Raises:
+            PaymentRefused: Stripe does not know the payment.
+            PaymentBusy: Stripe asked to slow down.
+            PaymentIndeterminate: no answer.
+        """
+        ...
+
+    def verify(self, body: bytes, signature: str | None, *, now: datetime) -> None:
+        """Check that Stripe signed exactly these bytes for this endpoint, within five minutes.
+
+        Raises:
+            InvalidSignature: it did not; the message never says which check failed.
+        """
+        ...

@@ -1,0 +1,40 @@
+"""The lift report of an experiment in the store."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from analysis.analyze import analyze
+from analysis.plan import resolve
+from analysis.render import to_html, to_json
+from analysis.report import Report
+from experiments import Catalog
+from service.store.observations import read_observations
+from service.store.reports import keep_report
+from service.store.session import Store
+
+
+def make_report(store: Store, catalog: Catalog, experiment: str, *, as_of: datetime) -> Report:
+    """Judge an experiment by what the store knew at a time.
+
+    Raises:
+        UnknownExperiment: there is no such definition.
+        StoreUnavailable: the database does not answer.
+    """
+    definition = catalog.experiment(experiment)
+    plan = resolve(definition, catalog.metrics)
+    with store.read() as connection:
+        observations = read_observations(connection, definition, catalog.metrics, as_of=as_of)
+    return analyze(plan, observations, as_of=as_of, generated_at=as_of)
+
+
+def store_report(store: Store, report: Report) -> None:
+    """Keep a report, so that `/reports` can show it."""
+    with store.write() as connection:
+        keep_report(
+            connection,
+            report.experiment,
+            generated_at=report.generated_at,
+            document=to_json(report),
+            page=to_html(report),
+        )

@@ -1,0 +1,162 @@
+"""The production server: gunicorn with threads, several workers, and a graceful stop.
+
+The application is made once, before the workers are forked: a worker that is replaced later
+gets the definitions that were in force, whatever has been saved to disk since.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from sqlalchemy import make_url
+from typing_extensions import override
+
+from experiments import Catalog, InvalidDefinition
+from service.app import create_app
+from service.errors import ServiceError
+from service.payments.gateway import PaymentGateway
+from service.payments.simulator.process import SimulatorProcess, start
+from service.settings import Settings, StripeKeys
+from service.store import schema
+from service.store.session import Store
+
+log = logging.getLogger(__name__)
+
+SIMULATED_KEYS = StripeKeys(
+    secret_key="sk_test_simulated",  # noqa: S106 - opens nothing but the simulator
+    publishable_key="pk_test_simulated",
+    webhook_secrets=("whsec_simulated",),
+)
+_GRACE = 30
+_REQUEST_TIMEOUT = 60
+
+
+@dataclass(frozen=True)
+class Kassa:
+    """A ready service: its application, and what has to be closed after it."""
+
+    settings: Settings
+    store: Store
+    gateway: PaymentGateway
+    simulator: SimulatorProcess | None
+    simulator_state: Path | None
+
+    def application(self) -> Flask:
+        """The application, with the definitions that are on disk now.
+
+        Raises:
+            InvalidDefinition: a definition does not hold; with every problem at once.
+            ConfigurationError: a definition names a flow that does not exist.
+        """
+        return create_app(
+            self.settings,
+            catalog=Catalog.load(self.settings.definitions),
+            store=self.store,
+            gateway=self.gateway,
+            simulator=self.simulator_state,
+        )
+
+
+@contextmanager
+def opened(settings: Settings, *, port: int) -> Iterator[Kassa]:
+    """Open the store, and the simulator where there are no Stripe keys; close both at the end.
+
+    Raises:
+        StoreUnavailable: the database does not answer.
+        SchemaMismatch: it belongs to another version.
+    """
+    store = Store(settings.database_url)
+    simulator, state = None, None
+    try:
+        schema.ensure(store)
+        if settings.simulated:
+            state = simulator_state(settings)
+            simulator = start(
+                state,
+                port=0,
+                webhook_url=f"http://127.0.0.1:{port}/webhooks/stripe",
+                webhook_secret=SIMULATED_KEYS.webhook_secrets[0],
+            )
+        gateway = _gateway(settings, simulator)
+        yield Kassa(settings, store, gateway, simulator, state)
+    finally:
+        if simulator is not None:
+            simulator.stop()
+        store.close()
+
+
+def simulator_state(settings: Settings) -> Path:
+    """Where the simulator keeps its own books: beside an SQLite store, else under ``var``."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite" and url.database:
+        store = Path(url.database)
+        return store.with_name(f"{store.stem}-stripe-simulator.db")
+    return Path("var") / "stripe-simulator.db"
+
+
+def run(kassa: Kassa, *, host: str, port: int, workers: int, threads: int, quiet: bool) -> None:
+    """Serve until told to stop; requests under way are finished first."""
+    options = {
+        "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        "workers": workers,
+        "threads": threads,
+        # Sync workers are stopped by two half-open connections; threads are not.
+        "worker_class": "gthread",
+        "preload_app": True,
+        "graceful_timeout": _GRACE,
+        "timeout": _REQUEST_TIMEOUT,
+        "keepalive": 15,
+        "loglevel": "warning" if quiet else "info",
+        "control_socket_disable": True,
+    }
+    server = _Server(kassa.application, options)
+    # Workers are forked: a connection opened before would be shared by all of them.
+    kassa.store.close()
+    server.run()
+
+
+class _Server(BaseApplication):
+    """Gunicorn, told what to do by arguments instead of a file."""
+
+    def __init__(self, make: Callable[[], Flask], options: dict[str, Any]) -> None:
+        self._make = make
+        self._options = options
+        self._app = make()
+        super().__init__()
+
+    @override
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    @override
+    def load(self) -> Any:
+        return self._app
+
+    @override
+    def reload(self) -> None:
+        """On SIGHUP: take the new definitions if they hold, else keep the ones in force."""
+        try:
+            self._app = self._make()
+            self.callable = self._app  # type: ignore[assignment]  # a Flask is a WSGI callable
+        except (InvalidDefinition, ServiceError) as exc:
+            log.error("definitions not reloaded, the last good ones stay in force: %s", exc)  # noqa: TRY400 - the problems are the message, not our stack
+        super().reload()
+
+
+def _gateway(settings: Settings, simulator: SimulatorProcess | None) -> PaymentGateway:
+    from service.payments.stripe_gateway import (  # noqa: PLC0415 - stripe takes a second to load
+        StripeGateway,
+    )
+
+    if settings.stripe is not None:
+        return StripeGateway(settings.stripe)
+    return StripeGateway(SIMULATED_KEYS, base_address=simulator.url if simulator else None)

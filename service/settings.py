@@ -1,0 +1,218 @@
+"""The one door to configuration: nothing else reads the environment."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+from service.errors import ConfigurationError
+
+PROJECT = Path(__file__).resolve().parents[1]
+_STRIPE = ("STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET")
+_KEY_SHAPES = {
+    "STRIPE_SECRET_KEY": r"(sk|rk)_(test|live)_\w+",
+    "STRIPE_PUBLISHABLE_KEY": r"pk_(test|live)_\w+",
+    "STRIPE_WEBHOOK_SECRET": r"whsec_[^,\s]+(,\s*whsec_[^,\s]+)*",
+}
+
+
+@dataclass(frozen=True)
+class StripeKeys:
+    """The three Stripe secrets; during a roll there are several webhook secrets."""
+
+    secret_key: str = field(repr=False)
+    publishable_key: str
+    webhook_secrets: tuple[str, ...] = field(repr=False)
+
+    @property
+    def live(self) -> bool:
+        """Whether these keys move real money."""
+        return "_live_" in self.secret_key
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is in force. Secrets stay out of ``repr``.
+
+    Attributes:
+        database_url: SQLAlchemy URL of the store.
+        definitions: the directory of experiment files.
+        secret_keys: signing keys; the first signs, all verify, so that keys can be rotated.
+        api_keys: keys that merchants' servers present as bearer tokens.
+        public_url: scheme, host and port visitors use, without a trailing slash, or None.
+        trusted_proxies: how many proxies in front may be believed about the client.
+        stripe: Stripe's keys, or None for the simulator.
+        merchant: the name visitors see on the checkout.
+    """
+
+    database_url: str = field(repr=False)
+    definitions: Path
+    secret_keys: tuple[str, ...] = field(repr=False)
+    api_keys: tuple[str, ...] = field(default=(), repr=False)
+    public_url: str | None = None
+    trusted_proxies: int = 0
+    stripe: StripeKeys | None = None
+    merchant: str = "Kassa Demo Store"
+
+    @property
+    def simulated(self) -> bool:
+        """Whether payments go to the shipped simulator."""
+        return self.stripe is None
+
+    @property
+    def live(self) -> bool:
+        """Whether real money moves."""
+        return self.stripe is not None and self.stripe.live
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], *, directory: Path) -> Settings:
+        """Read and check every variable.
+
+        Args:
+            environment: the variables, as `environment_with_dotenv` gives them.
+            directory: where ``var/`` lives.
+
+        Raises:
+            ConfigurationError: a variable is missing, malformed or contradicts another; the
+                message is one sentence that names it.
+        """
+        stripe = _stripe_keys(environment)
+        return cls(
+            database_url=_database_url(environment, directory),
+            definitions=_definitions(environment),
+            secret_keys=_secret_keys(environment, directory, needed=stripe is not None),
+            api_keys=_listed(environment.get("KASSA_API_KEYS", "")),
+            public_url=_public_url(environment),
+            trusted_proxies=_trusted_proxies(environment),
+            stripe=stripe,
+            merchant=environment.get("KASSA_MERCHANT", "").strip() or cls.merchant,
+        )
+
+    def described(self) -> dict[str, str]:
+        """Variable by variable what is in force, secrets hidden."""
+        stripe = self.stripe
+        return {
+            "KASSA_DATABASE_URL": re.sub(r"://([^:/@]+):[^@]+@", r"://\1:***@", self.database_url),
+            "KASSA_DEFINITIONS": str(self.definitions),
+            "KASSA_SECRET_KEY": f"*** ({len(self.secret_keys)} key(s))",
+            "KASSA_API_KEYS": f"*** ({len(self.api_keys)} key(s))",
+            "KASSA_PUBLIC_URL": self.public_url or "(the address served)",
+            "KASSA_TRUSTED_PROXIES": str(self.trusted_proxies),
+            "KASSA_MERCHANT": self.merchant,
+            "STRIPE_SECRET_KEY": _hidden(stripe.secret_key) if stripe else "(simulator)",
+            "STRIPE_PUBLISHABLE_KEY": stripe.publishable_key if stripe else "(simulator)",
+            "STRIPE_WEBHOOK_SECRET": "***" if stripe else "(simulator)",
+        }
+
+
+def environment_with_dotenv(directory: Path) -> dict[str, str]:
+    """The process environment over what ``directory/.env`` says."""
+    dotenv = dotenv_values(directory / ".env") if (directory / ".env").is_file() else {}
+    return {k: v for k, v in dotenv.items() if v is not None} | dict(os.environ)
+
+
+def _hidden(key: str) -> str:
+    return "_".join([*key.split("_")[:2], "***"])
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _stripe_keys(environment: Mapping[str, str]) -> StripeKeys | None:
+    given = {name: environment.get(name, "").strip() for name in _STRIPE}
+    if not any(given.values()):
+        return None
+    for name, value in given.items():
+        if not value:
+            raise ConfigurationError(
+                f"{name} is missing: set all three of {', '.join(_STRIPE)}, "
+                "or none of them for the simulator"
+            )
+        if not re.fullmatch(_KEY_SHAPES[name], value):
+            raise ConfigurationError(f"{name} does not look like one of Stripe's keys")
+    keys = StripeKeys(
+        secret_key=given["STRIPE_SECRET_KEY"],
+        publishable_key=given["STRIPE_PUBLISHABLE_KEY"],
+        webhook_secrets=_listed(given["STRIPE_WEBHOOK_SECRET"]),
+    )
+    if keys.live != ("_live_" in keys.publishable_key):
+        raise ConfigurationError(
+            "STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY must both be test or both be live keys"
+        )
+    return keys
+
+
+def _database_url(environment: Mapping[str, str], directory: Path) -> str:
+    url = environment.get("KASSA_DATABASE_URL", "").strip()
+    if not url:
+        return f"sqlite:///{directory / 'var' / 'kassa.db'}"
+    if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ConfigurationError(
+            "KASSA_DATABASE_URL must start with sqlite:/// or postgresql+psycopg://"
+        )
+    return url
+
+
+def _definitions(environment: Mapping[str, str]) -> Path:
+    given = environment.get("KASSA_DEFINITIONS", "").strip()
+    path = Path(given) if given else PROJECT / "experiments" / "definitions"
+    if not path.is_dir():
+        raise ConfigurationError(f"KASSA_DEFINITIONS is not a directory: {path}")
+    return path
+
+
+def _secret_keys(
+    environment: Mapping[str, str], directory: Path, *, needed: bool
+) -> tuple[str, ...]:
+    keys = _listed(environment.get("KASSA_SECRET_KEY", ""))
+    for key in keys:
+        if len(key) < 16:
+            raise ConfigurationError("KASSA_SECRET_KEY needs at least 16 characters")
+    if keys:
+        return keys
+    if needed:
+        raise ConfigurationError("KASSA_SECRET_KEY is missing: it signs the visitors' cookies")
+    return (_kept_secret(directory / "var" / "secret-key"),)
+
+
+def _kept_secret(path: Path) -> str:
+    """The secret a simulated installation made for itself at its first start."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(secrets.token_urlsafe(32))
+    except FileExistsError:
+        pass
+    except OSError as exc:
+        raise ConfigurationError(
+            f"KASSA_SECRET_KEY is missing and {path} can't be written: {exc.strerror}"
+        ) from exc
+    return path.read_text(encoding="utf-8").strip()
+
+
+def _public_url(environment: Mapping[str, str]) -> str | None:
+    given = environment.get("KASSA_PUBLIC_URL", "").strip().rstrip("/")
+    if not given:
+        return None
+    parts = urlsplit(given)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
+        raise ConfigurationError(
+            "KASSA_PUBLIC_URL must be scheme and host alone, like https://pay.example.com"
+        )
+    return given
+
+
+def _trusted_proxies(environment: Mapping[str, str]) -> int:
+    given = environment.get("KASSA_TRUSTED_PROXIES", "").strip() or "0"
+    if not given.isascii() or not given.isdigit() or int(given) > 10:
+        raise ConfigurationError("KASSA_TRUSTED_PROXIES must be a whole number from 0 to 10")
+    return int(given)

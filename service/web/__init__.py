@@ -1,0 +1,1 @@
+"""The web layer: requests in, answers out, nothing decided here."""

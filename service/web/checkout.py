@@ -1,0 +1,188 @@
+"""The checkout page and what it sends: render, confirm, check, return."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from pydantic import BaseModel, ConfigDict, StringConstraints
+from werkzeug import Response as AnyResponse
+
+from service.checkout.admission import admit, assignment_of, placement
+from service.checkout.checkouts import Checkout, checkout_with_id
+from service.checkout.flows import flow_named
+from service.errors import Expired, Forbidden
+from service.payments.attempts import AttemptStatus, Outcome
+from service.payments.declines import told
+from service.payments.gateway import PaymentStatus
+from service.payments.lattice import Standing
+from service.payments.ledger import payment_of
+from service.web.bodies import read_json, validated
+from service.web.context import Services, address, prefetching, services, visitor
+
+checkout = Blueprint("checkout", __name__, url_prefix="/c")
+
+TOKEN_HEADER = "X-Kassa-Token"  # noqa: S105 - a header's name
+CHECKING = "checking"
+_REPLY = {
+    AttemptStatus.SUCCEEDED: PaymentStatus.SUCCEEDED.value,
+    AttemptStatus.PROCESSING: PaymentStatus.PROCESSING.value,
+    AttemptStatus.REQUIRES_ACTION: PaymentStatus.REQUIRES_ACTION.value,
+    AttemptStatus.DECLINED: PaymentStatus.REQUIRES_PAYMENT_METHOD.value,
+    AttemptStatus.REFUSED: PaymentStatus.REQUIRES_PAYMENT_METHOD.value,
+    AttemptStatus.STARTED: CHECKING,
+}
+_STATE = {
+    AttemptStatus.SUCCEEDED: "succeeded",
+    AttemptStatus.PROCESSING: "processing",
+    AttemptStatus.STARTED: "processing",
+    AttemptStatus.REQUIRES_ACTION: "action_needed",
+}
+_PAID = {Standing.SUCCEEDED, Standing.PROCESSING}
+
+
+class ConfirmBody(BaseModel):
+    """What the page sends when the visitor presses the pay button."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    confirmation_token: Annotated[str, StringConstraints(pattern=r"^ctoken_\w{1,200}$")]
+
+
+@checkout.get("/<checkout_id>")
+def show(checkout_id: str) -> AnyResponse | str:
+    """The checkout in the flow of the visitor's variant; showing it is the exposure."""
+    kassa, unit_id = services(), visitor()
+    with kassa.store.read() as connection:
+        found = checkout_with_id(connection, checkout_id)
+        payment = payment_of(connection, checkout_id)
+    if payment is not None and payment.status in _PAID:
+        return redirect(url_for(".finished", checkout_id=checkout_id), 303)
+    if found.expired(kassa.clock()):
+        return _expired(found)
+    return _page(kassa, _admitted(kassa, found, unit_id), unit_id)
+
+
+@checkout.post("/<checkout_id>/confirm")
+def confirm(checkout_id: str) -> Response:
+    """Try to charge; the page's signed token is what a forged request lacks."""
+    kassa = services()
+    found = _own_checkout(kassa, checkout_id)
+    body = validated(ConfirmBody, read_json())
+    return _reply(
+        kassa.cashier.confirm(found, body.confirmation_token, return_url=_return_url(found))
+    )
+
+
+@checkout.post("/<checkout_id>/status")
+def status(checkout_id: str) -> Response:
+    """Ask Stripe how the payment stands, e.g. after the bank's own page."""
+    kassa = services()
+    found = _own_checkout(kassa, checkout_id)
+    read_json()
+    outcome = kassa.cashier.check(found, return_url=_return_url(found))
+    return _reply(outcome or Outcome(AttemptStatus.REFUSED))
+
+
+@checkout.get("/<checkout_id>/return")
+def finished(checkout_id: str) -> AnyResponse | str:
+    """Where payments end: asks Stripe, and says what it says."""
+    if request.args:
+        # Stripe adds the client secret to the address: it must not stay in history or logs.
+        return redirect(url_for(".finished", checkout_id=checkout_id), 303)
+    kassa = services()
+    with kassa.store.read() as connection:
+        found = checkout_with_id(connection, checkout_id)
+    outcome = kassa.cashier.check(found, return_url=_return_url(found))
+    if outcome is None:
+        return redirect(url_for(".show", checkout_id=checkout_id), 303)
+    return render_template(
+        "checkout/complete.html",
+        state=_STATE.get(outcome.status, "failed"),
+        message=told(outcome.failure),
+        checkout=_shown(found),
+        checkout_url=url_for(".show", checkout_id=checkout_id),
+    )
+
+
+def _admitted(kassa: Services, found: Checkout, unit_id: str) -> Checkout:
+    if found.unit_id is not None:
+        return found
+    now = kassa.clock()
+    if prefetching():
+        shown = placement(unit_id, assignment_of(kassa.catalog, unit_id, now=now))
+        return found.seen_as(shown)
+    with kassa.store.write() as connection:
+        return admit(connection, kassa.catalog, found, unit_id, now=now)
+
+
+def _page(kassa: Services, found: Checkout, unit_id: str) -> str:
+    urls = {
+        "confirm_url": url_for(".confirm", checkout_id=found.checkout_id),
+        "status_url": url_for(".status", checkout_id=found.checkout_id),
+        "return_url": _return_url(found),
+        "events_url": url_for("events.collect"),
+    }
+    page = urls | {
+        "publishable_key": kassa.gateway.publishable_key,
+        "stripe_js": kassa.stripe_js,
+        "token": kassa.signing.page_token(found.checkout_id, unit_id),
+        "locale": found.locale or "en",
+        "simulated": kassa.settings.simulated,
+    }
+    return render_template(
+        "checkout/page.html", checkout=_shown(found), flow=flow_named(found.flow), page=page
+    )
+
+
+def _shown(found: Checkout) -> dict[str, Any]:
+    """What a visitor may read of a checkout."""
+    return {
+        "id": found.checkout_id,
+        "lines": found.lines,
+        "total": found.amount,
+        "currency": found.currency,
+        "email": found.email,
+        "success_url": found.success_url,
+        "cancel_url": found.cancel_url,
+    }
+
+
+def _expired(found: Checkout) -> AnyResponse:
+    way_on = url_for("shop.buy", offer=found.offer) if found.offer else found.cancel_url
+    page = render_template(
+        "errors/page.html",
+        title=Expired.title,
+        message="Nothing was charged. You can start again with the same order.",
+        actions=[{"label": "Start again", "url": way_on or "/"}],
+        status=int(Expired.status),
+    )
+    return Response(page, status=int(Expired.status), mimetype="text/html")
+
+
+def _own_checkout(kassa: Services, checkout_id: str) -> Checkout:
+    """The checkout, if the request comes from a page that we rendered for it."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        raise Forbidden("this request comes from another site")
+    unit_id = kassa.signing.page_unit(request.headers.get(TOKEN_HEADER), checkout_id)
+    with kassa.store.read() as connection:
+        found = checkout_with_id(connection, checkout_id)
+    # A page that was rendered from a prefetch is somebody's now.
+    return found if found.unit_id else _bound(kassa, found, unit_id)
+
+
+def _bound(kassa: Services, found: Checkout, unit_id: str) -> Checkout:
+    with kassa.store.write() as connection:
+        return admit(connection, kassa.catalog, found, unit_id, now=kassa.clock())
+
+
+def _return_url(found: Checkout) -> str:
+    return address(url_for(".finished", checkout_id=found.checkout_id))
+
+
+def _reply(outcome: Outcome) -> Response:
+    body: dict[str, Any] = {"status": _REPLY[outcome.status]}
+    if outcome.client_secret is not None:
+        body["next_action"] = {"client_secret": outcome.client_secret}
+    if outcome.status in {AttemptStatus.DECLINED, AttemptStatus.REFUSED}:
+        body["error"] = {"code": "payment_declined", "message": told(outcome.failure)}
+    return jsonify(body)

@@ -1,0 +1,76 @@
+"""What a request may reach, typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Response, current_app, g, request
+
+from experiments import Catalog
+from service.payments.attempts import Cashier
+from service.payments.gateway import PaymentGateway
+from service.settings import Settings
+from service.store.session import Store
+from service.web.signing import Signing, new_unit_id
+
+VISITOR_COOKIE = "kassa_visitor"
+# Thirteen months, counted from the first visit and not prolonged by later ones.
+_COOKIE_AGE = 395 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a view is given; built once by the composition root."""
+
+    settings: Settings
+    catalog: Catalog
+    store: Store
+    gateway: PaymentGateway
+    cashier: Cashier
+    signing: Signing
+    clock: Callable[[], datetime]
+    stripe_js: str
+
+
+def services() -> Services:
+    """The services of the running application."""
+    found: Services = current_app.extensions["kassa"]
+    return found
+
+
+def visitor() -> str:
+    """The visitor's id: from the signed cookie, or a new one that the answer will carry."""
+    if "unit_id" not in g:
+        known = services().signing.visitor_of(request.cookies.get(VISITOR_COOKIE))
+        g.new_visitor = known is None
+        g.unit_id = known or new_unit_id()
+    unit_id: str = g.unit_id
+    return unit_id
+
+
+def keep_visitor(response: Response) -> Response:
+    """Give a new visitor the cookie."""
+    if g.get("new_visitor"):
+        response.set_cookie(
+            VISITOR_COOKIE,
+            services().signing.visitor_cookie(g.unit_id),
+            max_age=_COOKIE_AGE,
+            httponly=True,
+            secure=request.is_secure,
+            samesite="Lax",
+        )
+    return response
+
+
+def prefetching() -> bool:
+    """Whether nobody is looking: a prefetch or a HEAD gets a page, but sees no experiment."""
+    purpose = request.headers.get("Sec-Purpose") or request.headers.get("Purpose") or ""
+    return request.method == "HEAD" or "prefetch" in purpose.lower()
+
+
+def address(path: str) -> str:
+    """An absolute address on the name that visitors use."""
+    base = services().settings.public_url or request.host_url.rstrip("/")
+    return base + path

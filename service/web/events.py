@@ -1,0 +1,109 @@
+"""`POST /v1/events`: what visitors did, durable before it is acknowledged, counted once."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Annotated, Any
+
+from flask import Blueprint, Response, jsonify
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+
+from experiments import BROWSER_EVENTS, LEDGER_EVENTS, FunnelEvent
+from service import funnel
+from service.errors import Refused
+from service.web.bodies import broken_rule, read_json
+from service.web.context import services, visitor
+
+log = logging.getLogger(__name__)
+events = Blueprint("events", __name__, url_prefix="/v1/events")
+
+MAX_EVENTS = 100
+SERVER_ONLY = "server_only_event"
+
+
+def _written(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("must be an ISO 8601 time with its zone")  # noqa: TRY004 - pydantic's way
+    return value
+
+
+_Small = Annotated[int, Field(ge=-(2**53), le=2**53)]
+_Property = (
+    Annotated[str, StringConstraints(max_length=500)]
+    | bool
+    | _Small
+    | float
+    | None
+    | Annotated[list[Annotated[str, StringConstraints(max_length=100)]], Field(max_length=20)]
+)
+
+
+class EventBody(BaseModel):
+    """One event as the page reports it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    # No colon: ids of the ledger's own events hold one, and can't be taken from outside.
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
+    name: Annotated[str, StringConstraints(max_length=40)]
+    occurred_at: Annotated[AwareDatetime, BeforeValidator(_written), Field(strict=False)]
+    checkout_id: Annotated[str, StringConstraints(pattern=r"^[\w-]{1,40}$")] | None = None
+    properties: Annotated[dict[str, _Property], Field(max_length=20)] = {}
+
+
+@events.post("")
+def collect() -> tuple[Response, int]:
+    """Store a batch; each event is accepted, a duplicate, or rejected with its reason."""
+    kassa, unit_id = services(), visitor()
+    now = kassa.clock()
+    accepted: list[funnel.Event] = []
+    rejected: list[dict[str, Any]] = []
+    for index, item in enumerate(_items(read_json())):
+        try:
+            accepted.append(_event(item, unit_id, now))
+        except Refused as exc:
+            rejected.append({"index": index, "reason": str(exc)})
+    with kassa.store.write() as connection:
+        new = funnel.record(connection, accepted)
+        funnel.count_forged(connection, _forged(rejected), now=now)
+    counts = {"accepted": len(new), "duplicates": len(accepted) - len(new), "rejected": rejected}
+    return jsonify(counts), 202
+
+
+def _items(body: Any) -> list[Any]:
+    items = body.get("events") if isinstance(body, dict) else None
+    if not isinstance(items, list) or not 1 <= len(items) <= MAX_EVENTS:
+        raise Refused(f"events: must be a list of 1 to {MAX_EVENTS} events")
+    return items
+
+
+def _event(item: object, unit_id: str, now: datetime) -> funnel.Event:
+    try:
+        body = EventBody.model_validate(item)
+    except ValidationError as exc:
+        raise Refused(f"invalid: {broken_rule(exc)}") from exc
+    if body.name in LEDGER_EVENTS:
+        raise Refused(f"{SERVER_ONLY}: {body.name} comes from Stripe's webhooks alone")
+    if body.name not in BROWSER_EVENTS:
+        raise Refused(f"unknown_event: name must be one of {', '.join(sorted(BROWSER_EVENTS))}")
+    return funnel.Event(
+        event_id=body.id,
+        unit_id=unit_id,
+        name=FunnelEvent(body.name),
+        occurred_at=body.occurred_at,
+        received_at=now,
+        checkout_id=body.checkout_id,
+        properties=body.properties,
+    )
+
+
+def _forged(rejected: list[dict[str, Any]]) -> int:
+    return sum(item["reason"].startswith(SERVER_ONLY) for item in rejected)

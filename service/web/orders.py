@@ -1,0 +1,154 @@
+"""The merchant's server: make a checkout, and ask how it stands."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Annotated, Any, Literal
+
+from babel.numbers import is_currency
+from flask import Blueprint, Response, jsonify, request, url_for
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from service.checkout.checkouts import Checkout, Line, Order, checkout_with_id, open_checkout
+from service.errors import Refused, Unauthorized
+from service.payments.lattice import Standing
+from service.payments.ledger import charges_of, payment_of
+from service.web.bodies import read_json, validated
+from service.web.context import address, services
+
+orders = Blueprint("orders", __name__, url_prefix="/v1/checkouts")
+
+
+def _known_currency(code: str) -> str:
+    if not is_currency(code.upper()):
+        raise ValueError("must be a three-letter ISO 4217 currency")
+    return code.lower()
+
+
+_Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+_Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/\\@]+(/[^\s\\]*)?$")]
+_Flat = Annotated[
+    dict[str, Annotated[str, StringConstraints(max_length=500)]], Field(max_length=20)
+]
+
+
+class LineBody(BaseModel):
+    """One line; ``amount`` is the price of one in minor units."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    description: _Text
+    amount: Annotated[int, Field(ge=0, le=99_999_999)]
+    quantity: Annotated[int, Field(ge=1, le=9_999)] = 1
+
+
+class CheckoutBody(BaseModel):
+    """What a merchant sends to make a checkout."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    # Subscriptions and invoices are not sold yet: better refused than sold as one payment.
+    mode: Literal["payment"]
+    currency: Annotated[str, AfterValidator(_known_currency)]
+    lines: Annotated[list[LineBody], Field(min_length=1, max_length=100)]
+    success_url: _Address
+    cancel_url: _Address | None = None
+    customer: _Text | None = None
+    email: (
+        Annotated[str, StringConstraints(pattern=r"^[^\s@]+@[^\s@]+$", max_length=254)] | None
+    ) = None
+    locale: (
+        Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,4})?$")] | None
+    ) = None
+    attributes: _Flat = {}
+    metadata: _Flat = {}
+
+    def order(self) -> Order:
+        """The same as an order."""
+        fields = self.model_dump(exclude={"lines"})
+        return Order(lines=tuple(Line(**line.model_dump()) for line in self.lines), **fields)
+
+
+@orders.before_request
+def _authenticate() -> None:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    given = key.strip().encode("utf-8", "replace")
+    known = [hmac.compare_digest(given, k.encode()) for k in services().settings.api_keys]
+    if scheme.lower() != "bearer" or not any(known):
+        raise Unauthorized("send one of KASSA_API_KEYS as Authorization: Bearer")
+
+
+@orders.post("")
+def create() -> tuple[Response, int]:
+    """Make a checkout; the same Idempotency-Key finds it again."""
+    kassa = services()
+    order = validated(CheckoutBody, read_json()).order()
+    with kassa.store.write() as connection:
+        made = open_checkout(
+            connection, order, now=kassa.clock(), idempotency_key=_idempotency_key()
+        )
+    return jsonify(_described(made, _status(made, None))), 201
+
+
+@orders.get("/<checkout_id>")
+def read(checkout_id: str) -> Response:
+    """How a checkout stands, by the ledger."""
+    with services().store.read() as connection:
+        found = checkout_with_id(connection, checkout_id)
+        payment = payment_of(connection, checkout_id)
+        charges = charges_of(connection, payment.payment_intent_id) if payment else []
+    body = _described(found, _status(found, payment and payment.status))
+    if payment is not None:
+        body |= {
+            "payment_intent": payment.payment_intent_id,
+            "charges": [charge.charge_id for charge in charges],
+            "amount_received": payment.amount_received,
+            "amount_refunded": sum(charge.amount_refunded for charge in charges),
+        }
+        if any(charge.disputed for charge in charges):
+            body["status"] = "disputed"
+        elif payment.amount_received and body["amount_refunded"] >= payment.amount_received:
+            body["status"] = "refunded"
+    return jsonify(body)
+
+
+_STATUS = {
+    Standing.OPEN: "open",
+    Standing.REQUIRES_ACTION: "open",
+    Standing.PROCESSING: "processing",
+    Standing.FAILED: "failed",
+    Standing.CANCELED: "failed",
+    Standing.SUCCEEDED: "paid",
+}
+
+
+def _status(found: Checkout, standing: str | None) -> str:
+    status = _STATUS[Standing(standing)] if standing else "open"
+    if status in {"open", "failed"} and found.expired(services().clock()):
+        return "expired"
+    return status
+
+
+def _described(found: Checkout, status: str) -> dict[str, Any]:
+    return {
+        "id": found.checkout_id,
+        "url": address(url_for("checkout.show", checkout_id=found.checkout_id)),
+        "status": status,
+        "mode": found.mode,
+        "currency": found.currency,
+        "amount": found.amount,
+        "lines": [
+            {"description": line.description, "amount": line.amount, "quantity": line.quantity}
+            for line in found.lines
+        ],
+        "experiment": found.experiment,
+        "variant": found.variant,
+        "created_at": found.created_at.isoformat().replace("+00:00", "Z"),
+        "expires_at": found.expires_at.isoformat().replace("+00:00", "Z"),
+        "metadata": dict(found.metadata),
+    }
+
+
+def _idempotency_key() -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+        raise Refused("Idempotency-Key: must be 1 to 255 printable ASCII characters")
+    return key

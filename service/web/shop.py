@@ -1,0 +1,55 @@
+"""The way in: what is on offer, and `/buy`, which makes a checkout."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug import Response
+
+from experiments import Offer
+from service.checkout.checkouts import Placement, open_checkout, order_offer
+from service.checkout.flows import flow_named
+from service.errors import Refused, UnknownOffer
+from service.web.context import Services, services
+from service.web.signing import new_unit_id
+
+shop = Blueprint("shop", __name__)
+
+
+@shop.get("/")
+def index() -> str:
+    """The merchant's offers."""
+    return render_template("index.html", offers=list(services().catalog.offers.values()))
+
+
+@shop.get("/buy/<offer>")
+def buy(offer: str) -> Response:
+    """Make a checkout for an offer and send the visitor there."""
+    kassa = services()
+    order = order_offer(_offer(kassa, offer), quantity=_quantity(), cancel_url=url_for(".index"))
+    preview = _preview(kassa)
+    with kassa.store.write() as connection:
+        checkout = open_checkout(connection, order, now=kassa.clock(), preview=preview)
+    return redirect(url_for("checkout.show", checkout_id=checkout.checkout_id), 303)
+
+
+def _offer(kassa: Services, key: str) -> Offer:
+    if key not in kassa.catalog.offers:
+        raise UnknownOffer(f"there is no offer {key!r}; perhaps it has ended")
+    return kassa.catalog.offers[key]
+
+
+def _quantity() -> int:
+    given = request.args.get("quantity", "1")
+    if not (given.isascii() and given.isdigit() and len(given) <= 2):
+        raise Refused("quantity: must be a whole number from 1 to 99")
+    return int(given)
+
+
+def _preview(kassa: Services) -> Placement | None:
+    """A forced variant, by signed link only; its visitor is nobody and is never analysed."""
+    token = request.args.get("preview")
+    if token is None:
+        return None
+    experiment, key = kassa.signing.previewed(token)
+    variant = kassa.catalog.experiment(experiment).variant(key)
+    return Placement(f"preview-{new_unit_id()}", flow_named(variant.flow).key, experiment, key)
