@@ -44,11 +44,12 @@ test-programs: $(VENV)/.dev
 bench: $(VENV)/.dev  ## side by side: assignments and checkout pages against their peers
 	@$(BIN)/python -m bench $(ARGS)
 
-lint: $(VENV)/.dev  ## formatting, style, types, floors
+lint: $(VENV)/.dev  ## formatting, style, types of both languages, floors
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tests.provision.typescript
 
 lock:  ## remakes both locks (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra build -o requirements/runtime.lock
