@@ -14,6 +14,7 @@ const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@]+$/;
 const TOKEN_PATIENCE_MS = 30_000;
 const WALLET_PATIENCE_MS = 180_000;
 const LEAVING_PATIENCE_MS = 15_000;
+const PRESS_MS = 250;
 const ASK_AGAIN_AFTER_MS = [1_000, 1_500, 2_500, 4_000];
 
 class Checkout {
@@ -39,14 +40,13 @@ class Checkout {
     this.checks = {
       contact: async () => this.emailProblem(),
       address: async () => this.addressProblem(),
-      payment: async () => undefined,
     };
     /** @type {Record<string, (outcome: Outcome) => void|Promise<void>>} */
     this.outcomes = {
       succeeded: (outcome) => this.leave(outcome),
       processing: (outcome) => this.leave(outcome),
       requires_action: (outcome) => this.authenticate(outcome),
-      requires_payment_method: (outcome) => this.decline(outcome.error?.message ?? this.text("not_charged")),
+      requires_payment_method: (outcome) => (outcome.error ? this.refuse(outcome.error) : this.reassure()),
       checking: (outcome) => this.askAgain(outcome),
     };
   }
@@ -54,7 +54,7 @@ class Checkout {
   connect() {
     this.form.addEventListener("submit", (event) => this.submitted(event));
     this.form.addEventListener("click", (event) => this.clicked(event));
-    this.email.addEventListener("blur", () => this.emailLeft());
+    this.email.addEventListener("blur", () => afterPress(() => this.emailLeft()));
     this.email.addEventListener("change", () => this.detailsChanged());
     addEventListener("pageshow", (event) => this.returned(event));
     this.steps.connect();
@@ -137,7 +137,7 @@ class Checkout {
   }
 
   async addressProblem() {
-    if (this.stripe.pending.has("address")) return this.text("not_loaded");
+    if (this.stripe.pending.has("address")) return this.text("address_not_ready");
     return (await this.stripe.checkAddress()) ? undefined : this.text("address_incomplete");
   }
 
@@ -166,23 +166,28 @@ class Checkout {
   /** @returns {Promise<Problem[]>} */
   async validate() {
     const contact = this.emailProblem();
-    // A wallet would open its sheet; it waits until the email is right.
-    const refused = contact && this.stripe.method !== "card";
-    if (!this.stripe.ready) return this.notReady(contact);
-    const error = refused ? undefined : await within(this.stripe.submit(), WALLET_PATIENCE_MS);
-    const address = error && !this.stripe.isComplete("address") && this.text("address_incomplete");
-    const payment = error && (address ? this.incompletePayment() : error.message);
-    return this.listed({ contact, address, payment });
+    if (!this.stripe.ready) return this.listed({ contact, ...this.notReady() });
+    // A wallet opens its sheet on submit: not while the email still has to be mended.
+    if (contact && this.stripe.opensSheet) return this.listed({ contact });
+    const error = await within(this.stripe.submit(), WALLET_PATIENCE_MS);
+    return this.listed({ contact, ...(error && this.incomplete(error)) });
   }
 
-  /** @param {string|undefined} contact */
-  notReady(contact) {
-    const waiting = (/** @type {string} */ kind) => this.stripe.pending.has(kind) && this.text("not_loaded");
-    return this.listed({ contact, address: waiting("address"), payment: waiting("payment") });
+  notReady() {
+    const waiting = (/** @type {string} */ kind) => this.stripe.pending.has(kind) && this.text(`${kind}_not_ready`);
+    return { address: waiting("address"), payment: waiting("payment") };
   }
 
-  incompletePayment() {
-    return !this.stripe.isComplete("payment") && this.text("payment_incomplete");
+  /**
+   * Stripe names the first problem only; the page knows which of its Elements are complete.
+   * @param {{message?: string}} error
+   */
+  incomplete(error) {
+    if (this.stripe.isComplete("address")) return { payment: error.message };
+    return {
+      address: this.text("address_incomplete"),
+      payment: !this.stripe.isComplete("payment") && this.text("payment_incomplete"),
+    };
   }
 
   /**
@@ -197,7 +202,7 @@ class Checkout {
     try {
       const token = this.stripe.createToken(this.email.value.trim(), this.settings.returnUrl);
       const { confirmationToken, error } = await within(token, TOKEN_PATIENCE_MS);
-      if (error) await this.decline(error.message ?? this.text("declined"));
+      if (error) await this.refuse(error);
       return confirmationToken?.id;
     } catch (failure) {
       if (!(failure instanceof Doubt)) throw failure;
@@ -255,12 +260,21 @@ class Checkout {
     setTimeout(() => this.rest(), LEAVING_PATIENCE_MS);
   }
 
+  /** @param {{message?: string}} error */
+  refuse(error) {
+    return this.decline(error.message ?? this.text("declined"));
+  }
+
   /** @param {string} message */
   async decline(message) {
     await this.reveal("payment");
-    const slot = this.problems.mark("payment", message);
     document.title = this.text("error_title") + this.title();
-    slot.focus();
+    this.problems.judge("payment", message, "refused");
+  }
+
+  async reassure() {
+    await this.reveal("payment");
+    this.problems.judge("payment", this.text("not_charged"), "unpaid");
   }
 
   // -- doubt: the answer to a payment was lost --------------------------------------------------
@@ -430,6 +444,7 @@ function settingsOf(form) {
     amount: Number(read("amount")),
     currency: read("currency"),
     locale: read("locale"),
+    stripeJs: read("stripeJs"),
     publishableKey: read("publishableKey"),
     token: read("token"),
     confirmUrl: read("confirmUrl"),
@@ -437,6 +452,15 @@ function settingsOf(form) {
     returnUrl: read("returnUrl"),
     eventsUrl: read("eventsUrl"),
   };
+}
+
+/**
+ * A message that appears while a button is being pressed would push the button away from under
+ * the press, which is then lost. So it waits until the press is over.
+ * @param {() => void} show
+ */
+function afterPress(show) {
+  setTimeout(show, PRESS_MS);
 }
 
 /** @param {Element} action */

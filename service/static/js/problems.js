@@ -40,6 +40,7 @@ export class Problems {
    * @returns {HTMLElement} where the message stands
    */
   mark(section, message) {
+    this.unmark(section);
     const slot = this.slot(section);
     slot.textContent = message;
     slot.hidden = false;
@@ -47,11 +48,24 @@ export class Problems {
     return slot;
   }
 
+  /**
+   * The answer to a payment, as opposed to something the visitor left out.
+   * @param {string} section
+   * @param {string} message
+   * @param {"refused"|"unpaid"} verdict
+   */
+  judge(section, message, verdict) {
+    const slot = this.mark(section, message);
+    slot.dataset.verdict = verdict;
+    slot.focus();
+  }
+
   /** @param {string} section */
   unmark(section) {
     const slot = this.slot(section);
     slot.textContent = "";
     slot.hidden = true;
+    delete slot.dataset.verdict;
     this.invalidate(section, false);
   }
 

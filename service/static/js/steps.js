@@ -9,6 +9,7 @@ export class Steps {
    * @param {(index: number) => void} onShow
    */
   constructor(form, onShow) {
+    this.form = form;
     this.steps = /** @type {HTMLElement[]} */ ([...form.querySelectorAll("[data-step]")]);
     this.marks = [...form.querySelectorAll("[data-progress]")];
     this.onShow = onShow;
@@ -73,10 +74,9 @@ export class Steps {
     this.steps.forEach((step, index) => { step.inert = index !== target; });
     this.marks.forEach((mark, index) => this.markProgress(mark, index));
     this.onShow(target);
-    this.current.scrollIntoView({ block: "nearest" });
     const heading = /** @type {HTMLElement} */ (this.current.querySelector("[data-heading]"));
     heading.focus({ preventScroll: true });
-    heading.scrollIntoView({ block: "nearest" });
+    if (this.form.getBoundingClientRect().top < 0) this.form.scrollIntoView();
   }
 
   /**

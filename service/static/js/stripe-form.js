@@ -14,6 +14,7 @@ const SLOW_AFTER_MS = 5_000;
 
 /**
  * @typedef {object} Order
+ * @property {string} stripeJs where Stripe.js is
  * @property {string} publishableKey
  * @property {string} locale
  * @property {number} amount
@@ -53,10 +54,15 @@ export class StripeForm {
     return this.pending.size === 0;
   }
 
+  /** Whether the chosen way to pay is a wallet or a bank's own window. */
+  get opensSheet() {
+    return this.method !== "card";
+  }
+
   async start() {
     this.watch();
     try {
-      await scriptLoaded();
+      await loadScript(this.order.stripeJs);
       this.mountAll();
     } catch {
       this.fail(this.firstPending());
@@ -65,10 +71,12 @@ export class StripeForm {
 
   /** @param {string} kind */
   retry(kind) {
-    if (!window.Stripe) {
-      reloadScript();
-      return this.start();
-    }
+    if (this.stripe) this.remount(kind);
+    else this.start();
+  }
+
+  /** @param {string} kind */
+  remount(kind) {
     this.watch();
     const host = this.hosts.find((candidate) => kindOf(candidate) === kind);
     const element = kind === "payment" ? this.payment : this.address;
@@ -223,26 +231,18 @@ function kindOf(host) {
   return host?.dataset.element ?? "";
 }
 
-function stripeScript() {
-  return /** @type {HTMLScriptElement} */ (document.querySelector("script[data-stripe-js]"));
-}
-
-/** @returns {Promise<void>} */
-function scriptLoaded() {
-  if (window.Stripe) return Promise.resolve();
+/**
+ * @param {string} address
+ * @returns {Promise<void>}
+ */
+function loadScript(address) {
   return new Promise((resolve, reject) => {
-    const script = stripeScript();
+    const script = document.createElement("script");
+    script.src = address;
     script.addEventListener("load", () => resolve());
     script.addEventListener("error", () => reject(new Error("Stripe.js could not be loaded")));
+    document.head.append(script);
   });
-}
-
-function reloadScript() {
-  const failed = stripeScript();
-  const script = document.createElement("script");
-  script.src = failed.src;
-  script.dataset.stripeJs = "";
-  failed.replaceWith(script);
 }
 
 function darkMode() {

@@ -1,6 +1,6 @@
 // The simulated Address Element: one set of fields, with those that the chosen country has.
 
-import { dress, Frame, inputWith, tell } from "./frame.js";
+import { dress, Frame, inputWith, PRESS_MS, tell } from "./frame.js";
 import { ANY_POSTAL_CODE, COUNTRIES, POSTAL_CODES, STATES, WITHOUT_POSTAL_CODE } from "./regions.js";
 
 const INCOMPLETE = "This field is incomplete.";
@@ -157,7 +157,8 @@ function unfold() {
 
 /** @param {string} id */
 function left(id) {
-  if (valueOf(id) !== "" || inputWith(id).getAttribute("aria-invalid") === "true") tell(inputWith(id), problemOf(id));
+  const typed = valueOf(id) !== "" || inputWith(id).getAttribute("aria-invalid") === "true";
+  if (typed) setTimeout(() => tell(inputWith(id), problemOf(id)), PRESS_MS);
   frame.emit("blur");
 }
 

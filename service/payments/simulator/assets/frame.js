@@ -16,6 +16,8 @@ const DEFAULTS = {
   night: { colorPrimary: "#85d996", colorText: "#ffffff", colorTextSecondary: "#a3a3a3", colorBackground: "#30313d", colorDanger: "#fe87a1" },
 };
 const SHAPES = { borderRadius: "6px", fontFamily: "system-ui, sans-serif", fontSizeBase: "16px", spacingUnit: "4px" };
+// A message shown while something is being pressed would push it away from under the press.
+export const PRESS_MS = 250;
 const RULES = [".Input", ".Label"];
 
 export class Frame {

@@ -1,7 +1,7 @@
 // The simulated Payment Element. It takes Stripe's test numbers and refuses every other number
 // here, in the browser: a real card number never leaves this frame.
 
-import { dress, Frame, inputWith, tell } from "./frame.js";
+import { dress, Frame, inputWith, PRESS_MS, tell } from "./frame.js";
 
 const TOKENS = "../v1/confirmation_tokens";
 const TEST_CARDS = "../test-cards.json";
@@ -181,13 +181,12 @@ function cvcTyped() {
 
 async function learnTestCards() {
   const response = await fetch(TEST_CARDS);
-  const listed = await response.json();
-  for (const card of listed.cards ?? listed) accepted.add(card.number);
+  for (const card of await response.json()) accepted.add(card.number);
 }
 
 /** @param {HTMLInputElement} field */
 function left(field) {
-  if (field.value !== "") tell(field, problemOf(field)?.message ?? "");
+  setTimeout(() => field.value !== "" && tell(field, problemOf(field)?.message ?? ""), PRESS_MS);
   frame.emit("blur");
 }
 

@@ -12,6 +12,7 @@
 
   /** The integration is wrong, as opposed to what the visitor typed. */
   class IntegrationError extends Error {
+    /** @override */
     name = "IntegrationError";
   }
 
@@ -260,8 +261,8 @@
 
   /** @type {Record<string, (group: SimulatedElements, options: any) => AddressElement|PaymentElement>} */
   const KINDS = {
-    address: (group, options) => new AddressElement(group, options),
-    payment: (group, options) => new PaymentElement(group, options),
+    address: (group, options) => /** @satisfies {S.StripeAddressElement} */ (new AddressElement(group, options)),
+    payment: (group, options) => /** @satisfies {S.StripePaymentElement} */ (new PaymentElement(group, options)),
   };
 
   class SimulatedElements {
@@ -359,10 +360,11 @@
 
     /**
      * @param {any} options
-     * @returns {any} the declarations' StripeElements; tests/typescript compares the two
+     * @returns {any} the declarations have more kinds of Element than the simulator
      */
     elements(options) {
-      return new SimulatedElements({ locale: this.options.locale, ...options });
+      const made = new SimulatedElements({ locale: this.options.locale, ...options });
+      return /** @satisfies {Pick<S.StripeElements, "create"|"getElement"|"submit"|"update"|"fetchUpdates"|"on">} */ (made);
     }
 
     /**
@@ -385,7 +387,7 @@
     }
 
     /**
-     * @param {{clientSecret?: string}} options
+     * @param {{clientSecret?: string, hashedValue?: string}} options
      * @returns {Promise<any>}
      */
     async handleNextAction({ clientSecret }) {
@@ -501,22 +503,28 @@
       const frame = new Frame(`authenticate/${intentOf(clientSecret)}`, "Simulated bank", () => ({ key, clientSecret }), listen);
       // Closing the bank's page counts as a failed check, as it does at Stripe.
       dialog.addEventListener("cancel", (event) => {
+        if (!connected) return;
         event.preventDefault();
         frame.ask("abandon");
+      });
+      dialog.addEventListener("close", () => {
+        frame.remove();
+        dialog.remove();
+        resolve();
       });
       dialog.append(frame.node);
       layOut(dialog, frame.node);
       document.body.append(dialog);
       dialog.showModal();
+      let connected = false;
 
       /** @param {string} event */
       function listen(event) {
-        if (event === "ready") frame.node.focus();
-        if (event !== "done" && event !== "loaderror") return;
-        dialog.close();
-        frame.remove();
-        dialog.remove();
-        resolve();
+        if (event === "ready") {
+          connected = true;
+          frame.node.focus();
+        }
+        if (event === "done" || event === "loaderror") dialog.close();
       }
     });
   }
@@ -530,7 +538,7 @@
       position: "fixed", inset: "0", width: "100%", height: "100%", maxWidth: "none", maxHeight: "none", margin: "0",
       padding: "16px", border: "0", boxSizing: "border-box", overflow: "auto", placeItems: "center", display: "grid", background: "rgb(10 14 13 / 0.6)",
     });
-    Object.assign(node.style, { maxWidth: "420px", minHeight: "320px", borderRadius: "12px", background: "#fff", colorScheme: "light" });
+    Object.assign(node.style, { maxWidth: "420px", borderRadius: "12px", background: "#fff", colorScheme: "light" });
   }
 
   /**
@@ -538,7 +546,8 @@
    * @param {S.StripeConstructorOptions} [options]
    */
   function Stripe(key, options = {}) {
-    return new SimulatedStripe(key, options);
+    const stripe = new SimulatedStripe(key, options);
+    return /** @satisfies {Pick<S.Stripe, "elements"|"createConfirmationToken"|"handleNextAction"|"retrievePaymentIntent"|"confirmPayment">} */ (stripe);
   }
   Stripe.version = "endive";
 
