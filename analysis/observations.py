@@ -15,7 +15,7 @@ class Exclusion:
         reason: A sentence part that names the rule, e.g. "no value in column user_id".
         rows: Rows left out for this reason.
         units: Units of which nothing was left: no other row of theirs was kept.
-        affected_units: Units that lost at least one row; those with a good row stay counted.
+        affected_units: Units that lost at least one row, also those kept by a good one.
     """
 
     reason: str
@@ -24,10 +24,13 @@ class Exclusion:
     affected_units: int | None = None
 
     def __post_init__(self) -> None:
-        affected = self.units if self.affected_units is None else self.affected_units
-        if min(self.rows, self.units, affected) < 0:
+        if min(self.rows, self.units, self.affected) < 0:
             raise InvalidObservations(f"exclusion {self.reason!r}: counts must not be negative")
-        object.__setattr__(self, "affected_units", affected)
+
+    @property
+    def affected(self) -> int:
+        """Units that lost at least one row; all that were lost where nobody counted."""
+        return self.units if self.affected_units is None else self.affected_units
 
 
 @dataclass(frozen=True)

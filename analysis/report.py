@@ -167,6 +167,22 @@ class Comparison:
     sequential: Sequential
     labels: tuple[Label, ...] = ()
 
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """Reasons of the numbers that are absent, each once, with the name of the number."""
+        numbers = (
+            ("lift", self.relative.estimate),
+            ("interval", self.relative.ci_low),
+            ("difference", self.absolute.estimate),
+            ("p-value", self.p_value),
+            ("always-valid interval", self.sequential.ci_low),
+        )
+        names: dict[str, list[str]] = {}
+        for name, number in numbers:
+            if isinstance(number, Absent):
+                names.setdefault(number.reason, []).append(name)
+        return tuple(f"no {', '.join(what)}: {reason}" for reason, what in names.items())
+
     def reading(self, *, early: bool) -> Reading:
         """Always-valid before the planned size is reached, fixed from then on."""
         if early:

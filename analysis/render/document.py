@@ -149,7 +149,7 @@ def _exclusions(report: Report) -> Json:
             "reason": exclusion.reason,
             "rows": exclusion.rows,
             "units": exclusion.units,
-            "affected_units": exclusion.affected_units,
+            "affected_units": exclusion.affected,
         }
         for exclusion in report.exclusions
     ]

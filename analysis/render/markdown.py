@@ -67,6 +67,7 @@ def _metric(report: Report, metric: MetricResult) -> tuple[str, ...]:
         f"{metric.role}, {metric.direction} is better",
         _table(("Variant", "Units", "Sum", "Value"), values),
         _table(head, [_comparison(metric, comparison) for comparison in metric.comparisons]),
+        *(_escape(f"{c.variant}, {gap}") for c in metric.comparisons for gap in c.gaps),
     )
 
 

@@ -1,7 +1,9 @@
 """The report for a terminal: the decision first, then whether to believe it, then the numbers."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
+from analysis.observations import Exclusion
 from analysis.report import Absent, Comparison, Label, MetricResult, Number, Report
 from analysis.wording import (
     count,
@@ -26,14 +28,23 @@ def to_text(report: Report) -> str:
         _left_out(report),
         _labels(report),
     )
-    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+    return "\n\n".join(_block(section) for section in sections if section) + "\n"
+
+
+def _block(lines: Iterable[str]) -> str:
+    """Lines without control characters: a name must not steer the reader's terminal."""
+    return "\n".join("".join(c if c.isprintable() else "?" for c in line) for line in lines)
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 96, initial_indent="  ", subsequent_indent="    ")
 
 
 def _headline(report: Report) -> list[str]:
     action = report.decision.action.value.replace("_", " ").upper()
     when = report.as_of.strftime("%Y-%m-%d %H:%M UTC")
     lines = [f"{report.experiment}   as of {when}", f"Decision: {action}"]
-    return lines + [f"  {reason}" for reason in report.decision.reasons]
+    return [*lines, *(line for reason in report.decision.reasons for line in _wrapped(reason))]
 
 
 def _trust(report: Report) -> list[str]:
@@ -71,7 +82,8 @@ def _metric(report: Report, metric: MetricResult) -> list[str]:
     comparisons = [head, *(_comparison(metric, c) for c in metric.comparisons)]
     title = f"{metric.name} ({metric.key}, {metric.role}, {metric.direction} is better)"
     tests = ", ".join(sorted({c.test for c in metric.comparisons}))
-    return [title, *_table(values), *_table(comparisons), f"  test: {tests}"]
+    gaps = [f"  {c.variant}, {gap}" for c in metric.comparisons for gap in c.gaps]
+    return [title, *_table(values), *_table(comparisons), *gaps, f"  test: {tests}"]
 
 
 def _comparison(metric: MetricResult, comparison: Comparison) -> tuple[str, ...]:
@@ -95,7 +107,8 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _cells(row: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
     for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
-        yield cell.ljust(width) if index == 0 or cell[:1].isalpha() else cell.rjust(width)
+        first_or_last = index in (0, len(row) - 1) and not cell[:1].isdigit()
+        yield cell.ljust(width) if first_or_last else cell.rjust(width)
 
 
 def _funnel(report: Report) -> list[str]:
@@ -114,13 +127,16 @@ def _step(reached: int, exposed: int) -> str:
 
 
 def _left_out(report: Report) -> list[str]:
-    lines = [
-        f"  {count(e.rows)} rows, {count(e.units)} units: {e.reason}" for e in report.exclusions
-    ]
+    lines = [f"  {_exclusion(exclusion)}" for exclusion in report.exclusions]
     return ["Left out", *lines] if lines else []
+
+
+def _exclusion(left_out: Exclusion) -> str:
+    touched = f"{count(left_out.rows)} rows of {count(left_out.affected)} units"
+    return f"{touched}, {count(left_out.units)} units lost altogether: {left_out.reason}"
 
 
 def _labels(report: Report) -> list[str]:
     found = {label for m in report.metrics for c in m.comparisons for label in c.labels}
-    lines = [f"  {label}: {label.meaning}" for label in Label if label in found]
-    return ["Labels", *lines] if lines else []
+    lines = [_wrapped(f"{label}: {label.meaning}") for label in Label if label in found]
+    return ["Labels", *(line for wrapped in lines for line in wrapped)] if lines else []

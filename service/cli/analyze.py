@@ -1,0 +1,181 @@
+"""`kassa analyze`: the lift report over anyone's file."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from analysis.analyze import analyze as judge
+from analysis.observations import Observations
+from analysis.render import to_csv, to_html, to_json, to_markdown, to_text
+from analysis.report import Report
+from experiments.metrics import Kind
+from service.cli.options import format_option, quiet_option
+from service.files import Agreement, FileLayout, InvalidFile, MetricColumn, read_experiment
+
+RENDERINGS: dict[str, Callable[[Report, str], str]] = {
+    "text": lambda report, _: to_text(report),
+    "json": lambda report, _: json.dumps(to_json(report), indent=2, allow_nan=False) + "\n",
+    "html": lambda report, command: to_html(report, rerun=command),
+    "markdown": lambda report, _: to_markdown(report),
+    "csv": lambda report, _: to_csv(report),
+}
+
+
+class _Unusable(click.ClickException):
+    """A file that breaks a rule: as wrong as a wrong option."""
+
+    exit_code = 2
+
+
+class _Remembering(click.Command):
+    """Keeps the words it was called with, so that a report can say how to make it again."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta["words"] = tuple(args)
+        return super().parse_args(ctx, args)
+
+
+def _split(option: str, text: str, mark: str, example: str) -> tuple[str, str]:
+    left, found, right = text.partition(mark)
+    if not (left and found and right):
+        raise click.BadParameter(f"{text!r} must look like {example}", param_hint=option)
+    return left, right
+
+
+def _metric(text: str) -> MetricColumn:
+    name, rest = _split("--metric", text, "=", "NAME=COL[:proportion|mean|ratio/COL2]")
+    column, mark, kind = rest.rpartition(":")
+    if not mark:
+        return MetricColumn(name, rest)
+    base = kind.removeprefix("ratio/")
+    if kind.startswith("ratio/") and base and column:
+        return MetricColumn(name, column, Kind.RATIO, base)
+    if column and kind in (Kind.PROPORTION, Kind.MEAN):
+        return MetricColumn(name, column, Kind(kind))
+    raise click.BadParameter(
+        f"{text!r}: after the last colon must stand proportion, mean or ratio/COL2",
+        param_hint="--metric",
+    )
+
+
+def _agreement(text: str) -> Agreement:
+    column, pairs = _split("--agree", text, "=", "COL=A:x,B:y")
+    values = [_split("--agree", pair, ":", "COL=A:x,B:y") for pair in pairs.split(",")]
+    if len(dict(values)) < len(values):
+        raise click.BadParameter(f"{text!r} names a variant twice", param_hint="--agree")
+    return Agreement(column, dict(values))
+
+
+def _share(text: str) -> tuple[str, float]:
+    name, weight = _split("--share", text, "=", "NAME=WEIGHT")
+    try:
+        number = float(weight)
+    except ValueError as exc:
+        raise click.BadParameter(
+            f"{text!r}: {weight!r} is no number", param_hint="--share"
+        ) from exc
+    if not (math.isfinite(number) and number > 0):
+        raise click.BadParameter(f"{text!r}: a weight must be above 0", param_hint="--share")
+    return name, number
+
+
+def _layout(options: dict[str, Any]) -> FileLayout:
+    metrics = tuple(_metric(text) for text in options["metrics"])
+    if len({metric.name for metric in metrics}) < len(metrics):
+        raise click.BadParameter("two metrics have one name", param_hint="--metric")
+    shares = [_share(text) for text in options["shares"]]
+    if len(dict(shares)) < len(shares):
+        raise click.BadParameter("a variant has two shares", param_hint="--share")
+    return FileLayout(
+        unit=options["unit"],
+        variant=options["variant"],
+        control=options["control"],
+        metrics=metrics,
+        where=tuple(_split("--where", text, "=", "COL=VALUE") for text in options["where"]),
+        agree=tuple(_agreement(text) for text in options["agree"]),
+        shares=dict(shares),
+        alpha=options["alpha"],
+    )
+
+
+def _said(path: Path, observations: Observations) -> str:
+    left_out = sum(exclusion.rows for exclusion in observations.exclusions)
+    units = sum(observations.units.values())
+    return (
+        f"{path}: compared {units:,} units; left out {left_out:,} rows, among them all of "
+        f"{observations.contradictory_units:,} units seen in several variants; merged "
+        f"{observations.duplicate_rows:,} duplicate rows"
+    )
+
+
+_EXAMPLE = """\b
+Example: kassa analyze ab_data.csv --unit user_id --variant group
+         --control control --metric converted=converted --format json"""
+
+
+@click.command(cls=_Remembering, epilog=_EXAMPLE)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--unit", required=True, metavar="COL", help="Column of the unit, e.g. the user.")
+@click.option("--variant", required=True, metavar="COL", help="Column of the variant.")
+@click.option("--control", required=True, metavar="NAME", help="Variant to compare with.")
+@click.option(
+    "--metric",
+    "metrics",
+    required=True,
+    multiple=True,
+    metavar="NAME=COL[:KIND]",
+    help="KIND is proportion (default), mean or ratio/COL2; the first metric is primary.",
+)
+@click.option("--where", multiple=True, metavar="COL=VALUE", help="Keep only such rows.")
+@click.option(
+    "--agree", multiple=True, metavar="COL=A:x,B:y", help="Leave out rows that contradict this."
+)
+@click.option(
+    "--share", "shares", multiple=True, metavar="NAME=WEIGHT", help="Designed split; else equal."
+)
+@click.option(
+    "--alpha",
+    default=0.05,
+    show_default=True,
+    type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
+    help="Two-sided chance of a false alarm.",
+)
+@format_option(*RENDERINGS)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it there.")
+@quiet_option
+def analyze(file: Path, form: str, **options: Any) -> None:
+    """Print the lift report of any CSV or Parquet FILE, one row a unit or many.
+
+    Units seen in several variants are left out, rows of one unit merged; both are counted.
+    """
+    layout, output = _layout(options), options["output"]
+    try:
+        plan, observations = read_experiment(file, layout)
+    except InvalidFile as exc:
+        raise _Unusable(str(exc)) from exc
+    now = datetime.now(UTC)
+    report = judge(plan, observations, as_of=now, generated_at=now)
+    words = click.get_current_context().meta["words"]
+    command = shlex.join(["kassa", "analyze", *words])
+    rendered = RENDERINGS[form](report, command)
+    if not options["quiet"]:
+        click.echo(_said(file, observations), err=True)
+    if output is None:
+        click.echo(rendered, nl=False)
+        return
+    _write(output, rendered)
+
+
+def _write(output: Path, rendered: str) -> None:
+    try:
+        output.write_text(rendered, encoding="utf-8")
+    except OSError as exc:
+        raise _Unusable(f"--output {output}: cannot be written: {exc.strerror}") from exc

@@ -1,0 +1,67 @@
+"""What the columns of a file mean, as the analyst says it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from experiments.metrics import Kind
+from service.errors import Refused
+
+
+class InvalidFile(Refused):
+    """A file that cannot be read, or whose content breaks the rule that the message names."""
+
+    title = "File not usable"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricColumn:
+    """A metric and the column it is counted from; a ratio divides by `base`."""
+
+    name: str
+    column: str
+    kind: Kind = Kind.PROPORTION
+    base: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What `column` must hold in rows of each variant, e.g. the page that it should have seen."""
+
+    column: str
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class FileLayout:
+    """What the columns of a file mean.
+
+    Attributes:
+        unit: Column of the unit, e.g. the user.
+        variant: Column of the variant.
+        control: The variant that others are compared with.
+        metrics: At least one; the first is primary.
+        where: Pairs of column and value; other rows are left out and counted.
+        agree: Rules between variant and another column; rows that break one are left out.
+        shares: Designed weight of every variant; equal where empty.
+        alpha: Two-sided level.
+    """
+
+    unit: str
+    variant: str
+    control: str
+    metrics: tuple[MetricColumn, ...]
+    where: tuple[tuple[str, str], ...] = ()
+    agree: tuple[Agreement, ...] = ()
+    shares: Mapping[str, float] = field(default_factory=dict)
+    alpha: float = 0.05
+
+    @property
+    def options(self) -> Iterator[tuple[str, str]]:
+        """Every column that is named, with the option that names it."""
+        yield from (("--unit", self.unit), ("--variant", self.variant))
+        yield from (("--metric", metric.column) for metric in self.metrics)
+        yield from (("--metric", metric.base) for metric in self.metrics if metric.base is not None)
+        yield from (("--where", column) for column, _ in self.where)
+        yield from (("--agree", rule.column) for rule in self.agree)
