@@ -129,6 +129,16 @@ class MetricRoles:
         return keys
 
 
+def _within_a_year(window: timedelta) -> timedelta:
+    if not timedelta(0) < window <= timedelta(days=365):
+        raise refusal(
+            "out-of-range",
+            f"a window of {window / timedelta(days=1):g} days is not above 0 and at most 365",
+            "write a duration of at most 365d, such as 7d, 72h or 30m",
+        )
+    return window
+
+
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class AnalysisPlan:
     """How the numbers are judged, settled before there are any.
@@ -153,9 +163,8 @@ class AnalysisPlan:
     ] = 0.05
     conversion_window: Annotated[
         Duration,
+        AfterValidator(_within_a_year),
         Field(
-            gt=timedelta(0),
-            le=timedelta(days=365),
             description="a duration of at most 365d, such as 7d, 72h or 30m",
         ),
     ] = timedelta(days=7)
@@ -391,9 +400,10 @@ def _winner_breaches(
             "write `status: shipped`, or remove the winner",
         )
     if winner is not None and keys and winner not in keys:
+        near = nearest(winner, keys)
         yield Breach(
             (),
             "unknown-winner",
             f"no variant has the key {shown(winner)}",
-            f"write {nearest(winner, keys) or 'one of ' + some(keys)}",
+            f"write `{near}`" if near else f"write one of {some(keys)}",
         )

@@ -276,7 +276,9 @@ def _is_about_the_file(kind: type, error: ErrorDetails) -> bool:
 
 
 def _reads_as_number(value: object) -> bool:
-    return isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16
+    return (
+        isinstance(value, str) and re.fullmatch(r"(0|[1-9]\d{0,14})(\.\d{1,9})?", value) is not None
+    )
 
 
 # What pydantic's own errors mean here: the rule, and what is wrong.

@@ -1,0 +1,221 @@
+"""Definitions are loaded together, or refused together."""
+
+from pathlib import Path
+
+import pytest
+
+import experiments
+from experiments import Catalog, InvalidDefinition, Status, UnknownExperiment, lint
+
+SHIPPED = Path(experiments.__file__).parent
+
+EXPERIMENT = """\
+name: Any
+hypothesis: Something changes.
+owner: growth@example.com
+status: running
+variants:
+  - {key: a, weight: 50, control: true, flow: two_page}
+  - {key: b, weight: 50, flow: one_page}
+metrics: {primary: paid_conversion}
+analysis: {planned_units: 1000}
+"""
+FLOWLESS = EXPERIMENT.replace(", flow: two_page", "").replace(", flow: one_page", "")
+METRICS = """\
+metrics:
+  - {key: refunds, name: Refunds, event: payment_refunded, kind: proportion, direction: decrease}
+"""
+OFFERS = "offers: [{key: plan, name: Plan, description: A plan., amount: 100, currency: sek}]\n"
+
+
+@pytest.fixture
+def definitions(tmp_path: Path) -> Path:
+    path = tmp_path / "definitions"
+    path.mkdir()
+    return path
+
+
+def test_every_shipped_file_loads() -> None:
+    catalog = Catalog.load(SHIPPED / "definitions")
+    assert lint([SHIPPED]) == []
+    assert set(catalog.experiments) == {"one-page-checkout"}
+    assert {"paid_conversion", "revenue_per_visitor"} <= set(catalog.metrics)
+    assert len(catalog.offers) >= 2
+
+
+def test_the_shipped_experiment_compares_two_pages_with_one() -> None:
+    experiment = Catalog.load(SHIPPED / "definitions").experiment("one-page-checkout")
+    assert experiment.status is Status.RUNNING
+    assert experiment.control.key == "two_page"
+    assert dict(experiment.shares) == {"two_page": 0.5, "one_page": 0.5}
+    assert [variant.flow for variant in experiment.variants] == ["two_page", "one_page"]
+    assert experiment.metrics.primary == "paid_conversion"
+
+
+def test_the_key_of_an_experiment_is_its_files_name(definitions: Path) -> None:
+    (definitions / "first-test_2.yaml").write_text(EXPERIMENT)
+    catalog = Catalog.load(definitions)
+    assert catalog.experiment("first-test_2").key == "first-test_2"
+    assert catalog.experiment("first-test_2").seed == "first-test_2"
+
+
+def test_metrics_and_offers_of_the_directory_above_take_the_place_of_the_shipped_ones(
+    definitions: Path,
+) -> None:
+    (definitions / "any.yaml").write_text(EXPERIMENT.replace("paid_conversion", "refunds"))
+    with pytest.raises(InvalidDefinition, match="unknown-metric"):
+        Catalog.load(definitions)
+    (definitions.parent / "metrics.yaml").write_text(METRICS)
+    (definitions.parent / "offers.yaml").write_text(OFFERS)
+    catalog = Catalog.load(definitions)
+    assert set(catalog.metrics) == {"refunds"}
+    assert catalog.offers["plan"].amount == 100
+
+
+def test_broken_metrics_above_are_told_even_when_only_an_experiment_is_looked_at(
+    definitions: Path,
+) -> None:
+    file = definitions / "any.yaml"
+    file.write_text(EXPERIMENT)
+    metrics = definitions.parent / "metrics.yaml"
+    metrics.write_text("metrics: [")
+    assert [Path(problem.file) for problem in lint([file])] == [metrics]
+
+
+def test_metrics_above_that_vanish_are_not_replaced_by_the_shipped_ones(
+    definitions: Path,
+) -> None:
+    (definitions.parent / "metrics.yaml").symlink_to(definitions / "gone")
+    with pytest.raises(InvalidDefinition, match="unreadable No such file"):
+        Catalog.load(definitions)
+
+
+def test_an_unknown_key_is_answered_by_name() -> None:
+    with pytest.raises(UnknownExperiment, match="no experiment has the key 'elsewhere'") as unknown:
+        Catalog.load(SHIPPED / "definitions").experiment("elsewhere")
+    assert unknown.value.key == "elsewhere"
+
+
+def test_all_problems_of_all_files_come_at_once_in_order(definitions: Path) -> None:
+    (definitions / "b.yaml").write_text("name: [")
+    (definitions / "a.yaml").write_text(EXPERIMENT.replace("owner", "onwer").replace("50", "70"))
+    (definitions.parent / "offers.yaml").write_text("offers: {}")
+    with pytest.raises(InvalidDefinition) as refusal:
+        Catalog.load(definitions)
+    found = [(Path(problem.file).name, problem.rule) for problem in refusal.value.problems]
+    assert found == [
+        ("a.yaml", "unknown-key"),
+        ("a.yaml", "weights-sum"),
+        ("b.yaml", "yaml-syntax"),
+        ("offers.yaml", "wrong-type"),
+    ]
+    assert str(refusal.value).count("\n") == 3
+
+
+def test_a_directory_that_is_none_is_refused(tmp_path: Path) -> None:
+    for path, reason in (
+        (tmp_path / "nowhere", "No such file or directory"),
+        (SHIPPED / "metrics.yaml", "Not a directory"),
+    ):
+        with pytest.raises(InvalidDefinition, match=f"1:1 unreadable {reason}"):
+            Catalog.load(path)
+
+
+def test_a_directory_without_experiments_is_valid(definitions: Path) -> None:
+    catalog = Catalog.load(definitions)
+    assert dict(catalog.experiments) == {}
+    assert catalog.checkout_experiment is None
+
+
+def test_unfinished_copies_of_editors_are_left_alone(definitions: Path) -> None:
+    (definitions / "any.yaml").write_text(EXPERIMENT)
+    for name in (".any.yaml.swp", ".#any.yaml", "any.yaml~", "any.yaml.bak", "notes.txt"):
+        (definitions / name).write_text("name: [")
+    assert set(Catalog.load(definitions).experiments) == {"any"}
+    assert lint([definitions]) == []
+
+
+def test_definitions_can_be_the_current_directory(
+    definitions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (definitions / "any.yaml").write_text(EXPERIMENT.replace("paid_conversion", "refunds"))
+    (definitions.parent / "metrics.yaml").write_text(METRICS)
+    monkeypatch.chdir(definitions)
+    assert set(Catalog.load(Path()).metrics) == {"refunds"}
+    (definitions / "below").mkdir()
+    monkeypatch.chdir(definitions / "below")
+    assert set(Catalog.load(Path("..")).metrics) == {"refunds"}
+
+
+def test_files_are_named_as_the_caller_named_them(
+    definitions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (definitions / "any.yaml").write_text("name: [")
+    (definitions.parent / "metrics.yaml").write_text("metrics: [")
+    monkeypatch.chdir(definitions.parent)
+    expected = ["definitions/any.yaml", "metrics.yaml"]
+    assert [problem.file for problem in lint([Path()])] == expected
+    assert [problem.file for problem in lint([Path("definitions")])] == expected
+
+
+def test_a_file_named_twice_is_answered_once(definitions: Path) -> None:
+    file = definitions / "any.yaml"
+    file.write_text(EXPERIMENT.replace("running", "runing"))
+    assert len(lint([file, definitions, definitions.parent])) == 1
+
+
+def test_lint_looks_further_down_and_judges_each_directory_by_itself(tmp_path: Path) -> None:
+    for team in ("one", "two"):
+        directory = tmp_path / team / "definitions"
+        directory.mkdir(parents=True)
+        (directory / "any.yaml").write_text(EXPERIMENT)
+    assert lint([tmp_path]) == []
+    (tmp_path / "one" / "definitions" / "other.yaml").write_text(EXPERIMENT)
+    assert [problem.rule for problem in lint([tmp_path])] == ["one-checkout-experiment"]
+
+
+def test_lint_answers_a_path_that_cannot_be_read(tmp_path: Path) -> None:
+    gone, long = tmp_path / "gone.yaml", tmp_path / ("x" * 300)
+    answers = [(Path(problem.file), problem.rule) for problem in lint([gone, long])]
+    assert answers == [(gone, "unreadable"), (long, "unreadable")]
+
+
+def test_the_version_follows_every_file_and_nothing_else(definitions: Path) -> None:
+    file = definitions / "any.yaml"
+    file.write_text(EXPERIMENT)
+    first = Catalog.load(definitions).version
+    assert len(bytes.fromhex(first)) == 32
+    assert Catalog.load(definitions).version == first
+    file.rename(definitions / "renamed.yaml")
+    renamed = Catalog.load(definitions).version
+    (definitions.parent / "offers.yaml").write_text(OFFERS)
+    with_offers = Catalog.load(definitions).version
+    (definitions / "renamed.yaml").write_text(EXPERIMENT + "# a comment\n")
+    commented = Catalog.load(definitions).version
+    assert len({first, renamed, with_offers, commented}) == 4
+
+
+def test_the_running_experiment_with_flows_decides_the_checkout(definitions: Path) -> None:
+    for status in ("draft", "paused", "stopped"):
+        (definitions / f"{status}.yaml").write_text(EXPERIMENT.replace("running", status))
+    (definitions / "flowless.yaml").write_text(FLOWLESS)
+    assert Catalog.load(definitions).checkout_experiment is None
+    (definitions / "shipped.yaml").write_text(
+        EXPERIMENT.replace("status: running", "status: shipped\nwinner: b")
+    )
+    shipped = Catalog.load(definitions).checkout_experiment
+    assert shipped is not None
+    assert shipped.key == "shipped"
+    (definitions / "running.yaml").write_text(EXPERIMENT)
+    running = Catalog.load(definitions).checkout_experiment
+    assert running is not None
+    assert running.key == "running"
+
+
+def test_a_catalog_cannot_be_changed() -> None:
+    catalog = Catalog.load(SHIPPED / "definitions")
+    for mapping in (catalog.experiments, catalog.metrics, catalog.offers):
+        with pytest.raises(TypeError):
+            mapping["new"] = None  # type: ignore[index]  # the refusal is what is tested
+    with pytest.raises(AttributeError):
+        catalog.version = ""  # type: ignore[misc]  # the refusal is what is tested
