@@ -25,11 +25,17 @@ def to_json(results: Mapping[str, Sequence[Any]]) -> str:
     return json.dumps({"schema": SCHEMA, "machine": machine()} | sections, indent=2)
 
 
+NOTES = {
+    "assignments": "slower: times Kassa's; same as kassa: share of units given the same variant",
+    "pages": "cpu: of all the server's processes, for one request; latency under full load",
+}
+
+
 def to_text(results: Mapping[str, Sequence[Any]]) -> str:
     """One aligned table for each section, columns in the order of the row's fields."""
     where = machine()
     parts = [f"Python {where['python']}, {where['cores']} cores, {where['system']}"]
-    parts += [f"\n{name}\n{_table(rows)}" for name, rows in results.items()]
+    parts += [f"\n{name} ({NOTES[name]})\n{_table(rows)}" for name, rows in results.items()]
     return "\n".join(parts)
 
 
