@@ -16,6 +16,7 @@ from service.payments.simulator.errors import (
     Declined,
     InvalidParameterError,
     envelope,
+    lock_timeout,
     unauthorized,
 )
 from service.payments.simulator.expansion import expanded
@@ -76,8 +77,7 @@ class Api:
         except ApiError as refusal:
             response = Response(refusal.status, to_bytes(refusal.body))
         except sqlite3.OperationalError:
-            # The write lock could not be had in time; Stripe's word for it, and the SDK retries.
-            busy = ApiError("Another request holds the lock.", code="lock_timeout", status=409)
+            busy = lock_timeout()
             response = Response(busy.status, to_bytes(busy.body))
         version = request.headers.get("stripe-version", API_VERSION)
         common = {"Request-Id": request_id, "Stripe-Version": version}

@@ -6,6 +6,7 @@ It shares the store with the simulator's API process, whose webhook thread sends
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from flask import Flask, Response, request, send_from_directory
 from service.payments.simulator import tokens
 from service.payments.simulator.api import Clock
 from service.payments.simulator.cards import published_cards
-from service.payments.simulator.errors import ApiError, InvalidParameterError
+from service.payments.simulator.errors import ApiError, InvalidParameterError, lock_timeout
 from service.payments.simulator.forms import Wire, decode
 from service.payments.simulator.parameters import Parameters
 from service.payments.simulator.store import Store
@@ -31,7 +32,6 @@ _HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
 }
 # Address below the mount to file of assets/.
 _PAGES = {
@@ -54,6 +54,7 @@ def create_browser_app(database: Path, *, clock: Clock) -> Flask:
     _serve_assets(app)
     _serve_api(app, Store(database), clock)
     app.register_error_handler(ApiError, _refusal)
+    app.register_error_handler(sqlite3.OperationalError, lambda _: _refusal(lock_timeout()))
     app.after_request(_with_headers)
     return app
 
@@ -113,7 +114,8 @@ def _json_form() -> dict[str, Wire]:
 
 
 def _answer(body: object, status: int = 200) -> Response:
-    return Response(to_bytes(body), status, mimetype="application/json")
+    headers = {"Cache-Control": "no-store"}
+    return Response(to_bytes(body), status, headers, mimetype="application/json")
 
 
 def _refusal(refusal: ApiError) -> Response:

@@ -55,6 +55,11 @@ def unexpected_state(message: str, intent: Json) -> ApiError:
     return ApiError(message, code="payment_intent_unexpected_state", payment_intent=intent)
 
 
+def lock_timeout() -> ApiError:
+    """The write lock could not be had in time; Stripe's word for it, and the SDK retries."""
+    return ApiError("Another request holds the lock.", code="lock_timeout", status=409)
+
+
 def unauthorized(message: str) -> ApiError:
     """No key, or not the simulator's."""
     return ApiError(message, status=401)

@@ -46,7 +46,7 @@ class Parameters:
         Raises:
             InvalidParameterError: unknown, missing or malformed.
         """
-        given = read_members("", {**self.readers, "expand": listing(text)}, form)
+        given = read_members("", {**self.readers, "expand": listing(filled)}, form)
         for name in self.required:
             if name not in given:
                 raise InvalidParameterError(
@@ -84,6 +84,15 @@ def text(path: str, value: Wire) -> str | None:
     if len(value) > 5000:
         raise InvalidParameterError(f"Invalid string: {path} is too long.", param=path)
     return value or None
+
+
+def filled(path: str, value: Wire) -> str:
+    """Text that says something."""
+    said = text(path, value)
+    if said is None:
+        message = f"You passed an empty string for '{path}'."
+        raise InvalidParameterError(message, code="parameter_invalid_empty", param=path)
+    return said
 
 
 def integer(path: str, value: Wire) -> int:

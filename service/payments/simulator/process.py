@@ -114,10 +114,11 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     server = SimulatorServer(
         options.database, port=options.port, endpoint=endpoint, clock=lambda: datetime.now(UTC)
     )
+    ended = _told_to_end(sys.stdin)
     server.start()
     sys.stdout.write(f"ready {server.url}\n")
     sys.stdout.flush()
-    _wait_for_the_end(sys.stdin)
+    ended.wait()
     server.stop()
     return 0
 
@@ -131,7 +132,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _wait_for_the_end(stdin: IO[str]) -> None:
+def _told_to_end(stdin: IO[str]) -> threading.Event:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
@@ -142,4 +143,4 @@ def _wait_for_the_end(stdin: IO[str]) -> None:
         ended.set()
 
     threading.Thread(target=watch, daemon=True).start()
-    ended.wait()
+    return ended

@@ -22,6 +22,7 @@ from service.payments.simulator.wire import to_bytes
 ADDRESS = "127.0.0.1"
 _LARGEST_BODY = 1024 * 1024
 _IDLE_SECONDS = 75.0
+_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ class SimulatorServer:
         self._deliveries = Deliveries(self._store, endpoint, clock)
         self._front = Front(api, Control(api, script, self._deliveries), script, self._deliveries)
         self._http = _Server((ADDRESS, port), self._front)
-        self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, kwargs={"poll_interval": _POLL_SECONDS}, daemon=True
+        )
 
     @property
     def url(self) -> str:
@@ -163,6 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
     ) -> None:
         """Refuse what is not HTTP as this server speaks it, in Stripe's envelope."""
         refused = 400 if code == 501 else code
+        self.request_version = self.protocol_version  # whatever was said instead of a request line
         body = to_bytes({"error": envelope("invalid_request_error", message or "Bad request.")})
         self.close_connection = True
         self._send(Response(refused, body, {"Connection": "close"}))

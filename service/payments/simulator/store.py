@@ -47,16 +47,19 @@ CREATE TABLE IF NOT EXISTS deliveries (
 );
 CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (due) WHERE state = 'pending';
 """
-_BUSY_SECONDS = 10.0
 
 
 class Store:
-    """Opens the file when first used; each process that forks opens it anew."""
+    """Opens the file when first used; each process that forks opens it anew.
 
-    def __init__(self, database: Path) -> None:
-        self._database = database
-        self._writer = _Line(database)
-        self._reader = _Line(database)
+    Args:
+        database: the file; made when absent.
+        patience: seconds a writer waits for writers of other processes.
+    """
+
+    def __init__(self, database: Path, *, patience: float = 10.0) -> None:
+        self._writer = _Line(database, patience)
+        self._reader = _Line(database, patience)
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -89,8 +92,9 @@ class Store:
 class _Line:
     """One connection that threads take in turn."""
 
-    def __init__(self, database: Path) -> None:
+    def __init__(self, database: Path, patience: float) -> None:
         self._database = database
+        self._patience = patience
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._owner = 0
@@ -99,7 +103,8 @@ class _Line:
     def connection(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
             if self._connection is None or self._owner != os.getpid():
-                self._connection, self._owner = _open(self._database), os.getpid()
+                self._connection = _open(self._database, self._patience)
+                self._owner = os.getpid()
             yield self._connection
 
     def close(self) -> None:
@@ -109,9 +114,9 @@ class _Line:
                 self._connection = None
 
 
-def _open(database: Path) -> sqlite3.Connection:
+def _open(database: Path, patience: float) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        database, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        database, timeout=patience, isolation_level=None, check_same_thread=False
     )
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA journal_mode = WAL")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from service.payments.simulator.cards import BY_NAME, ListedCard
 from service.payments.simulator.errors import ApiError
-from service.payments.simulator.parameters import SHIPPING, Parameters, choice, text
+from service.payments.simulator.parameters import SHIPPING, Parameters, choice, filled, text
 from service.payments.simulator.resources.payment_methods import ready_made
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id
@@ -19,7 +19,7 @@ LIFETIME = 12 * 3600
 RETRIEVE = Parameters()
 CREATE = Parameters(
     {
-        "payment_method": text,
+        "payment_method": filled,
         "return_url": text,
         "setup_future_usage": choice("on_session", "off_session"),
         "shipping": SHIPPING,
@@ -52,7 +52,7 @@ class Details:
 
 def create_for_test(work: Work, given: Json) -> Json:
     """A token of one of Stripe's ready-made test payment methods."""
-    preview, card = ready_made(given["payment_method"] or "")
+    preview, card = ready_made(given["payment_method"])
     details = Details(
         preview,
         card,

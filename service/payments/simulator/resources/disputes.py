@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from service.payments.simulator.errors import ApiError
-from service.payments.simulator.parameters import Parameters, text
+from service.payments.simulator.parameters import Parameters, filled, text
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id
 
-OPEN = Parameters({"charge": text, "reason": text}, required=("charge",))
+OPEN = Parameters({"charge": filled, "reason": text}, required=("charge",))
 _RESPONSE_TIME = 7 * 24 * 3600
 _EVIDENCE = (
     "access_activity_log", "billing_address", "cancellation_policy",
@@ -27,7 +27,7 @@ def open_dispute(work: Work, given: Json) -> Json:
     Raises:
         ApiError: no such charge, or it did not succeed, or it is disputed already.
     """
-    charge = work.require("charge", given["charge"] or "", param="charge")
+    charge = work.require("charge", given["charge"], param="charge")
     if charge["status"] != "succeeded" or charge["disputed"]:
         raise ApiError("This charge can't be disputed.", code="charge_disputed", param="charge")
     work.save(charge | {"disputed": True})

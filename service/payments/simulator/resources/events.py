@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from service.payments.simulator.pages import listed
-from service.payments.simulator.parameters import PAGE, Parameters, listing, text
+from service.payments.simulator.parameters import PAGE, Parameters, filled, listing, text
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work
 
 RETRIEVE = Parameters()
-LIST = Parameters({**PAGE, "type": text, "types": listing(text)})
+LIST = Parameters({**PAGE, "type": text, "types": listing(filled)})
 
 
 def retrieve(work: Work, _given: Json, event: str) -> Json:

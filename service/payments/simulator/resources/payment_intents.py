@@ -21,6 +21,7 @@ from service.payments.simulator.parameters import (
     boolean,
     choice,
     currency,
+    filled,
     integer,
     listing,
     mapping,
@@ -64,8 +65,8 @@ CREATE = Parameters(
         "automatic_payment_methods": mapping(
             enabled=boolean, allow_redirects=choice("always", "never")
         ),
-        "allowed_payment_method_types": listing(text),
-        "excluded_payment_method_types": listing(text),
+        "allowed_payment_method_types": listing(filled),
+        "excluded_payment_method_types": listing(filled),
     },
     required=("amount", "currency"),
 )

@@ -1,0 +1,149 @@
+"""The installed SDK's resource classes as schemas: what an object may hold, and of which type.
+
+Calibrated on Stripe's own fixtures (`test_shapes`): the checker that accepts them accepts us.
+"""
+
+import functools
+import inspect
+import pkgutil
+import sys
+import typing
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin
+
+import stripe
+import stripe._stripe_object
+from stripe._expandable_field import ExpandableField
+
+IGNORED = frozenset({"OBJECT_NAME", "last_response"})
+DEEPEST = 12
+
+
+def findings(resource: type, body: Any, path: str = "") -> list[str]:
+    """Every place where ``body`` is not what ``resource`` says, in words."""
+    here = path or resource.__name__
+    if not isinstance(body, dict):
+        return [f"{here}: not an object"]
+    members = annotations_of(resource)
+    unknown = [f"{here}.{name}: unknown" for name in body if name not in members]
+    missing = [
+        f"{here}.{name}: missing"
+        for name, kind in members.items()
+        if name not in body and not _optional(kind)
+    ]
+    wrong = [
+        finding
+        for name, kind in members.items()
+        if name in body
+        for finding in _mismatch(kind, body[name], f"{here}.{name}")
+    ]
+    return unknown + missing + wrong
+
+
+@functools.cache
+def annotations_of(resource: type) -> dict[str, Any]:
+    """The wire members of a resource class and their types."""
+    found: dict[str, Any] = {}
+    for owner in reversed(resource.__mro__):
+        if not owner.__module__.startswith("stripe.") or owner in _BASES:
+            continue
+        names = {**_classes(), **vars(sys.modules[owner.__module__]), **_nested(owner)}
+        for name, kind in inspect.get_annotations(owner).items():
+            if name not in IGNORED and not name.startswith("_"):
+                found[name] = eval(kind, names) if isinstance(kind, str) else kind  # noqa: S307 - the SDK's own annotations
+    return found
+
+
+_BASES = frozenset(
+    owner
+    for owner in stripe._stripe_object.StripeObject.__mro__
+    if owner.__module__.startswith("stripe.")
+)
+
+
+@functools.cache
+def _classes() -> dict[str, Any]:
+    """Classes by name, for imports the SDK makes only for type checkers."""
+    found: dict[str, Any] = {}
+    for module in pkgutil.iter_modules(stripe.__path__, "stripe."):
+        if module.name.startswith("stripe._") and not module.ispkg:
+            imported = __import__(module.name, fromlist=["_"])
+            found |= {n: v for n, v in vars(imported).items() if inspect.isclass(v)}
+    # The one class the SDK imports under another name, where a resource has a `Card` of its own.
+    return found | vars(typing) | {"CardResource": found["Card"]}
+
+
+def _nested(owner: type) -> dict[str, Any]:
+    """Classes visible from inside a class: its own and those of the classes around it."""
+    module: Any = sys.modules[owner.__module__]
+    found: dict[str, Any] = {}
+    place = module
+    for step in owner.__qualname__.split("."):
+        place = getattr(place, step)
+        found |= {n: v for n, v in vars(place).items() if inspect.isclass(v)}
+    return found
+
+
+def _optional(kind: Any) -> bool:
+    return type(None) in get_args(kind)
+
+
+def _mismatch(kind: Any, value: Any, path: str) -> list[str]:
+    if path.count(".") > DEEPEST or kind is Any:
+        return []
+    if isinstance(kind, typing.ForwardRef):
+        kind = eval(kind.__forward_arg__, _classes())  # noqa: S307 - the SDK's own annotations
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin in _GENERIC:
+        return list(_GENERIC[origin](arguments, value, path))
+    if inspect.isclass(kind) and issubclass(kind, stripe.StripeObject):
+        return findings(kind, value, path)
+    if kind is float and isinstance(value, int):
+        return []
+    right = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+    return [] if right else [f"{path}: {value!r} is not {getattr(kind, '__name__', kind)}"]
+
+
+def _union(arguments: tuple[Any, ...], value: Any, path: str) -> Iterator[str]:
+    if value is None and type(None) in arguments:
+        return
+    found = [_mismatch(each, value, path) for each in arguments if each is not type(None)]
+    yield from min(found, key=len)
+
+
+def _literal(arguments: tuple[Any, ...], value: Any, path: str) -> Iterator[str]:
+    if value not in arguments:
+        yield f"{path}: {value!r} is not one of {arguments[:5]}"
+
+
+def _list(arguments: tuple[Any, ...], value: Any, path: str) -> Iterator[str]:
+    if not isinstance(value, list):
+        yield f"{path}: not a list"
+        return
+    for index, member in enumerate(value):
+        yield from _mismatch(arguments[0], member, f"{path}[{index}]")
+
+
+def _untyped(arguments: tuple[Any, ...], value: Any, path: str) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f"{path}: not an object"
+        return
+    for name, member in value.items():
+        yield from _mismatch(arguments[0], member, f"{path}.{name}")
+
+
+def _page(arguments: tuple[Any, ...], value: Any, path: str) -> Iterator[str]:
+    if not isinstance(value, dict) or value.get("object") != "list":
+        yield f"{path}: not a list object"
+        return
+    yield from _list(arguments, value["data"], f"{path}.data")
+
+
+_GENERIC: dict[Any, Any] = {
+    typing.Union: _union,
+    ExpandableField: _union,
+    Literal: _literal,
+    list: _list,
+    stripe.ListObject: _page,
+    stripe._stripe_object.UntypedStripeObject: _untyped,
+}
