@@ -118,6 +118,7 @@ class Demo:
 
     def _send(self, signing: Signing) -> list[Result]:
         crowd = Crowd(self.url, OFFER, self.seed, signing.visitor_cookie, self.behaviour)
+        self.console.print(f"sending {self.visitors} visitors to {self.url}", highlight=False)
         columns = (TextColumn("visitors"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=self.console, disable=not self.console.is_terminal) as bar:
             task = bar.add_task("visitors", total=self.visitors)

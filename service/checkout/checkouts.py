@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -174,7 +175,8 @@ def checkout_with_id(connection: Connection, checkout_id: str) -> Checkout:
     Raises:
         UnknownCheckout: there is none.
     """
-    row = connection.execute(_BY_ID, {"checkout_id": checkout_id}).one_or_none()
+    shaped = _ID.fullmatch(checkout_id)
+    row = shaped and connection.execute(_BY_ID, {"checkout_id": checkout_id}).one_or_none()
     if row is None:
         raise UnknownCheckout(f"there is no checkout {checkout_id!r}")
     return _checkout(row)
@@ -190,6 +192,7 @@ def place(connection: Connection, checkout_id: str, placement: Placement) -> Che
     return checkout_with_id(connection, checkout_id)
 
 
+_ID = re.compile(r"co_[\w-]{1,37}", re.ASCII)
 _BY_ID = select(checkouts).where(checkouts.c.checkout_id == bindparam("checkout_id"))
 
 

@@ -67,7 +67,8 @@ class _Commands(click.Group):
 @click.version_option(package_name="kassa")
 def main() -> None:
     """Kassa: checkout experiments on Stripe, and numbers to believe."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("service").setLevel(logging.INFO)
 
 
 class _Unusable(click.ClickException):

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Table, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Row, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -20,6 +20,11 @@ _INSERTS: Mapping[str, Callable[[Table], _Insert]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
 }
+# What makes a reading transaction one snapshot that can't turn to writing.
+_READING: Mapping[str, Mapping[str, Any]] = {
+    "sqlite": {"kassa_reading": True},
+    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
+}
 _BUSY_TIMEOUT_MS = 5000
 
 
@@ -28,7 +33,7 @@ class Store:
 
     def __init__(self, url: str, *, pool_size: int = 24) -> None:
         self.engine = _engine(url, pool_size)
-        self._reading = self.engine.execution_options(kassa_reading=True)
+        self._reading = self.engine.execution_options(**_READING[self.engine.dialect.name])
 
     @property
     def dialect(self) -> str:
@@ -77,8 +82,10 @@ def insert_once(
         return set()
     (key,) = table.primary_key.columns
     distinct = {row[key.name]: row for row in reversed(rows)}
+    # In one order, so that two transactions with the same keys queue instead of deadlocking.
+    ordered = [distinct[value] for value in sorted(distinct)]
     statement = _INSERTS[connection.dialect.name](table).on_conflict_do_nothing().returning(key)
-    return set(connection.scalars(statement, list(distinct.values())))
+    return set(connection.scalars(statement, ordered))
 
 
 def insert_or_read(
@@ -105,30 +112,61 @@ def insert_or_read(
 def _translated() -> Iterator[None]:
     try:
         yield
-    except IntegrityError:
-        raise
+    except (IntegrityError, DataError, ProgrammingError):
+        raise  # our own mistakes, not the database's absence
     except (DBAPIError, PoolTimeout) as exc:
         reason = str(getattr(exc, "orig", exc)).splitlines()[0]
         raise StoreUnavailable(f"the database does not answer: {reason}") from exc
 
 
 def _engine(url: str, pool_size: int) -> Engine:
-    parsed = make_url(url)
+    parsed = _parsed(url)
+    waiting = _BUSY_TIMEOUT_MS / 1000
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(
+        engine = create_engine(
             parsed,
             pool_pre_ping=True,
             pool_size=pool_size,
-            pool_timeout=_BUSY_TIMEOUT_MS / 1000,
+            pool_timeout=waiting,
             connect_args={"connect_timeout": 5},
         )
-    if not parsed.database:
-        raise ConfigurationError("KASSA_DATABASE_URL names no file")
-    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, pool_size=pool_size, pool_timeout=_BUSY_TIMEOUT_MS / 1000)
+        event.listen(engine, "connect", _prepare_postgresql)
+        return engine
+    _make_directory(Path(parsed.database or ""))
+    engine = create_engine(parsed, pool_size=pool_size, pool_timeout=waiting)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as exc:
+        raise ConfigurationError(
+            "KASSA_DATABASE_URL (or --source) is not a URL as SQLAlchemy reads them"
+        ) from exc
+    if parsed.drivername not in {"sqlite", "postgresql+psycopg"}:
+        raise ConfigurationError(
+            "KASSA_DATABASE_URL (or --source) must start with sqlite:/// or postgresql+psycopg://"
+        )
+    # Workers are processes: a database in memory would be another one in each of them.
+    is_file = parsed.database and not parsed.database.startswith((":memory:", "file:"))
+    if parsed.drivername == "sqlite" and not is_file:
+        raise ConfigurationError("KASSA_DATABASE_URL (or --source) names no file")
+    return parsed
+
+
+def _make_directory(database: Path) -> None:
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise StoreUnavailable(f"{database.parent} can't be made: {exc.strerror}") from exc
+
+
+def _prepare_postgresql(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    # As long as SQLite waits for a lock, and no longer: a held row must not hold every thread.
+    connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
@@ -145,5 +183,6 @@ def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that turns to writing fails at once, whatever busy_timeout says.
-    reading = connection.get_execution_options().get("kassa_reading")
+    reading = connection.get_execution_options().get("kassa_reading", False)
+    connection.exec_driver_sql(f"PRAGMA query_only = {int(reading)}")
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

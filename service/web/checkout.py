@@ -99,7 +99,7 @@ def finished(checkout_id: str) -> AnyResponse | str:
         "checkout/complete.html",
         state=_STATE.get(outcome.status, "failed"),
         message=told(outcome.failure),
-        checkout=_shown(found),
+        checkout=found,
         checkout_url=url_for(".show", checkout_id=checkout_id),
     )
 
@@ -130,21 +130,8 @@ def _page(kassa: Services, found: Checkout, unit_id: str) -> str:
         "simulated": kassa.settings.simulated,
     }
     return render_template(
-        "checkout/page.html", checkout=_shown(found), flow=flow_named(found.flow), page=page
+        "checkout/page.html", checkout=found, flow=flow_named(found.flow), page=page
     )
-
-
-def _shown(found: Checkout) -> dict[str, Any]:
-    """What a visitor may read of a checkout."""
-    return {
-        "id": found.checkout_id,
-        "lines": found.lines,
-        "total": found.amount,
-        "currency": found.currency,
-        "email": found.email,
-        "success_url": found.success_url,
-        "cancel_url": found.cancel_url,
-    }
 
 
 def _expired(found: Checkout) -> AnyResponse:

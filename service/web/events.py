@@ -36,12 +36,18 @@ def _written(value: object) -> object:
     return value
 
 
+def _fraction(value: object) -> object:
+    if not isinstance(value, float):
+        raise ValueError("must be a number")  # noqa: TRY004 - pydantic's way
+    return value
+
+
 _Small = Annotated[int, Field(ge=-(2**53), le=2**53)]
 _Property = (
     Annotated[str, StringConstraints(max_length=500)]
     | bool
     | _Small
-    | float
+    | Annotated[float, BeforeValidator(_fraction)]
     | None
     | Annotated[list[Annotated[str, StringConstraints(max_length=100)]], Field(max_length=20)]
 )

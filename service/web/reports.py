@@ -25,6 +25,8 @@ def show(experiment: str) -> AnyResponse:
         return _signed_in(experiment, link)
     if not kassa.signing.is_analyst(request.cookies.get(_COOKIE)):
         raise Unauthorized("open the link that `kassa report --link` prints")
+    if experiment not in kassa.catalog.experiments:
+        raise NotFound(f"there is no experiment {experiment!r}")
     with kassa.store.read() as connection:
         report = latest_report(connection, experiment)
     if report is None:

@@ -12,7 +12,7 @@ import pytest
 from tests.provision.programs import NotInstalledError, find_chromium, find_postgresql
 
 MARKERS = ("browser", "postgresql", "stripe")
-FIXTURES = {"chromium": "browser", "postgresql_server": "postgresql"}
+FIXTURES = {"chromium": "browser", "postgresql_server": "postgresql", "simulator": "stripe"}
 FINDERS = {"browser": find_chromium, "postgresql": find_postgresql}
 PHRASES = {
     "browser": "in real {}",

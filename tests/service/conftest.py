@@ -1,0 +1,255 @@
+"""A whole Kassa for a test: store, simulator, application, and a client that pays like a page."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import stripe
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from experiments import Catalog
+from service.app import create_app
+from service.payments.simulator.process import SimulatorProcess, start
+from service.payments.stripe_gateway import StripeGateway
+from service.server import SIMULATED_KEYS
+from service.settings import PROJECT, Settings
+from service.store.session import Store
+
+API_KEY = "key-of-the-merchants-server"
+PAYS, DECLINES, AUTHENTICATES = "4242424242424242", "4000000000000002", "4000002760003184"
+
+
+@dataclass
+class Clock:
+    """The time, as the test wants it."""
+
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_by(self, **duration: float) -> None:
+        self.now += timedelta(**duration)
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """A running simulator and where it keeps its state."""
+
+    process: SimulatorProcess
+    state: Path
+
+    @property
+    def url(self) -> str:
+        return self.process.url
+
+    def client(self) -> stripe.StripeClient:
+        return stripe.StripeClient("sk_test_simulated", base_addresses={"api": self.url})
+
+    def faults(self, *faults: dict[str, Any]) -> None:
+        requests.post(
+            f"{self.url}/_control/faults", json=list(faults), timeout=5
+        ).raise_for_status()
+
+    def events_of(self, order_id: str) -> list[dict[str, Any]]:
+        """Every event about an order, oldest first."""
+        lately = int(datetime.now(UTC).timestamp()) - 60
+        events = self.client().v1.events.list({"limit": 100, "created": {"gte": lately}})
+        found = [event.to_dict() for event in events.auto_paging_iter()]
+        about = [e for e in found if e["data"]["object"].get("metadata", {}).get("order_id")]
+        return [
+            e for e in reversed(about) if e["data"]["object"]["metadata"]["order_id"] == order_id
+        ]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A rendered checkout, as its script reads it."""
+
+    attributes: dict[str, str]
+    html: str
+
+    @property
+    def checkout_id(self) -> str:
+        return self.attributes["checkout-id"]
+
+    @property
+    def steps(self) -> int:
+        return self.html.count("data-step=")
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The application with everything a test may look into."""
+
+    client: FlaskClient
+    store: Store
+    simulator: Simulator
+    clock: Clock
+    settings: Settings
+    catalog: Catalog
+    gateway: StripeGateway
+
+    def visit(self, offer: str = "team-plan") -> Page:
+        """Open a checkout as a browser would."""
+        return self.page(self.client.get(f"/buy/{offer}", follow_redirects=True))
+
+    @staticmethod
+    def page(response: TestResponse) -> Page:
+        assert response.status_code == 200, response.text
+        return Page(dict(re.findall(r'data-([a-z-]+)="([^"]*)"', response.text)), response.text)
+
+    def token(self, page: Page, number: str = PAYS, *, amount: int | None = None) -> str:
+        """A confirmation token for a card, as the Stripe.js stand-in makes it."""
+        answer = self.client.post(
+            "/sim/v1/confirmation_tokens",
+            json={
+                "key": "pk_test_simulated",
+                "elements": {
+                    "mode": "payment",
+                    "amount": amount or int(page.attributes["amount"]),
+                    "currency": page.attributes["currency"],
+                },
+                "payment_method": {
+                    "type": "card",
+                    "card": {"number": number, "exp_month": 12, "exp_year": 2034, "cvc": "123"},
+                    "billing_details": {"name": "Ada", "email": "ada@example.com"},
+                },
+                "return_url": page.attributes["return-url"],
+            },
+        )
+        assert answer.status_code == 200, answer.text
+        return str(answer.json["id"])
+
+    def confirm(self, page: Page, token: str) -> TestResponse:
+        return self.client.post(
+            page.attributes["confirm-url"],
+            json={"confirmation_token": token},
+            headers={"X-Kassa-Token": page.attributes["token"]},
+        )
+
+    def pay(self, page: Page, number: str = PAYS) -> dict[str, Any]:
+        """Press the pay button with a card."""
+        answer = self.confirm(page, self.token(page, number))
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json
+        return found
+
+    def authenticate(self, client_secret: str, outcome: str = "succeed") -> None:
+        intent = client_secret.partition("_secret")[0]
+        body = {"key": "pk_test_simulated", "client_secret": client_secret, "outcome": outcome}
+        answer = self.client.post(f"/sim/v1/payment_intents/{intent}/authenticate", json=body)
+        assert answer.status_code == 200, answer.text
+
+    def deliver(self, payload: dict[str, Any] | str | bytes, **signing: Any) -> TestResponse:
+        """Send a webhook as Stripe would, signed now unless told otherwise."""
+        text = json.dumps(payload) if isinstance(payload, dict) else payload
+        body = text.encode() if isinstance(text, str) else text
+        return self.client.post(
+            "/webhooks/stripe",
+            data=body,
+            content_type="application/json",
+            headers={"Stripe-Signature": self.signature(body, **signing)},
+        )
+
+    def signature(self, body: bytes, *, secret: str = "", at: datetime | None = None) -> str:
+        stamp = int((at or self.clock()).timestamp())
+        key = (secret or "whsec_simulated").encode()
+        signed = hmac.new(key, f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
+        return f"t={stamp},v1={signed}"
+
+    def deliver_all(self, page: Page) -> list[dict[str, Any]]:
+        """Send every webhook about a checkout, in order."""
+        events = self.simulator.events_of(page.checkout_id)
+        for event in events:
+            assert self.deliver(event).status_code == 200
+        return events
+
+    def stands(self, page: Page) -> dict[str, Any]:
+        """The checkout as the merchant's server reads it."""
+        answer = self.client.get(
+            f"/v1/checkouts/{page.checkout_id}", headers={"Authorization": f"Bearer {API_KEY}"}
+        )
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json
+        return found
+
+    def rows(self, sql: str, **values: Any) -> list[Any]:
+        from sqlalchemy import text  # noqa: PLC0415 - only where a test looks below the surface
+
+        with self.store.read() as connection:
+            return list(connection.execute(text(sql), values))
+
+    def event(self, name: str = "checkout_viewed", **fields: Any) -> dict[str, Any]:
+        found = {"id": str(uuid.uuid4()), "name": name, "occurred_at": self.clock().isoformat()}
+        return found | fields
+
+
+@pytest.fixture(scope="session")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """The shipped simulator in a process of its own; tests deliver its webhooks themselves."""
+    state = tmp_path_factory.mktemp("simulator") / "stripe-simulator.db"
+    process = start(
+        state,
+        port=0,
+        webhook_url="http://127.0.0.1:9/webhooks/stripe",
+        webhook_secret=SIMULATED_KEYS.webhook_secrets[0],
+    )
+    yield Simulator(process, state)
+    process.stop()
+
+
+MakeShop = Callable[..., Shop]
+
+
+@pytest.fixture
+def make_shop(migrated_store_url: str, simulator: Simulator) -> Iterator[MakeShop]:
+    """Makes applications over one migrated database: SQLite, and then real PostgreSQL."""
+    stores: list[Store] = []
+
+    def make(definitions: Path = PROJECT / "experiments" / "definitions", **changes: Any) -> Shop:
+        settings = Settings(
+            **{
+                "database_url": migrated_store_url,
+                "definitions": definitions,
+                "secret_keys": ("a-secret-key-for-tests",),
+                "api_keys": (API_KEY,),
+            }
+            | changes
+        )
+        store, clock = Store(migrated_store_url), Clock()
+        stores.append(store)
+        gateway = StripeGateway(SIMULATED_KEYS, base_address=simulator.url)
+        catalog = Catalog.load(definitions)
+        app = create_app(
+            settings,
+            catalog=catalog,
+            store=store,
+            gateway=gateway,
+            simulator=simulator.state,
+            clock=clock,
+        )
+        client = app.test_client()
+        return Shop(client, store, simulator, clock, settings, catalog, gateway)
+
+    yield make
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture
+def shop(make_shop: MakeShop) -> Shop:
+    """An application with the shipped definitions."""
+    return make_shop()

@@ -1,0 +1,299 @@
+"""The checkout page, from the first look to the receipt."""
+
+from __future__ import annotations
+
+import pytest
+from tests.service.conftest import AUTHENTICATES, DECLINES, MakeShop, Shop
+
+from service.payments.declines import GENERIC
+
+
+def test_a_visitor_pays_with_a_card_and_the_ledger_and_events_agree(shop: Shop) -> None:
+    page = shop.visit()
+    assert shop.pay(page) == {"status": "succeeded"}
+    assert shop.stands(page)["status"] == "open", "only a webhook may call it paid"
+    shop.deliver_all(page)
+    stands = shop.stands(page)
+    assert (stands["status"], stands["amount_received"]) == ("paid", 2400)
+    assert len(stands["charges"]) == 1
+    assert shop.rows("SELECT name, value, currency FROM events") == [
+        ("payment_succeeded", 2400, "usd")
+    ]
+    receipt = shop.client.get(page.attributes["return-url"])
+    assert "Payment received" in receipt.text
+
+
+def test_metadata_carries_order_experiment_and_variant(shop: Shop) -> None:
+    page = shop.visit()
+    shop.pay(page)
+    ((variant, unit_id),) = shop.rows("SELECT variant, unit_id FROM exposures")
+    created = shop.simulator.events_of(page.checkout_id)[0]["data"]["object"]
+    assert created["metadata"] == {
+        "order_id": page.checkout_id,
+        "unit_id": unit_id,
+        "experiment": "one-page-checkout",
+        "variant": variant,
+    }
+
+
+def test_a_declined_card_is_told_plainly_and_another_pays_on_the_same_intent(shop: Shop) -> None:
+    page = shop.visit()
+    declined = shop.pay(page, DECLINES)
+    assert declined["status"] == "requires_payment_method"
+    assert declined["error"]["message"] == GENERIC
+    assert shop.pay(page) == {"status": "succeeded"}
+    shop.deliver_all(page)
+    rows = shop.rows("SELECT DISTINCT payment_intent_id FROM payment_attempts")
+    assert len(rows) == 1
+    names = shop.rows("SELECT name FROM events ORDER BY name")
+    assert names == [("payment_declined",), ("payment_succeeded",)]
+
+
+@pytest.mark.parametrize("number", ["4000000000009987", "4000000000009979"])
+def test_lost_and_stolen_cards_read_like_any_other_decline(shop: Shop, number: str) -> None:
+    assert shop.pay(shop.visit(), number)["error"] == {
+        "code": "payment_declined",
+        "message": GENERIC,
+    }
+
+
+def test_the_bank_may_ask_for_a_confirmation(shop: Shop) -> None:
+    page = shop.visit()
+    asked = shop.pay(page, AUTHENTICATES)
+    assert asked["status"] == "requires_action"
+    shop.authenticate(asked["next_action"]["client_secret"])
+    assert _status(shop, page.attributes["status-url"], page.attributes["token"]) == {
+        "status": "succeeded"
+    }
+    shop.deliver_all(page)
+    assert shop.stands(page)["status"] == "paid"
+
+
+def test_a_failed_confirmation_is_a_decline_without_a_charge(shop: Shop) -> None:
+    page = shop.visit()
+    asked = shop.pay(page, AUTHENTICATES)
+    shop.authenticate(asked["next_action"]["client_secret"], "fail")
+    answer = _status(shop, page.attributes["status-url"], page.attributes["token"])
+    assert answer["status"] == "requires_payment_method"
+    assert "could not confirm that it was you" in answer["error"]["message"]
+    shop.deliver_all(page)
+    assert shop.stands(page)["charges"] == []
+    assert shop.rows("SELECT name FROM events") == [("payment_declined",)]
+    assert shop.pay(page) == {"status": "succeeded"}
+
+
+def _status(shop: Shop, url: str, token: str) -> dict[str, dict[str, str]]:
+    answer = shop.client.post(url, json={}, headers={"X-Kassa-Token": token})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, dict[str, str]] = answer.json
+    return found
+
+
+def test_the_same_token_twice_is_one_attempt(shop: Shop) -> None:
+    page = shop.visit()
+    token = shop.token(page)
+    assert shop.confirm(page, token).json == shop.confirm(page, token).json
+    assert shop.rows("SELECT count(*) FROM payment_attempts") == [(1,)]
+    assert len(shop.simulator.events_of(page.checkout_id)) == 3, "created, succeeded, one charge"
+
+
+def test_a_paid_checkout_leads_to_its_receipt_and_never_charges_again(shop: Shop) -> None:
+    page = shop.visit()
+    token = shop.token(page)
+    shop.pay(page)
+    shop.deliver_all(page)
+    assert shop.confirm(page, token).json == {"status": "succeeded"}
+    assert shop.client.get(f"/c/{page.checkout_id}").location.endswith("/return")
+    assert len(shop.stands(page)["charges"]) == 1
+
+
+def test_the_amount_is_the_servers_whatever_the_page_claims(shop: Shop) -> None:
+    page = shop.visit()
+    answer = shop.confirm(page, shop.token(page, amount=1))
+    assert answer.json["status"] == "requires_payment_method"
+    assert shop.stands(page)["status"] == "open"
+    assert shop.simulator.events_of(page.checkout_id) == []
+
+
+def test_seeing_the_checkout_is_the_exposure_and_happens_once(shop: Shop) -> None:
+    page = shop.visit()
+    shop.client.get(f"/c/{page.checkout_id}")
+    shop.visit()
+    ((experiment, reason, checkout_id),) = shop.rows(
+        "SELECT experiment, reason, checkout_id FROM exposures"
+    )
+    assert (experiment, reason, checkout_id) == ("one-page-checkout", "SPLIT", page.checkout_id)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Sec-Purpose": "prefetch;prerender"}, {"Purpose": "prefetch"}]
+)
+def test_a_prefetched_page_is_no_exposure(shop: Shop, headers: dict[str, str]) -> None:
+    made = shop.client.get("/buy/team-plan")
+    assert shop.client.get(made.location, headers=headers).status_code == 200
+    assert shop.client.head(made.location).status_code == 200
+    assert shop.rows("SELECT * FROM exposures") == []
+    shop.client.get(made.location)
+    assert len(shop.rows("SELECT * FROM exposures")) == 1
+
+
+def test_a_prefetched_page_can_pay_and_is_exposed_by_paying(shop: Shop) -> None:
+    made = shop.client.get("/buy/team-plan")
+    page = shop.page(shop.client.get(made.location, headers={"Sec-Purpose": "prefetch"}))
+    assert shop.pay(page) == {"status": "succeeded"}
+    assert len(shop.rows("SELECT * FROM exposures")) == 1
+
+
+def test_a_visitor_keeps_the_variant_on_every_checkout(shop: Shop) -> None:
+    steps = {shop.visit().steps for _ in range(5)}
+    assert len(steps) == 1
+
+
+def test_both_flows_ask_for_the_same_and_load_the_same(shop: Shop) -> None:
+    pages = {}
+    for number in range(20):
+        shop.client.delete_cookie("kassa_visitor")
+        page = shop.visit()
+        pages[page.steps] = page
+        assert number < 19 or set(pages) == {1, 2}
+    one, two = pages[1].html, pages[2].html
+    for marker in ('data-section="', "<script", "<link", "<input", "<label", "data-mount"):
+        assert one.count(marker) == two.count(marker), marker
+
+
+def test_an_expired_checkout_is_a_plain_page_with_a_way_on(shop: Shop) -> None:
+    page = shop.visit()
+    shop.clock.pass_by(hours=25)
+    gone = shop.client.get(f"/c/{page.checkout_id}")
+    assert gone.status_code == 410
+    assert "/buy/team-plan" in gone.text
+    assert shop.confirm(page, shop.token(page)).status_code == 410
+    assert shop.stands(page)["status"] == "expired"
+
+
+@pytest.mark.parametrize("token", [None, "", "forged", "W10.x.y"])
+def test_a_confirmation_without_the_pages_token_is_refused(shop: Shop, token: str | None) -> None:
+    page = shop.visit()
+    headers = {} if token is None else {"X-Kassa-Token": token}
+    body = {"confirmation_token": shop.token(page)}
+    answer = shop.client.post(page.attributes["confirm-url"], json=body, headers=headers)
+    assert (answer.status_code, answer.mimetype) == (403, "application/problem+json")
+    assert shop.rows("SELECT * FROM payment_attempts") == []
+
+
+def test_the_token_of_one_checkout_does_not_open_another(shop: Shop) -> None:
+    mine, other = shop.visit(), shop.visit()
+    answer = shop.client.post(
+        other.attributes["confirm-url"],
+        json={"confirmation_token": shop.token(other)},
+        headers={"X-Kassa-Token": mine.attributes["token"]},
+    )
+    assert answer.status_code == 403
+
+
+def test_another_site_can_not_confirm_even_with_a_token(shop: Shop) -> None:
+    page = shop.visit()
+    answer = shop.client.post(
+        page.attributes["confirm-url"],
+        json={"confirmation_token": shop.token(page)},
+        headers={"X-Kassa-Token": page.attributes["token"], "Sec-Fetch-Site": "cross-site"},
+    )
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 411),
+        (b"[", 400),
+        (b"[" * 60_000, 400),
+        (b'"\\ud800"', 400),
+        (b'{"confirmation_token": "ctoken_\\u0000"}', 400),
+        (b'{"confirmation_token": NaN}', 400),
+        (b'{"confirmation_token": 1e400}', 400),
+        (b'{"confirmation_token": "a", "confirmation_token": "b"}', 400),
+        (b"\xff", 400),
+        ("{}".encode("utf-16"), 400),
+        (b"\xef\xbb\xbf{}", 400),
+        (b"[]", 422),
+        (b"{}", 422),
+        (b'{"confirmation_token": 18446744073709551616}', 422),
+        (b'{"confirmation_token": "pi_not_a_token"}', 422),
+        (b'{"confirmation_token": "ctoken_a", "amount": 1}', 422),
+        (b'{"confirmation_token": "' + b"a" * 70_000 + b'"}', 413),
+    ],
+)
+def test_a_malformed_confirmation_is_refused(shop: Shop, body: bytes, status: int) -> None:
+    page = shop.visit()
+    answer = shop.client.post(
+        page.attributes["confirm-url"],
+        data=body,
+        content_type="application/json",
+        headers={"X-Kassa-Token": page.attributes["token"]},
+    )
+    assert (answer.status_code, answer.mimetype) == (status, "application/problem+json")
+
+
+def test_a_token_that_stripe_does_not_know_is_refused_and_another_pays(shop: Shop) -> None:
+    page = shop.visit()
+    assert shop.confirm(page, "ctoken_unknown").json["status"] == "requires_payment_method"
+    assert shop.pay(page) == {"status": "succeeded"}
+
+
+def test_stripes_answer_in_the_return_address_is_not_kept(shop: Shop) -> None:
+    page = shop.visit()
+    shop.pay(page)
+    secret = "?payment_intent=pi_1&payment_intent_client_secret=s&redirect_status=succeeded"
+    answer = shop.client.get(f"/c/{page.checkout_id}/return{secret}")
+    assert answer.status_code == 303
+    assert answer.location == f"/c/{page.checkout_id}/return"
+
+
+def test_a_return_without_an_attempt_leads_back_to_the_checkout(shop: Shop) -> None:
+    page = shop.visit()
+    answer = shop.client.get(f"/c/{page.checkout_id}/return?redirect_status=succeeded")
+    assert shop.client.get(answer.location).location == f"/c/{page.checkout_id}"
+
+
+@pytest.mark.parametrize("path", ["/c/nobody", "/c/nobody/return", "/c/%00", "/nowhere"])
+def test_an_unknown_address_is_a_plain_page_with_a_way_on(shop: Shop, path: str) -> None:
+    answer = shop.client.get(path, headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert 'href="/"' in answer.text
+
+
+def test_a_paused_experiment_shows_the_control_and_exposes_nobody(
+    make_shop: MakeShop, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    shop = make_shop()
+    text = (shop.settings.definitions / "one-page-checkout.yaml").read_text()
+    directory = tmp_path_factory.mktemp("growth") / "definitions"
+    directory.mkdir()
+    (directory / "one-page-checkout.yaml").write_text(
+        text.replace("status: running", "status: paused")
+    )
+    paused = make_shop(directory)
+    for _ in range(8):
+        paused.client.delete_cookie("kassa_visitor")
+        assert paused.visit().steps == 2
+    assert paused.rows("SELECT * FROM exposures") == []
+
+
+def test_a_visitor_keeps_the_variant_when_the_weights_change(
+    make_shop: MakeShop, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    shop = make_shop()
+    while shop.visit().steps != 1:
+        shop.client.delete_cookie("kassa_visitor")
+    cookie = shop.client.get_cookie("kassa_visitor")
+    assert cookie is not None
+    text = (shop.settings.definitions / "one-page-checkout.yaml").read_text()
+    directory = tmp_path_factory.mktemp("growth") / "definitions"
+    directory.mkdir()
+    changed = text.replace("weight: 50, control", "weight: 99.99, control").replace(
+        "weight: 50", "weight: 0.01"
+    )
+    (directory / "one-page-checkout.yaml").write_text(changed)
+    reweighted = make_shop(directory)
+    reweighted.client.set_cookie("kassa_visitor", cookie.value)
+    assert reweighted.visit().steps == 1
