@@ -5,8 +5,10 @@ from dataclasses import dataclass, fields
 
 from analysis.errors import InvalidAggregates
 
-# Sums of squares carry a rounding error of about units * 2^-53 of their size.
+# Sums of squares carry a rounding error of about units * 2^-53 of their size, and the squares of
+# numbers below 1e-154 are no longer numbers at all.
 _ROUNDING = 1e-9
+_UNDERFLOW = 1e-150
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,12 @@ class Aggregates:
         self._refuse_impossible("total", self.total, self.total_squares)
         self._refuse_impossible("base_total", self.base_total, self.base_squares)
         limit = math.sqrt(self.total_squares) * math.sqrt(self.base_squares)
-        if abs(self.cross) > limit * (1 + _ROUNDING):
+        if abs(self.cross) > limit * (1 + _ROUNDING) + _UNDERFLOW:
             raise InvalidAggregates("cross: larger than the two sums of squares allow")
 
     def _refuse_impossible(self, name: str, total: float, squares: float) -> None:
-        if abs(total) > math.sqrt(self.units) * math.sqrt(squares) * (1 + _ROUNDING):
+        limit = math.sqrt(self.units) * (math.sqrt(squares) * (1 + _ROUNDING) + _UNDERFLOW)
+        if abs(total) > limit:
             raise InvalidAggregates(
                 f"{name}: {total} over {self.units} units does not go with squares of {squares}"
             )

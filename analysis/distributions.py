@@ -44,6 +44,11 @@ def chi_square_p(statistic: float, degrees: int) -> float:
     return max(float(chdtrc(degrees, statistic)), SMALLEST_P)
 
 
+def lift_of(log_ratio: float) -> float:
+    """Lift of a logarithm of a ratio; infinite beyond what a number can hold."""
+    return math.expm1(log_ratio) if log_ratio < 700 else math.inf
+
+
 def root(function: Callable[[float], float], low: float, high: float) -> float:
     """Where `function` crosses zero between `low` and `high`, by Brent's method to 1e-14."""
     from scipy.optimize import brentq  # noqa: PLC0415 - loading scipy is put off until needed

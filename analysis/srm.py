@@ -23,7 +23,7 @@ def chi_square(units: Mapping[str, int], shares: Mapping[str, float]) -> float:
         Chance of a deviation at least this large when the split works as designed.
     """
     total = sum(units.values())
-    statistic = sum(
+    statistic = math.fsum(
         (units[key] - total * share) ** 2 / (total * share) for key, share in shares.items()
     )
     return chi_square_p(statistic, len(shares) - 1)
@@ -35,12 +35,11 @@ def log_e_value(units: Mapping[str, int], shares: Mapping[str, float]) -> float:
     Lindon & Malek 2022 (arxiv.org/abs/2011.03567). Above ln 1,000 at any look is an alert.
     """
     total, k = sum(units.values()), CONCENTRATION
-    evidence = math.lgamma(k) - math.lgamma(k + total)
+    terms = [math.lgamma(k), -math.lgamma(k + total)]
     for key, share in shares.items():
-        count = units[key]
-        evidence += math.lgamma(k * share + count) - math.lgamma(k * share)
-        evidence -= count * math.log(share)
-    return evidence
+        terms += [math.lgamma(k * share + units[key]), -math.lgamma(k * share)]
+        terms.append(-units[key] * math.log(share))
+    return math.fsum(terms)
 
 
 def check_sample_ratio(units: Mapping[str, int], shares: Mapping[str, float]) -> SampleRatio:

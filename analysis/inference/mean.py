@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from analysis.aggregates import Aggregates
-from analysis.distributions import student_p, student_quantile
+from analysis.distributions import lift_of, student_p, student_quantile
 from analysis.report import Absent, Contrast, Estimate, LogRatio, Number
 
 WELCH = "Welch's t-test"
@@ -84,7 +84,8 @@ def _lift(arms: tuple[_Arm, _Arm], alpha: float) -> Estimate:
     errors = [arm.error / arm.mean**2 for arm in arms]
     margin = student_quantile(alpha, welch_degrees(errors, arms)) * math.sqrt(sum(errors))
     ratio = arms[1].mean / arms[0].mean
-    return Estimate(ratio - 1, ratio * math.exp(-margin) - 1, ratio * math.exp(margin) - 1)
+    ends = [lift_of(math.log(ratio) + sign * margin) for sign in (-1, 1)]
+    return Estimate(ratio - 1, *ends)
 
 
 def _log_ratio(arms: tuple[_Arm, _Arm], sums: tuple[Aggregates, Aggregates]) -> LogRatio | Absent:

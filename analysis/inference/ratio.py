@@ -7,7 +7,7 @@ the variance is taken over visitors and never over attempts.
 import math
 
 from analysis.aggregates import Aggregates
-from analysis.distributions import normal_p, normal_quantile
+from analysis.distributions import lift_of, normal_p, normal_quantile
 from analysis.inference.mean import MANY, effective_units
 from analysis.report import Absent, Contrast, Estimate, LogRatio, Number
 
@@ -81,5 +81,5 @@ def _lift(log_ratio: LogRatio | Absent, alpha: float) -> Estimate:
     if isinstance(log_ratio, Absent):
         return Estimate.absent(log_ratio.reason)
     margin = normal_quantile(alpha) * math.sqrt(log_ratio.variance)
-    ends = [math.expm1(log_ratio.estimate + sign * margin) for sign in (0, -1, 1)]
+    ends = [lift_of(log_ratio.estimate + sign * margin) for sign in (0, -1, 1)]
     return Estimate(*ends)

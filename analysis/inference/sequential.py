@@ -7,7 +7,7 @@ its counts are large enough.
 
 import math
 
-from analysis.distributions import SMALLEST_P
+from analysis.distributions import SMALLEST_P, lift_of
 from analysis.report import Absent, LogRatio, Sequential
 
 
@@ -55,7 +55,7 @@ def always_valid(
         return Sequential.absent("the values do not vary, so there is nothing to test")
     margin = half_width(log_ratio.variance, units, tuned_at=tuned_at, alpha=alpha)
     return Sequential(
-        ci_low=math.expm1(log_ratio.estimate - margin),
-        ci_high=math.expm1(log_ratio.estimate + margin),
+        ci_low=lift_of(log_ratio.estimate - margin),
+        ci_high=lift_of(log_ratio.estimate + margin),
         p_value=always_valid_p(log_ratio, units, tuned_at=tuned_at, alpha=alpha),
     )

@@ -18,7 +18,7 @@ from analysis.report import (
 )
 
 SCHEMA = "kassa.report/1"
-_UNBOUNDED = "no upper limit: the control has no conversions to compare with"
+_UNBOUNDED = "the numbers set no upper limit"
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 

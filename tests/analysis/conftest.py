@@ -1,0 +1,93 @@
+"""Small builders and the golden files, for every test of analysis."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.aggregates import Aggregates
+from analysis.analyze import analyze
+from analysis.observations import Exclusion, Observations
+from analysis.plan import MetricPlan, Plan
+from analysis.report import Report, Role
+from experiments.metrics import Direction, Kind
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def facts() -> dict[str, Any]:
+    """Counts and results of public experiments, from facts.json beside this file."""
+    content: dict[str, Any] = json.loads(Path(__file__).with_name("facts.json").read_text("utf-8"))
+    return content
+
+
+@pytest.fixture
+def conversion() -> MetricPlan:
+    return MetricPlan(
+        "paid_conversion", Kind.PROPORTION, Direction.INCREASE, Role.PRIMARY, "Paid conversion"
+    )
+
+
+@pytest.fixture
+def make_plan(conversion: MetricPlan) -> Callable[..., Plan]:
+    """A valid plan of two_page against one_page, with any part replaced."""
+
+    def make(**changes: Any) -> Plan:
+        parts: dict[str, Any] = {
+            "experiment": "one-page-checkout",
+            "control": "two_page",
+            "variants": ("two_page", "one_page"),
+            "shares": {"two_page": 0.5, "one_page": 0.5},
+            "alpha": 0.05,
+            "method": "fixed",
+            "planned_units": 20_000,
+            "metrics": (conversion,),
+        }
+        return Plan(**(parts | changes))
+
+    return make
+
+
+@pytest.fixture
+def make_report(make_plan: Callable[..., Plan]) -> Callable[..., Report]:
+    """A report of (units, conversions) by variant; keyword arguments go to the plan."""
+
+    def make(
+        counts: dict[str, tuple[int, int]],
+        *,
+        funnel: dict[str, dict[str, int]] | None = None,
+        exclusions: tuple[Exclusion, ...] = (),
+        **changes: Any,
+    ) -> Report:
+        observations = Observations(
+            units={variant: units for variant, (units, _) in counts.items()},
+            metrics={
+                "paid_conversion": {
+                    variant: Aggregates.of_conversions(*pair) for variant, pair in counts.items()
+                }
+            },
+            funnel=funnel or {},
+            contradictory_units=3,
+            duplicate_rows=12,
+            exclusions=exclusions,
+        )
+        plan = make_plan(**changes)
+        return analyze(plan, observations, as_of=NOON, generated_at=NOON)
+
+    return make
+
+
+@pytest.fixture
+def clear_gain() -> dict[str, tuple[int, int]]:
+    return {"two_page": (12_012, 615), "one_page": (11_988, 754)}
+
+
+@pytest.fixture
+def no_difference() -> dict[str, tuple[int, int]]:
+    return {"two_page": (12_012, 615), "one_page": (11_988, 634)}

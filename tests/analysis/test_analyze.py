@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from analysis.aggregates import Aggregates
+from analysis.analyze import analyze
+from analysis.errors import InvalidObservations
+from analysis.multiplicity import benjamini_hochberg, holm
+from analysis.observations import Observations
+from analysis.plan import MetricPlan, Plan
+from analysis.report import Absent, Label, Report, Role
+from experiments.metrics import Direction, Kind
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+THREE = {
+    "variants": ("a", "b", "c"), "control": "a", "shares": {"a": 0.5, "b": 0.25, "c": 0.25},
+}  # fmt: skip
+
+
+def test_the_numbers_of_a_published_experiment_come_out(make_report: Callable[..., Report]) -> None:
+    report = make_report({"two_page": (145_274, 17_489), "one_page": (145_310, 17_264)})
+    comparison = report.primary.comparisons[0]
+    assert comparison.p_value == pytest.approx(0.18988337448195103, rel=1e-9)
+    assert comparison.relative.ci_high == pytest.approx(0.00655477997835785, rel=1e-6)
+    assert report.units == {"two_page": 145_274, "one_page": 145_310}
+    assert report.checks.sample_ratio.ok is True
+    assert report.checks.contradictory_units == 3
+    assert report.checks.duplicate_rows == 12
+    assert isinstance(report.checks.outcome_loss.ok, Absent)
+
+
+def test_a_reading_before_the_planned_size_is_labelled_too_early(
+    make_report: Callable[..., Report], clear_gain: dict[str, tuple[int, int]]
+) -> None:
+    early = make_report(clear_gain, planned_units=24_001)
+    assert early.progress.information_fraction == 24_000 / 24_001
+    assert early.primary.comparisons[0].labels == (Label.TOO_EARLY,)
+    reached = make_report(clear_gain, planned_units=24_000)
+    assert reached.primary.comparisons[0].labels == ()
+
+
+def test_a_report_without_a_planned_size_is_read_as_the_end(
+    make_report: Callable[..., Report], clear_gain: dict[str, tuple[int, int]]
+) -> None:
+    report = make_report(clear_gain, planned_units=None)
+    assert isinstance(report.progress.information_fraction, Absent)
+    assert isinstance(report.progress.planned_units, Absent)
+    assert report.primary.comparisons[0].labels == ()
+
+
+def test_a_sample_ratio_mismatch_labels_every_comparison(
+    make_report: Callable[..., Report],
+) -> None:
+    report = make_report({"two_page": (12_000, 600), "one_page": (11_000, 700)})
+    assert report.primary.comparisons[0].labels == (Label.SAMPLE_RATIO_MISMATCH,)
+    assert "sequential" in Label.SAMPLE_RATIO_MISMATCH.applies_to
+    assert "sequential" not in Label.TOO_EARLY.applies_to
+
+
+def test_the_sequence_is_tuned_at_the_planned_units_of_the_two_variants(
+    make_report: Callable[..., Report],
+) -> None:
+    counts = {"a": (1000, 100), "b": (500, 60), "c": (500, 55)}
+    at_plan = make_report(counts, planned_units=2000, **THREE)
+    unplanned = make_report(counts, planned_units=None, **THREE)
+    elsewhere = make_report(counts, planned_units=9000, **THREE)
+    first = [r.primary.comparisons[0].sequential for r in (at_plan, unplanned, elsewhere)]
+    assert first[0] == first[1]
+    assert first[0] != first[2]
+
+
+def test_several_variants_share_the_primary_metrics_alpha(
+    make_report: Callable[..., Report],
+) -> None:
+    report = make_report({"a": (1000, 100), "b": (500, 70), "c": (500, 69)}, **THREE)
+    raw = [float(str(c.p_value)) for c in report.primary.comparisons]
+    seen = [c.adjusted_p_value for c in report.primary.comparisons]
+    assert seen == holm(raw)
+    assert seen[0] != raw[0]
+
+
+def metric(key: str, role: Role) -> MetricPlan:
+    return MetricPlan(key, Kind.PROPORTION, Direction.INCREASE, role, key.title())
+
+
+def test_secondary_metrics_share_one_family_and_guardrails_none(
+    make_plan: Callable[..., Plan],
+) -> None:
+    keys = {"p": Role.PRIMARY, "s": Role.SECONDARY, "t": Role.SECONDARY, "g": Role.GUARDRAIL}
+    plan = make_plan(metrics=tuple(metric(key, role) for key, role in keys.items()))
+    arms = {
+        key: {
+            "two_page": Aggregates.of_conversions(10_000, 1000),
+            "one_page": Aggregates.of_conversions(10_000, 1000 + 20 * index),
+        }
+        for index, key in enumerate(keys, start=2)
+    }
+    observations = Observations({"two_page": 10_000, "one_page": 10_000}, arms)
+    report = analyze(plan, observations, as_of=NOON, generated_at=NOON)
+    raw = {m.key: m.comparisons[0].p_value for m in report.metrics}
+    seen = {m.key: m.comparisons[0].adjusted_p_value for m in report.metrics}
+    assert seen["p"] == raw["p"]
+    assert seen["g"] == raw["g"]
+    family = benjamini_hochberg([float(str(raw["s"])), float(str(raw["t"]))])
+    assert [seen["s"], seen["t"]] == family
+    assert seen["t"] != raw["t"]
+
+
+@pytest.mark.parametrize(
+    ("observations", "rule"),
+    [
+        (Observations({"two_page": 1}, {}), "units: variants"),
+        (Observations({"two_page": 1, "one_page": 1}, {}), "metric 'paid_conversion': needs"),
+        (
+            Observations(
+                {"two_page": 1, "one_page": 1},
+                {"paid_conversion": {"two_page": Aggregates.of_conversions(1, 1)}},
+            ),
+            "metric 'paid_conversion': needs",
+        ),
+    ],
+)
+def test_observations_that_do_not_fit_the_plan_are_refused(
+    make_plan: Callable[..., Plan], observations: Observations, rule: str
+) -> None:
+    with pytest.raises(InvalidObservations, match=rule):
+        analyze(make_plan(), observations, as_of=NOON, generated_at=NOON)
+
+
+def test_a_time_without_a_zone_is_refused(make_plan: Callable[..., Plan]) -> None:
+    arms = {
+        "two_page": Aggregates.of_conversions(1, 1),
+        "one_page": Aggregates.of_conversions(1, 1),
+    }
+    observations = Observations({"two_page": 1, "one_page": 1}, {"paid_conversion": arms})
+    with pytest.raises(InvalidObservations, match="time zone"):
+        analyze(make_plan(), observations, as_of=NOON.replace(tzinfo=None), generated_at=NOON)
+
+
+def test_the_same_numbers_always_give_the_same_report(
+    make_report: Callable[..., Report], clear_gain: dict[str, tuple[int, int]]
+) -> None:
+    assert make_report(clear_gain) == make_report(dict(reversed(clear_gain.items())))
+
+
+def test_a_ratio_shows_its_base(make_plan: Callable[..., Plan]) -> None:
+    plan = make_plan(
+        metrics=(MetricPlan("auth", Kind.RATIO, Direction.INCREASE, Role.PRIMARY, "Approvals"),)
+    )
+    sums: Any = Aggregates(100, 80, 90, 120, 200, 100)
+    observations = Observations(
+        {"two_page": 100, "one_page": 100}, {"auth": {"two_page": sums, "one_page": sums}}
+    )
+    report = analyze(plan, observations, as_of=NOON, generated_at=NOON)
+    assert report.primary.variants["one_page"].base_sum == 120
+    assert report.primary.variants["one_page"].value == 80 / 120

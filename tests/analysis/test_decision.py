@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from analysis.aggregates import Aggregates
+from analysis.analyze import analyze
+from analysis.observations import Observations
+from analysis.plan import MetricPlan, Plan
+from analysis.report import Action, Report, Role
+from experiments.metrics import Direction, Kind
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+Counts = dict[str, tuple[int, int]]
+
+
+def test_a_clear_gain_at_the_planned_size_ships(
+    make_report: Callable[..., Report], clear_gain: Counts
+) -> None:
+    decision = make_report(clear_gain).decision
+    assert decision.action is Action.SHIP
+    assert decision.reasons[0] == (
+        "Paid conversion is better with one_page: lift +22.8%, 95% interval +10.8% to +36.2%, "
+        "p = 9.4e-05."
+    )
+    assert decision.reasons[-1] == "24,000 of 20,000 planned units are in (120.0%)."
+
+
+def test_a_clear_loss_rolls_back(make_report: Callable[..., Report], clear_gain: Counts) -> None:
+    two_page, one_page = clear_gain.values()
+    assert make_report({"two_page": one_page, "one_page": two_page}).decision.action is (
+        Action.ROLL_BACK
+    )
+
+
+def test_a_gain_in_what_should_fall_rolls_back(
+    make_report: Callable[..., Report], clear_gain: Counts
+) -> None:
+    fewer = MetricPlan(
+        "paid_conversion", Kind.PROPORTION, Direction.DECREASE, Role.PRIMARY, "Refunds"
+    )
+    assert make_report(clear_gain, metrics=(fewer,)).decision.action is Action.ROLL_BACK
+
+
+def test_no_difference_at_the_planned_size_is_neutral(
+    make_report: Callable[..., Report], no_difference: Counts
+) -> None:
+    decision = make_report(no_difference).decision
+    assert decision.action is Action.NEUTRAL
+    assert "No difference was shown" in decision.reasons[1]
+
+
+def test_before_the_planned_size_a_small_p_value_keeps_running(
+    make_report: Callable[..., Report],
+) -> None:
+    # Fixed p 0.006; the always-valid interval still holds no difference.
+    report = make_report(
+        {"two_page": (12_012, 615), "one_page": (11_988, 710)}, planned_units=40_000
+    )
+    assert float(str(report.primary.comparisons[0].p_value)) < 0.01
+    assert report.decision.action is Action.KEEP_RUNNING
+    assert "must not be read" in report.decision.reasons[0]
+    assert "always-valid" in report.decision.reasons[1]
+
+
+@pytest.mark.parametrize(("conversions", "action"), [(815, Action.SHIP), (415, Action.ROLL_BACK)])
+def test_before_the_planned_size_the_always_valid_interval_may_decide(
+    make_report: Callable[..., Report], conversions: int, action: Action
+) -> None:
+    counts = {"two_page": (12_012, 615), "one_page": (11_988, conversions)}
+    decision = make_report(counts, planned_units=40_000).decision
+    assert decision.action is action
+    assert "always-valid 95% interval" in decision.reasons[0]
+
+
+def test_a_mismatch_comes_before_any_difference(make_report: Callable[..., Report]) -> None:
+    decision = make_report({"two_page": (12_000, 600), "one_page": (11_000, 900)}).decision
+    assert decision.action is Action.FIX_DATA
+    assert (
+        "two_page 12,000 (designed 50.0%), one_page 11,000 (designed 50.0%)"
+        in (decision.reasons[0])
+    )
+
+
+@pytest.mark.parametrize("planned", [None, 2, 100])
+def test_nobody_exposed_keeps_running(make_report: Callable[..., Report], planned: int) -> None:
+    decision = make_report({"two_page": (0, 0), "one_page": (0, 0)}, planned_units=planned).decision
+    assert decision.action is Action.KEEP_RUNNING
+    assert "cannot be compared on Paid conversion yet" in decision.reasons[0]
+
+
+def test_a_decision_on_few_conversions_carries_the_warning(
+    make_report: Callable[..., Report],
+) -> None:
+    decision = make_report(
+        {"two_page": (400, 2), "one_page": (400, 40)}, planned_units=800
+    ).decision
+    assert decision.action is Action.SHIP
+    assert any("fewer than 10 conversions" in reason for reason in decision.reasons)
+
+
+def test_one_of_several_variants_may_ship_alone(make_report: Callable[..., Report]) -> None:
+    report = make_report(
+        {"a": (10_000, 1000), "b": (10_000, 1010), "c": (10_000, 1200)},
+        control="a", variants=("a", "b", "c"), shares=dict.fromkeys("abc", 1 / 3),
+    )  # fmt: skip
+    assert report.decision.action is Action.SHIP
+    assert "better with c" in report.decision.reasons[0]
+    assert not any("with b" in reason for reason in report.decision.reasons)
+
+
+def test_two_looks_at_one_control_need_more_than_one_look(
+    make_report: Callable[..., Report],
+) -> None:
+    counts = {"a": (10_000, 1000), "b": (10_000, 1000), "c": (10_000, 1088)}
+    shares = dict.fromkeys("abc", 1 / 3)
+    report = make_report(counts, control="a", variants=("a", "b", "c"), shares=shares)
+    single = report.primary.comparisons[1]
+    assert float(str(single.p_value)) < 0.05 < float(str(single.adjusted_p_value))
+    assert report.decision.action is Action.NEUTRAL
+
+
+def with_guardrail(plan: Callable[..., Plan], refunds: tuple[int, int], planned: int) -> Report:
+    metrics = (
+        MetricPlan("paid", Kind.PROPORTION, Direction.INCREASE, Role.PRIMARY, "Paid"),
+        MetricPlan("refunds", Kind.PROPORTION, Direction.DECREASE, Role.GUARDRAIL, "Refunds"),
+    )
+    counts = {"paid": (1000, 1200), "refunds": refunds}
+    arms = {
+        key: {
+            variant: Aggregates.of_conversions(10_000, count)
+            for variant, count in zip(("two_page", "one_page"), pair, strict=True)
+        }
+        for key, pair in counts.items()
+    }
+    observations = Observations({"two_page": 10_000, "one_page": 10_000}, arms)
+    made = plan(metrics=metrics, planned_units=planned)
+    return analyze(made, observations, as_of=NOON, generated_at=NOON)
+
+
+@pytest.mark.parametrize("planned", [20_000, 30_000])
+def test_a_guardrail_that_got_worse_vetoes_a_gain(
+    make_plan: Callable[..., Plan], planned: int
+) -> None:
+    decision = with_guardrail(make_plan, (200, 320), planned).decision
+    assert decision.action is Action.ROLL_BACK
+    assert decision.reasons[0].startswith("Guardrail Refunds got worse: one_page: lift +60.0%")
+    assert decision.reasons[1].startswith("Paid, one_page: lift +20.0%")
+
+
+@pytest.mark.parametrize("refunds", [(200, 205), (320, 200)])
+def test_a_guardrail_that_held_or_improved_lets_a_gain_ship(
+    make_plan: Callable[..., Plan], refunds: tuple[int, int]
+) -> None:
+    assert with_guardrail(make_plan, refunds, 20_000).decision.action is Action.SHIP
+
+
+def test_a_guardrail_without_conversions_in_control_says_why_there_is_no_lift(
+    make_plan: Callable[..., Plan],
+) -> None:
+    decision = with_guardrail(make_plan, (0, 30), 20_000).decision
+    assert "lift undefined (the control has no conversions to compare with)" in decision.reasons[0]
