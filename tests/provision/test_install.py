@@ -29,14 +29,14 @@ def put_apt_get(directory: Path, script: str) -> None:
 
 
 def test_a_machine_without_apt_get_is_told_what_is_missing(bare_path: Path) -> None:
-    (sentence,) = install_missing({"postgresql", "node"})
+    (sentence,) = install_missing({"postgresql"})
     assert sentence.startswith("NOT INSTALLED: Chromium: this system has no apt-get")
     assert "make test WITHOUT=browser" in sentence
 
 
 def test_a_failed_installation_says_why(bare_path: Path) -> None:
     put_apt_get(bare_path, "echo 'E: Unable to locate package chromium' >&2; exit 100")
-    (sentence,) = install_missing({"postgresql", "node"})
+    (sentence,) = install_missing({"postgresql"})
     assert "apt-get update failed: E: Unable to locate package chromium" in sentence
 
 
@@ -45,12 +45,12 @@ def test_a_missing_program_is_installed_by_its_package(bare_path: Path) -> None:
     made = f"printf '#!/bin/sh\\n' > {chromium}; /bin/chmod +x {chromium}"
     script = f'echo "$@" >> {bare_path}/said; {made}'
     put_apt_get(bare_path, script)
-    assert install_missing({"postgresql", "node"}) == []
+    assert install_missing({"postgresql"}) == []
     assert find_chromium() == chromium
     assert "install --yes --no-install-recommends chromium" in (bare_path / "said").read_text()
 
 
 def test_what_is_left_out_is_not_installed(bare_path: Path) -> None:
     put_apt_get(bare_path, f": > {bare_path}/asked")
-    assert install_missing({"browser", "postgresql", "node"}) == []
+    assert install_missing({"browser", "postgresql"}) == []
     assert not (bare_path / "asked").exists()
