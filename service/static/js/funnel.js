@@ -34,7 +34,7 @@ export class Funnel {
   record(name, properties) {
     this.recorded.add(name);
     this.waiting.push({
-      id: crypto.randomUUID(),
+      id: newId(),
       name,
       occurred_at: new Date().toISOString(),
       checkout_id: this.checkoutId,
@@ -64,4 +64,18 @@ export class Funnel {
     // A lost event must never disturb a payment.
     fetch(this.url, { method: "POST", body, keepalive: true }).catch(() => {});
   }
+}
+
+function newId() {
+  // Browsers have randomUUID on HTTPS and localhost only; a phone testing over the LAN has neither.
+  return crypto.randomUUID?.() ?? uuidOf(crypto.getRandomValues(new Uint8Array(16)));
+}
+
+/** @param {Uint8Array} random sixteen bytes, made a version 4 UUID */
+function uuidOf(random) {
+  const bytes = [...random];
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
 }

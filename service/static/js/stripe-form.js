@@ -266,7 +266,7 @@ function appearance() {
       colorDanger: token("danger"),
       borderRadius: token("radius"),
       fontFamily: token("font"),
-      fontSizeBase: "16px",
+      fontSizeBase: style.fontSize,
       spacingUnit: token("space"),
     },
     rules: {
