@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from service.payments.gateway import Payment, PaymentStatus
 
@@ -33,6 +34,7 @@ class Standing(StrEnum):
     SUCCEEDED = "succeeded"
 
 
+_DETAILS = ("brand", "funding", "country", "network_status", "failure_code", "decline_code")
 _CHARGE_RANK = {status: rank for rank, status in enumerate(ChargeStatus)}
 _STANDING_RANK = {standing: rank for rank, standing in enumerate(Standing)}
 _STANDING = {
@@ -63,17 +65,18 @@ class Charge:
 
 
 def join_charges(one: Charge, other: Charge) -> Charge:
-    """Everything both say: the higher status with its details, the most refunded, any dispute."""
-    low, high = sorted((one, other), key=_charge_order)
+    """Everything both say, field by field: each field is a small lattice of its own."""
+    details: dict[str, Any] = {
+        name: _known(getattr(one, name), getattr(other, name)) for name in _DETAILS
+    }
     return replace(
-        high,
+        one,
+        status=max(one.status, other.status, key=_CHARGE_RANK.__getitem__),
+        amount=max(one.amount, other.amount),
         amount_refunded=max(one.amount_refunded, other.amount_refunded),
         disputed=one.disputed or other.disputed,
         charged_at=min(one.charged_at, other.charged_at),
-        **{
-            name: getattr(high, name) or getattr(low, name)
-            for name in ("brand", "funding", "country", "network_status")
-        },
+        **details,
     )
 
 
@@ -104,5 +107,5 @@ def settled(proved: Standing, charges: Iterable[ChargeStatus]) -> Standing:
     return proved
 
 
-def _charge_order(charge: Charge) -> tuple[int, str]:
-    return _CHARGE_RANK[charge.status], repr(charge)
+def _known(one: str | None, other: str | None) -> str | None:
+    return max(filter(None, (one, other)), default=None)

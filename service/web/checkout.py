@@ -80,7 +80,9 @@ def status(checkout_id: str) -> Response:
     found = _own_checkout(kassa, checkout_id)
     read_json()
     outcome = kassa.cashier.check(found, return_url=_return_url(found))
-    return _reply(outcome or Outcome(AttemptStatus.REFUSED))
+    if outcome is None:
+        return jsonify(status=PaymentStatus.REQUIRES_PAYMENT_METHOD.value)
+    return _reply(outcome)
 
 
 @checkout.get("/<checkout_id>/return")

@@ -31,6 +31,12 @@ API_KEY = "key-of-the-merchants-server"
 PAYS, DECLINES, AUTHENTICATES = "4242424242424242", "4000000000000002", "4000002760003184"
 
 
+def reply(response: TestResponse) -> Any:
+    """The JSON of an answer."""
+    found: Any = response.get_json()
+    return found
+
+
 @dataclass
 class Clock:
     """The time, as the test wants it."""
@@ -131,7 +137,7 @@ class Shop:
             },
         )
         assert answer.status_code == 200, answer.text
-        return str(answer.json["id"])
+        return str(reply(answer)["id"])
 
     def confirm(self, page: Page, token: str) -> TestResponse:
         return self.client.post(
@@ -144,7 +150,7 @@ class Shop:
         """Press the pay button with a card."""
         answer = self.confirm(page, self.token(page, number))
         assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json
+        found: dict[str, Any] = reply(answer)
         return found
 
     def authenticate(self, client_secret: str, outcome: str = "succeed") -> None:
@@ -183,7 +189,7 @@ class Shop:
             f"/v1/checkouts/{page.checkout_id}", headers={"Authorization": f"Bearer {API_KEY}"}
         )
         assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json
+        found: dict[str, Any] = reply(answer)
         return found
 
     def rows(self, sql: str, **values: Any) -> list[Any]:
@@ -221,13 +227,11 @@ def make_shop(migrated_store_url: str, simulator: Simulator) -> Iterator[MakeSho
 
     def make(definitions: Path = PROJECT / "experiments" / "definitions", **changes: Any) -> Shop:
         settings = Settings(
-            **{
-                "database_url": migrated_store_url,
-                "definitions": definitions,
-                "secret_keys": ("a-secret-key-for-tests",),
-                "api_keys": (API_KEY,),
-            }
-            | changes
+            database_url=migrated_store_url,
+            definitions=definitions,
+            secret_keys=("a-secret-key-for-tests",),
+            api_keys=(API_KEY,),
+            **changes,
         )
         store, clock = Store(migrated_store_url), Clock()
         stores.append(store)

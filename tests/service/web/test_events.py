@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.service.conftest import Shop
 from werkzeug.test import TestResponse
 
 from experiments import BROWSER_EVENTS, LEDGER_EVENTS
+from tests.service.conftest import Shop, reply
 
 
 def _send(shop: Shop, *events: Any) -> TestResponse:
@@ -28,7 +28,7 @@ def _stored(shop: Shop) -> list[str]:
 def test_a_batch_is_stored_before_it_is_acknowledged(shop: Shop) -> None:
     sent = [shop.event(name) for name in sorted(BROWSER_EVENTS)]
     answer = _send(shop, *sent)
-    assert (answer.status_code, answer.json) == (
+    assert (answer.status_code, reply(answer)) == (
         202,
         {"accepted": len(sent), "duplicates": 0, "rejected": []},
     )
@@ -37,8 +37,8 @@ def test_a_batch_is_stored_before_it_is_acknowledged(shop: Shop) -> None:
 
 def test_the_same_event_is_counted_once_however_often_it_comes(shop: Shop) -> None:
     event, other = shop.event(), shop.event()
-    assert _send(shop, event, event).json == {"accepted": 1, "duplicates": 1, "rejected": []}
-    assert _send(shop, event, other).json == {"accepted": 1, "duplicates": 1, "rejected": []}
+    assert reply(_send(shop, event, event)) == {"accepted": 1, "duplicates": 1, "rejected": []}
+    assert reply(_send(shop, event, other)) == {"accepted": 1, "duplicates": 1, "rejected": []}
     assert len(_stored(shop)) == 2
 
 
@@ -50,7 +50,7 @@ def test_parallel_deliveries_of_one_batch_are_counted_once(shop: Shop) -> None:
         with app.test_client() as client:
             answer = client.post("/v1/events", json={"events": batch})
             assert answer.status_code == 202, answer.text
-            return int(answer.json["accepted"])
+            return int(reply(answer)["accepted"])
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(deliver, range(8))) == 10
@@ -61,8 +61,8 @@ def test_parallel_deliveries_of_one_batch_are_counted_once(shop: Shop) -> None:
 def test_a_browser_can_not_report_a_payment(shop: Shop, name: str) -> None:
     answer = _send(shop, shop.event(name), shop.event())
     assert answer.status_code == 202
-    assert answer.json["accepted"] == 1
-    (refused,) = answer.json["rejected"]
+    assert reply(answer)["accepted"] == 1
+    (refused,) = reply(answer)["rejected"]
     assert refused["index"] == 0
     assert refused["reason"].startswith("server_only_event")
     assert shop.rows("SELECT count FROM forged_events") == [(1,)]
@@ -73,7 +73,7 @@ def test_a_browser_can_not_take_the_id_of_a_conversion(shop: Shop) -> None:
     shop.pay(page)
     intent = shop.simulator.events_of(page.checkout_id)[0]["data"]["object"]["id"]
     taken = shop.event(id=f"payment_succeeded:{intent}")
-    assert _send(shop, taken).json["rejected"][0]["reason"].startswith("invalid: id")
+    assert reply(_send(shop, taken))["rejected"][0]["reason"].startswith("invalid: id")
     shop.deliver_all(page)
     assert shop.rows("SELECT name FROM events") == [("payment_succeeded",)]
 
@@ -102,8 +102,8 @@ def test_a_bad_event_is_rejected_with_its_reason_and_the_good_ones_kept(
     shop: Shop, changes: dict[str, Any], reason: str
 ) -> None:
     answer = _send(shop, shop.event(), shop.event() | changes, shop.event())
-    assert (answer.status_code, answer.json["accepted"]) == (202, 2)
-    (rejected,) = answer.json["rejected"]
+    assert (answer.status_code, reply(answer)["accepted"]) == (202, 2)
+    (rejected,) = reply(answer)["rejected"]
     assert rejected["index"] == 1
     assert rejected["reason"].startswith(reason)
     assert len(_stored(shop)) == 2
@@ -111,7 +111,7 @@ def test_a_bad_event_is_rejected_with_its_reason_and_the_good_ones_kept(
 
 @pytest.mark.parametrize("item", [None, 7, "event", [], True])
 def test_an_event_that_is_no_object_is_rejected(shop: Shop, item: Any) -> None:
-    assert _send(shop, item).json["rejected"][0]["reason"].startswith("invalid")
+    assert reply(_send(shop, item))["rejected"][0]["reason"].startswith("invalid")
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_accepted_duplicate_and_rejected_add_up_to_what_was_sent(
     batch = [shop.event(), shop.event() | changes, shop.event(id=str(uuid.uuid4()))]
     answer = shop.client.post("/v1/events", json={"events": [*batch, batch[0]]})
     if answer.status_code == 202:
-        counts = answer.json
+        counts = reply(answer)
         assert counts["accepted"] + counts["duplicates"] + len(counts["rejected"]) == 4
     else:
         assert answer.status_code == 400, "a lone surrogate or NUL"

@@ -1,0 +1,185 @@
+"""Attempts: whatever happens on the way, one checkout is charged at most once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from service.checkout.checkouts import Checkout, checkout_with_id
+from service.payments.attempts import AttemptStatus, Cashier, Outcome
+from service.payments.gateway import Confirmation, Payment
+from tests.service.conftest import DECLINES, PAYS, Page, Shop, reply
+
+RETURN = "http://localhost/return"
+
+
+def _cashier(shop: Shop, **changes: Any) -> Cashier:
+    return replace(Cashier(shop.store, shop.gateway, shop.clock), **changes)
+
+
+def _checkout(shop: Shop, page: Page) -> Checkout:
+    with shop.store.read() as connection:
+        return checkout_with_id(connection, page.checkout_id)
+
+
+def _intents(shop: Shop, page: Page) -> set[str]:
+    objects = [e["data"]["object"] for e in shop.simulator.events_of(page.checkout_id)]
+    return {o["id"] for o in objects if o["object"] == "payment_intent"}
+
+
+def _charges(shop: Shop, page: Page) -> list[str]:
+    intents = _intents(shop, page)
+    found = [
+        charge
+        for intent in intents
+        for charge in shop.simulator.client().v1.charges.list({"payment_intent": intent}).data
+    ]
+    return [charge.status for charge in found]
+
+
+@pytest.mark.parametrize("tokens", [1, 20])
+def test_twenty_threads_confirming_at_once_make_one_intent_and_one_charge(
+    shop: Shop, tokens: int
+) -> None:
+    page = shop.visit()
+    made = [shop.token(page) for _ in range(tokens)]
+    app = shop.client.application
+
+    def confirm(number: int) -> tuple[int, Any]:
+        answer = app.test_client().post(
+            page.attributes["confirm-url"],
+            json={"confirmation_token": made[number % tokens]},
+            headers={"X-Kassa-Token": page.attributes["token"]},
+        )
+        return answer.status_code, reply(answer)
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(confirm, range(20)))
+    assert answers == [(200, {"status": "succeeded"})] * 20
+    assert len(_intents(shop, page)) == 1
+    assert _charges(shop, page) == ["succeeded"]
+    assert shop.rows("SELECT count(*), count(DISTINCT idempotency_key) FROM payment_attempts") == [
+        (1, 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"do": "drop_after", "times": 1},
+        {"do": "drop", "times": 1},
+        {"do": "status", "status": 500, "times": 1},
+        {"do": "status", "status": 409, "times": 1},
+        {"do": "status", "status": 429, "times": 1},
+    ],
+)
+def test_a_passing_fault_of_stripe_is_not_seen_by_the_visitor(
+    shop: Shop, fault: dict[str, Any]
+) -> None:
+    page = shop.visit()
+    token = shop.token(page)
+    shop.simulator.faults(fault | {"path": "/v1/payment_intents"})
+    assert reply(shop.confirm(page, token)) == {"status": "succeeded"}
+    assert _charges(shop, page) == ["succeeded"]
+
+
+def test_an_attempt_that_stripe_never_answered_is_checked_with_its_own_key(shop: Shop) -> None:
+    page = shop.visit()
+    token = shop.token(page)
+    shop.simulator.faults({"do": "drop_after", "path": "/v1/payment_intents", "times": 3})
+    assert reply(shop.confirm(page, token)) == {"status": "checking"}
+    ((status, intent),) = shop.rows("SELECT status, payment_intent_id FROM payment_attempts")
+    assert (status, intent) == ("started", None)
+    answer = shop.client.post(
+        page.attributes["status-url"], json={}, headers={"X-Kassa-Token": page.attributes["token"]}
+    )
+    assert reply(answer) == {"status": "succeeded"}
+    assert _charges(shop, page) == ["succeeded"]
+
+
+def test_another_card_after_an_unanswered_attempt_first_finds_out_about_that_one(
+    shop: Shop,
+) -> None:
+    page = shop.visit()
+    shop.simulator.faults({"do": "drop_after", "path": "/v1/payment_intents", "times": 3})
+    assert reply(shop.confirm(page, shop.token(page))) == {"status": "checking"}
+    assert reply(shop.confirm(page, shop.token(page))) == {"status": "succeeded"}
+    assert _charges(shop, page) == ["succeeded"]
+
+
+def test_a_declined_unanswered_attempt_makes_way_for_the_new_card(shop: Shop) -> None:
+    page = shop.visit()
+    shop.simulator.faults({"do": "drop_after", "path": "/v1/payment_intents", "times": 3})
+    assert reply(shop.confirm(page, shop.token(page, DECLINES))) == {"status": "checking"}
+    assert reply(shop.confirm(page, shop.token(page))) == {"status": "succeeded"}
+    assert sorted(_charges(shop, page)) == ["failed", "succeeded"]
+    assert len(_intents(shop, page)) == 1
+
+
+def test_when_stripe_is_busy_for_long_nothing_is_charged_and_the_same_key_asks_again(
+    shop: Shop,
+) -> None:
+    page = shop.visit()
+    token = shop.token(page)
+    shop.simulator.faults(
+        {"do": "status", "status": 429, "path": "/v1/payment_intents", "times": 3}
+    )
+    assert reply(shop.confirm(page, token)) == {"status": "checking"}
+    assert reply(shop.confirm(page, token)) == {"status": "succeeded"}
+    assert _charges(shop, page) == ["succeeded"]
+
+
+class _Dying:
+    """A gateway whose process is killed right after Stripe did the work."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._gateway = shop.gateway
+        self.publishable_key = shop.gateway.publishable_key
+        self.retrieve = shop.gateway.retrieve
+        self.verify = shop.gateway.verify
+
+    def confirm(self, confirmation: Confirmation) -> Payment:
+        self._gateway.confirm(confirmation)
+        raise KeyboardInterrupt
+
+
+def test_an_attempt_left_by_a_killed_process_is_taken_up_after_its_lease(shop: Shop) -> None:
+    page = shop.visit()
+    checkout, token = _checkout(shop, page), shop.token(page, PAYS)
+    with pytest.raises(KeyboardInterrupt):
+        _cashier(shop, gateway=_Dying(shop)).confirm(checkout, token, return_url=RETURN)
+    impatient = _cashier(shop, sleep=lambda _: shop.clock.pass_by(seconds=61))
+    assert _cashier(shop).check(checkout, return_url=RETURN) == Outcome(AttemptStatus.STARTED)
+    again = impatient.confirm(checkout, token, return_url=RETURN)
+    assert again == Outcome(AttemptStatus.SUCCEEDED)
+    assert _charges(shop, page) == ["succeeded"]
+
+
+def test_a_checkout_that_nobody_tried_to_pay_has_nothing_to_check(shop: Shop) -> None:
+    checkout = _checkout(shop, shop.visit())
+    assert _cashier(shop).check(checkout, return_url=RETURN) is None
+
+
+def test_a_paid_checkout_stays_paid_after_it_expires(shop: Shop) -> None:
+    page = shop.visit()
+    shop.pay(page)
+    shop.clock.pass_by(hours=30)
+    checkout = _checkout(shop, page)
+    outcome = _cashier(shop).confirm(checkout, "ctoken_other", return_url=RETURN)
+    assert outcome.status is AttemptStatus.SUCCEEDED
+
+
+def test_every_attempt_has_a_key_of_its_own_and_shares_the_intent(shop: Shop) -> None:
+    page = shop.visit()
+    for number in (DECLINES, DECLINES, PAYS):
+        shop.pay(page, number)
+    rows = shop.rows("SELECT number, idempotency_key, status FROM payment_attempts ORDER BY number")
+    assert rows == [
+        (1, f"{page.checkout_id}:1", "declined"),
+        (2, f"{page.checkout_id}:2", "declined"),
+        (3, f"{page.checkout_id}:3", "succeeded"),
+    ]
+    assert len(_intents(shop, page)) == 1

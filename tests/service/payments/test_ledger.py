@@ -1,0 +1,166 @@
+"""The ledger: the same webhooks make the same books, in any order and however often."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, event, insert, text
+
+from service.payments.ledger import receive
+from service.payments.wire import read_event
+from service.store.tables import charges, checkouts, events, payments, stripe_events
+from tests.service.conftest import AUTHENTICATES, DECLINES, Page, Shop, reply
+
+_BOOKS = {
+    "payments": (
+        "SELECT payment_intent_id, checkout_id, status, proved, amount, amount_received, "
+        "currency, mismatch, succeeded_at FROM payments ORDER BY 1"
+    ),
+    "charges": "SELECT * FROM charges ORDER BY charge_id",
+    "events": (
+        "SELECT event_id, unit_id, checkout_id, name, occurred_at, value, currency "
+        "FROM events ORDER BY 1"
+    ),
+    "inbox": "SELECT event_id, state FROM stripe_events ORDER BY 1",
+}
+
+
+@dataclass(frozen=True)
+class Books:
+    """Forty webhooks of real payments, and an empty ledger to write them into."""
+
+    shop: Shop
+    webhooks: list[dict[str, Any]]
+
+    def written(self, order: list[int]) -> dict[str, list[tuple[Any, ...]]]:
+        """The books after these deliveries, in this order, on an otherwise empty ledger."""
+        with self.shop.store.write() as connection:
+            for table in (events, charges, payments, stripe_events):
+                connection.execute(delete(table))
+        for index in order:
+            payload = json.dumps(self.webhooks[index]).encode()
+            receive(self.shop.store, read_event(payload), payload, now=self.shop.clock())
+        with self.shop.store.read() as connection:
+            return {
+                name: [tuple(row) for row in connection.execute(text(sql))]
+                for name, sql in _BOOKS.items()
+            }
+
+
+@pytest.fixture
+def books(shop: Shop) -> Books:
+    # Eight thousand transactions about order, none about power cuts.
+    relaxed = {"sqlite": "PRAGMA synchronous = OFF", "postgresql": "SET synchronous_commit = off"}
+    event.listen(
+        shop.store.engine,
+        "connect",
+        lambda connection, _: connection.execute(relaxed[shop.store.dialect]),
+        insert=False,
+    )
+    pages = [_bought(shop, number) for number in range(8)]
+    webhooks = [found for page in pages for found in shop.simulator.events_of(page.checkout_id)]
+    webhooks = webhooks[:37]
+    paid = [e["data"]["object"] for e in webhooks if e["type"] == "charge.succeeded"]
+    webhooks += [_refunded(paid[0], 1000), _refunded(paid[0], 2400), _disputed(paid[1])]
+    assert len(webhooks) == 40
+    return Books(shop, webhooks)
+
+
+def _bought(shop: Shop, number: int) -> Page:
+    page = shop.visit()
+    for _ in range(1 + number % 2):
+        shop.pay(page, DECLINES)
+    if number % 3 == 0:
+        asked = shop.pay(page, AUTHENTICATES)
+        shop.authenticate(asked["next_action"]["client_secret"], "fail" if number else "succeed")
+    if number:
+        shop.pay(page)
+    return page
+
+
+def _refunded(charge: dict[str, Any], amount: int) -> dict[str, Any]:
+    changed = charge | {"amount_refunded": amount, "refunded": amount == charge["amount"]}
+    return _event(f"evt_refund_{amount}", "charge.refunded", changed)
+
+
+def _disputed(charge: dict[str, Any]) -> dict[str, Any]:
+    dispute = {
+        "id": "dp_1",
+        "object": "dispute",
+        "charge": charge["id"],
+        "payment_intent": charge["payment_intent"],
+    }
+    return _event("evt_dispute", "charge.dispute.created", dispute)
+
+
+def _event(event_id: str, kind: str, obj: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": event_id,
+        "object": "event",
+        "type": kind,
+        "created": 2_000_000_000,
+        "livemode": False,
+        "data": {"object": obj},
+    }
+
+
+def test_forty_webhooks_in_200_orders_with_duplicates_make_the_same_books(books: Books) -> None:
+    expected = books.written(list(range(40)))
+    succeeded = [row for row in expected["events"] if row[3] == "payment_succeeded"]
+    assert len(succeeded) == len({row[0] for row in expected["payments"] if row[2] == "succeeded"})
+    assert {state for _, state in expected["inbox"]} == {"applied"}
+
+    @settings(
+        max_examples=200,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+    @given(
+        order=st.permutations(range(40)),
+        again=st.lists(st.integers(0, 39), max_size=20),
+    )
+    def same(order: list[int], again: list[int]) -> None:
+        assert books.written(order + again) == expected
+
+    same()
+
+
+def test_a_webhook_before_its_order_waits_and_is_applied_when_the_payment_opens(
+    shop: Shop,
+) -> None:
+    page = shop.visit()
+    shop.pay(page)
+    webhooks = shop.simulator.events_of(page.checkout_id)
+    with shop.store.write() as connection:
+        order = dict(connection.execute(checkouts.select()).one()._mapping)
+        kept = connection.execute(text("SELECT payment_intent_id FROM payments")).scalar_one()
+        for table in ("payments", "payment_attempts", "checkouts"):
+            connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - our own table names
+    for webhook in webhooks:
+        assert reply(shop.deliver(webhook)) == {"result": "waiting"}
+    from service.payments.ledger import open_payment  # noqa: PLC0415
+
+    with shop.store.write() as connection:
+        connection.execute(insert(checkouts).values(**order))
+        open_payment(connection, page.checkout_id, kept, now=shop.clock())
+    assert shop.stands(page)["status"] == "paid"
+    assert shop.rows("SELECT DISTINCT state FROM stripe_events") == [("applied",)]
+
+
+def test_a_preview_is_paid_for_but_never_counted(shop: Shop) -> None:
+    from service.web.signing import Signing  # noqa: PLC0415
+
+    token = Signing(shop.settings.secret_keys).preview_token("one-page-checkout", "one_page")
+    page = shop.page(shop.client.get(f"/buy/team-plan?preview={token}", follow_redirects=True))
+    assert page.steps == 1
+    shop.pay(page)
+    shop.deliver_all(page)
+    assert shop.stands(page)["status"] == "paid"
+    assert shop.rows("SELECT * FROM exposures") == []
+    ((unit_id,),) = shop.rows("SELECT unit_id FROM events")
+    assert unit_id.startswith("preview-")
