@@ -7,6 +7,7 @@ Kassa never asks for a p-value.
 import math
 import sys
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from statistics import NormalDist
 
 # A p-value of exactly 0 claims a certainty no finite sample gives.
@@ -56,11 +57,12 @@ def root(function: Callable[[float], float], low: float, high: float) -> float:
     return float(brentq(function, low, high, xtol=1e-14, rtol=1e-14, maxiter=500))
 
 
-def boschloo_p(successes: Sequence[int], units: Sequence[int]) -> float:
+@lru_cache(maxsize=4096)
+def boschloo_p(successes: tuple[int, int], units: tuple[int, int]) -> float:
     """Two-sided p-value of Boschloo's exact test for two arms.
 
     scipy takes the arms as the *columns* of the table; the transposed table gives another number
-    without a warning.
+    without a warning. Near 1,000 units it takes a second, so answers are kept.
     """
     from numpy import array  # noqa: PLC0415 - comes with scipy
     from scipy.stats import boschloo_exact  # noqa: PLC0415 - loading scipy is put off until needed

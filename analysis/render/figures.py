@@ -158,9 +158,9 @@ def _finite_ends(report: Report, comparisons: list[Comparison]) -> list[float]:
 
 
 def _widest(primary_ends: list[float]) -> float:
-    """Four times what the primary metric needs, so that no other metric flattens it."""
+    """At most four times what the primary metric needs, so that no other metric flattens it."""
     needed = max(map(abs, primary_ends))
-    return min(4 * needed, _WIDEST) if needed else _WIDEST
+    return max(needed, min(4 * needed, _WIDEST)) if needed else _WIDEST
 
 
 def _ticks(axis: _Axis) -> Iterator[Tick]:

@@ -66,6 +66,7 @@ def to_html(report: Report, *, rerun: str | None = None) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters.update(
         count=count, percent=percent, quantity=quantity, p_value=p_value, typeset=_typeset

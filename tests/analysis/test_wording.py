@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from analysis import wording
+from analysis.report import Absent
+
+GAP = Absent("nothing there")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0512, "5.12%"), (0.5, "50.0%"), (1.0, "100.0%"), (0.0, "0.00%"), (12.5, "1,250%")],
+)
+def test_rates_have_the_digits_people_read(value: float, text: str) -> None:
+    assert wording.percent(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.033, "+3.30%"), (-0.0131, "-1.31%"), (0.0, "0.00%"), (1.178, "+117.8%"),
+        (36.91, "+3,691%"), (math.inf, "no upper limit"), (GAP, "n/a"),
+    ],
+)  # fmt: skip
+def test_lifts_show_their_sign(value: float | Absent, text: str) -> None:
+    assert wording.signed_percent(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.19, "0.19"), (1.0, "1"), (1.2e-7, "1.2e-07"), (2e-308, "<1e-300"), (GAP, "n/a")],
+)
+def test_no_p_value_is_printed_as_zero(value: float | Absent, text: str) -> None:
+    assert wording.p_value(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(52.456, "52.46"), (0.75, "0.7500"), (1234567.0, "1,234,567.0"), (-3.5, "-3.500"),
+     (0.0, "0.0000"), (GAP, "n/a")],
+)  # fmt: skip
+def test_means_have_four_digits(value: float | Absent, text: str) -> None:
+    assert wording.quantity(value) == text
+
+
+def test_counts_points_intervals_and_levels() -> None:
+    assert wording.count(12_012) == "12,012"
+    assert wording.count(13_908.33) == "13,908.33"
+    assert wording.points(0.0017) == "+0.170 pp"
+    assert wording.points(GAP) == "n/a"
+    assert wording.interval(-0.06, 0.094) == "-6.00% to +9.40%"
+    assert wording.interval(GAP, GAP) == "n/a"
+    assert wording.level(0.05) == "95%"
+    assert wording.level(0.001) == "99.9%"

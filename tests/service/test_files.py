@@ -1,0 +1,297 @@
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from analysis.aggregates import Aggregates
+from analysis.observations import Exclusion
+from analysis.report import Role
+from experiments.metrics import Kind
+from service.files import Agreement, FileLayout, InvalidFile, MetricColumn, read_experiment
+
+PAID = (MetricColumn("paid", "paid"),)
+LAYOUT = FileLayout(unit="user", variant="arm", control="a", metrics=PAID)
+HEAD = "user,arm,page,paid,spent,tries,country\n"
+# 1 and 2 are plain; 3 is there twice and paid once; 4 was in both arms; 5 saw a wrong page beside
+# the right one; 6 saw only a wrong page.
+ROWS = """1,a,old,0,0,1,SE
+2,b,new,1,10.5,2,SE
+3,a,old,0,0,1,NO
+3,a,old,1,20,1,NO
+4,a,old,1,5,1,SE
+4,b,new,1,5,1,SE
+5,b,new,0,0,3,SE
+5,b,old,1,9,1,SE
+6,a,new,1,9,1,SE
+,a,old,1,9,1,SE
+7,,old,1,9,1,SE
+8,b,new,,,1,SE
+"""
+PAGES = (Agreement("page", {"a": "old", "b": "new"}),)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a file and says where; .gz is compressed."""
+
+    def write(text: str, name: str = "visits.csv") -> Path:
+        path = tmp_path / name
+        content = text.encode()
+        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def visits(written: Callable[..., Path]) -> Path:
+    return written(HEAD + ROWS)
+
+
+def test_units_in_several_variants_are_left_out_and_rows_of_one_unit_merged(visits: Path) -> None:
+    plan, seen = read_experiment(visits, LAYOUT)
+    assert plan.variants == ("a", "b")
+    assert plan.experiment == "visits"
+    assert plan.planned_units is None
+    assert seen.units == {"a": 3, "b": 3}
+    assert seen.contradictory_units == 1
+    assert seen.duplicate_rows == 2
+    assert seen.metrics["paid"] == {
+        "a": Aggregates.of_conversions(3, 2), "b": Aggregates.of_conversions(2, 2),
+    }  # fmt: skip
+
+
+def test_every_row_left_out_is_counted_with_its_reason(visits: Path) -> None:
+    _, seen = read_experiment(visits, LAYOUT)
+    assert seen.exclusions == (
+        Exclusion("no unit in column user", rows=1, units=0, affected_units=0),
+        Exclusion("no variant in column arm", rows=1, units=1, affected_units=1),
+        Exclusion("unit seen in several variants", rows=2, units=1),
+        Exclusion(
+            "no value for metric paid; left out of this metric alone",
+            rows=1, units=1, affected_units=1,
+        ),
+    )  # fmt: skip
+
+
+def test_rows_that_disagree_are_left_out_and_units_with_a_good_row_stay(visits: Path) -> None:
+    layout = FileLayout("user", "arm", "a", PAID, agree=PAGES)
+    _, seen = read_experiment(visits, layout)
+    assert seen.units == {"a": 2, "b": 3}
+    assert seen.metrics["paid"]["b"] == Aggregates.of_conversions(2, 1)
+    disagreeing = next(e for e in seen.exclusions if "disagrees" in e.reason)
+    assert disagreeing == Exclusion(
+        "column page disagrees with the variant (--agree)", rows=2, units=1, affected_units=2
+    )
+
+
+def test_a_unit_in_both_variants_is_kept_when_one_of_them_disagrees(
+    written: Callable[..., Path],
+) -> None:
+    path = written(HEAD + "1,a,old,1,0,1,SE\n1,b,old,0,0,1,SE\n2,b,new,0,0,1,SE\n")
+    _, seen = read_experiment(path, FileLayout("user", "arm", "a", PAID, agree=PAGES))
+    assert seen.units == {"a": 1, "b": 1}
+    assert seen.contradictory_units == 0
+
+
+def test_where_keeps_some_rows_and_counts_the_others(visits: Path) -> None:
+    layout = FileLayout("user", "arm", "a", PAID, where=(("country", "SE"),))
+    _, seen = read_experiment(visits, layout)
+    assert seen.units == {"a": 2, "b": 3}
+    assert seen.exclusions[0] == Exclusion(
+        "outside --where country=SE", rows=2, units=1, affected_units=1
+    )
+
+
+def test_means_and_ratios_sum_the_rows_of_a_unit(visits: Path) -> None:
+    metrics = (
+        MetricColumn("revenue", "spent", Kind.MEAN),
+        MetricColumn("per_try", "spent", Kind.RATIO, "tries"),
+    )
+    plan, seen = read_experiment(visits, FileLayout("user", "arm", "a", metrics, agree=PAGES))
+    assert seen.metrics["revenue"]["a"] == Aggregates(2, 20.0, 400.0)
+    assert seen.metrics["revenue"]["b"] == Aggregates(2, 10.5, 110.25)
+    assert seen.metrics["per_try"]["a"] == Aggregates(2, 20.0, 400.0, 3.0, 5.0, 40.0)
+    assert [(m.key, m.role) for m in plan.metrics] == [
+        ("revenue", Role.PRIMARY), ("per_try", Role.SECONDARY),
+    ]  # fmt: skip
+
+
+def test_shares_are_equal_unless_they_are_said(visits: Path) -> None:
+    assert read_experiment(visits, LAYOUT)[0].shares == {"a": 0.5, "b": 0.5}
+    weighted = FileLayout("user", "arm", "a", PAID, shares={"b": 1, "a": 3})
+    assert read_experiment(visits, weighted)[0].shares == {"a": 0.75, "b": 0.25}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz", "x[1]*?.csv", "x.txt"])
+def test_delimiter_compression_and_odd_names_change_nothing(
+    written: Callable[..., Path], visits: Path, delimiter: str, name: str
+) -> None:
+    written("user,arm\n1,c\n", "x1z.csv")
+    path = written((HEAD + ROWS).replace(",", delimiter), name)
+    assert read_experiment(path, LAYOUT)[1] == read_experiment(visits, LAYOUT)[1]
+
+
+def test_parquet_gives_the_same_as_csv(tmp_path: Path, visits: Path) -> None:
+    path = tmp_path / "visits.parquet"
+    with duckdb.connect() as connection:
+        rows = connection.read_csv(str(visits))
+        rows.select("* REPLACE (paid = 1 AS paid)").write_parquet(str(path))
+    assert read_experiment(path, LAYOUT)[1] == read_experiment(visits, LAYOUT)[1]
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"), [("1", "0"), ("TRUE", "FALSE"), ("true", "false"), ("1.0", "0.0"), (" 1", "0 ")]
+)
+def test_a_proportion_may_be_spelled_in_several_ways(
+    written: Callable[..., Path], yes: str, no: str
+) -> None:
+    path = written(f"user,arm,paid\n1,a,{yes}\n2,a,{no}\n3,b,{yes}\n")
+    _, seen = read_experiment(path, LAYOUT)
+    assert seen.metrics["paid"]["a"] == Aggregates.of_conversions(2, 1)
+
+
+def test_identifiers_are_text_and_keep_their_zeros(written: Callable[..., Path]) -> None:
+    _, seen = read_experiment(written("user,arm,paid\n007,a,1\n7,a,0\n1e1,b,1\n10,b,1\n"), LAYOUT)
+    assert seen.units == {"a": 2, "b": 2}
+
+
+def test_a_byte_order_mark_and_quoted_fields_are_read(written: Callable[..., Path]) -> None:
+    path = written('\ufeffuser,"arm",paid,"a, b"\r\n1,a,1,"x, y"\r\n2,"b",0,"say ""hi"""\r\n')
+    assert read_experiment(path, LAYOUT)[1].units == {"a": 1, "b": 1}
+
+
+HOSTILE = "'; DROP TABLE x; --"
+
+
+def test_hostile_columns_and_values_are_names_and_values_and_nothing_else(
+    written: Callable[..., Path],
+) -> None:
+    column = 'paid"; DROP TABLE y; --'
+    quoted = '"' + column.replace('"', '""') + '"'
+    path = written(f"user,arm,page,{quoted}\n1,{HOSTILE},p',1\n2,b,q,0\n3,{HOSTILE},z,1\n")
+    layout = FileLayout(
+        "user", "arm", HOSTILE, (MetricColumn("m", column),),
+        agree=(Agreement("page", {HOSTILE: "p'", "b": "q"}),),
+    )  # fmt: skip
+    _, seen = read_experiment(path, layout)
+    assert seen.units == {HOSTILE: 1, "b": 1}
+    none = FileLayout("user", "arm", HOSTILE, PAID, where=(("page", "' OR 1=1 --"),))
+    with pytest.raises(InvalidFile, match="no column 'paid'"):
+        read_experiment(path, none)
+
+
+def test_a_file_of_many_rows_is_counted_in_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "big.csv"
+    with path.open("w") as file:
+        file.write("user,arm,paid\n")
+        file.writelines(f"{i % 50_000},{'ab'[i % 2]},{int(i % 7 == 0)}\n" for i in range(200_000))
+    _, seen = read_experiment(path, LAYOUT)
+    assert seen.units == {"a": 25_000, "b": 25_000}
+    assert seen.duplicate_rows == 150_000
+
+
+GOOD = "user,arm,paid\n1,a,1\n2,b,0\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "layout", "rule"),
+    [
+        (GOOD, FileLayout("id", "arm", "a", PAID), "--unit: no column 'id'; the file has: user"),
+        (GOOD, FileLayout("user", "group", "a", PAID), "--variant: no column 'group'"),
+        (GOOD, FileLayout("user", "ARM", "a", PAID), "--variant: no column 'ARM'"),
+        (GOOD, FileLayout("user", "arm", "c", PAID), "--control: no 'c' in column 'arm', .*: a, b"),
+        (GOOD, FileLayout("user", "arm", "a", (MetricColumn("m", "z"),)), "--metric: no column"),
+        (
+            GOOD,
+            FileLayout("user", "arm", "a", (MetricColumn("m", "paid", Kind.RATIO, "z"),)),
+            "--metric: no column 'z'",
+        ),
+        (
+            GOOD,
+            FileLayout("user", "arm", "a", PAID, where=(("z", "1"),)),
+            "--where: no column 'z'",
+        ),
+        (
+            GOOD,
+            FileLayout("user", "arm", "a", PAID, agree=(Agreement("z", {"a": "1"}),)),
+            "--agree: no column 'z'",
+        ),
+        (
+            GOOD,
+            FileLayout("user", "arm", "a", PAID, agree=(Agreement("user", {"a": "1"}),)),
+            "--agree user: must name each variant once; it names a, the file holds a, b",
+        ),
+        (GOOD, FileLayout("user", "arm", "a", PAID, shares={"a": 1}), "--share: must name each"),
+        ("user,arm,paid\n1,a,1\n2,a,0\n", LAYOUT, "holds one variant only: a"),
+        ("user,arm,paid\n", LAYOUT, "no row is left in column 'arm'"),
+        ("", LAYOUT, "is empty"),
+        ("\n\n", LAYOUT, "is empty"),
+        ("user,arm,paid\n1,a,2\n2,b,0\n", LAYOUT, "must hold 0 or 1.*1 rows do not, e.g. '2'"),
+        ("user,arm,paid\n1,a,yes\n2,b,0\n", LAYOUT, "must hold 0 or 1.*'yes'"),
+        ("user,arm,paid,paid\n1,a,1,1\n", LAYOUT, "columns are there twice: 'paid'"),
+        ("user,arm,paid\n1,a,1\n2,b\n", LAYOUT, "cannot be read: .*Line: 3"),
+        ("user,arm,paid\n1,a,1,9\n", LAYOUT, "cannot be read: .*Line: 2"),
+    ],
+)
+def test_what_cannot_be_analyzed_is_refused_by_file_option_column_and_rule(
+    written: Callable[..., Path], text: str, layout: FileLayout, rule: str
+) -> None:
+    path = written(text)
+    with pytest.raises(InvalidFile, match=rule) as caught:
+        read_experiment(path, layout)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("value", ["x", "nan", "inf", "-Infinity", "1e999", "1,5"])
+@pytest.mark.parametrize("kind", [Kind.MEAN, Kind.RATIO])
+def test_a_mean_takes_finite_numbers_only(
+    written: Callable[..., Path], value: str, kind: Kind
+) -> None:
+    path = written(f'user,arm,spent,tries\n1,a,"{value}",1\n2,b,3,1\n')
+    metric = MetricColumn("m", "spent", kind, "tries" if kind is Kind.RATIO else None)
+    with pytest.raises(InvalidFile, match=r"--metric m: column 'spent' must hold a number"):
+        read_experiment(path, FileLayout("user", "arm", "a", (metric,)))
+
+
+def test_a_variant_column_with_too_many_values_is_the_wrong_column(
+    written: Callable[..., Path],
+) -> None:
+    path = written("user,arm,paid\n" + "".join(f"{i},v{i},1\n" for i in range(1000)))
+    with pytest.raises(InvalidFile, match="holds more than 20 values"):
+        read_experiment(path, LAYOUT)
+
+
+def test_missing_broken_and_binary_files_are_refused(
+    tmp_path: Path, written: Callable[..., Path]
+) -> None:
+    whole = written("user,arm,paid\n" + "1,a,1\n2,b,0\n" * 50_000, "whole.csv.gz").read_bytes()
+    broken = {
+        "cut.csv.gz": whole[: len(whole) // 2],
+        "head.csv.gz": whole[:12],
+        "noise.csv": bytes(range(128, 256)) * 20,
+        "latin.csv": "user,arm,paid\n1,a,1\n2,å,0\n".encode("latin-1"),
+        "short.parquet": b"PAR1xxxx",
+        "no.parquet": b"user,arm,paid\n",
+        "nul.csv": b"user,arm,paid\n\x00\x00",
+    }
+    for name, content in broken.items():
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(InvalidFile, match=name):
+            read_experiment(path, LAYOUT)
+    for path in (tmp_path / "nowhere.csv", tmp_path):
+        with pytest.raises(InvalidFile, match="no such file"):
+            read_experiment(path, LAYOUT)
+
+
+def test_an_error_does_not_repeat_the_row(written: Callable[..., Path]) -> None:
+    path = written("user,arm,paid\nsecret@example.com,a\n")
+    with pytest.raises(InvalidFile) as caught:
+        read_experiment(path, LAYOUT)
+    assert "secret" not in str(caught.value)
