@@ -33,7 +33,7 @@ serve: $(VENV)/.runtime  ## the production server
 	@$(BIN)/kassa serve $(ARGS)
 
 test: lint test-programs  ## every test but the slow ones, with coverage
-	@$(PYTEST) --numprocesses=2 --dist=worksteal --cov $(ARGS)
+	@$(PYTEST) --numprocesses=2 --dist=worksteal --durations=10 --cov $(ARGS)
 
 test-slow: test-programs  ## soak, calibration and fault schedules
 	@$(PYTEST) -m slow --timeout=1800 $(ARGS)
