@@ -49,6 +49,7 @@ def test_failing_the_challenge_makes_no_charge(simulator: Simulator, browser: Fl
     body = finish(browser, intent, "fail").get_json()
     assert body["status"] == "requires_payment_method"
     assert body["last_payment_error"]["code"] == "payment_intent_authentication_failure"
+    assert (body["payment_method"], body["next_action"]) == (None, None)
     assert simulator.client.v1.charges.list({"payment_intent": intent.id}).data == []
     simulator.drained()
     assert "payment_intent.payment_failed" in simulator.receiver.types_about(intent.id)

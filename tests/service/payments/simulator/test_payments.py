@@ -154,6 +154,15 @@ def test_a_token_pays_once(simulator: Simulator) -> None:
     assert (caught.value.code, caught.value.param) == ("token_already_used", "confirmation_token")
 
 
+def test_a_refused_confirmation_leaves_no_intent_behind(simulator: Simulator) -> None:
+    token = simulator.token()
+    with pytest.raises(stripe.InvalidRequestError, match="return_url"):
+        simulator.pay(confirmation_token=token, return_url="")
+    assert simulator.client.v1.payment_intents.list().data == []
+    assert simulator.client.v1.events.list().data == []
+    assert simulator.client.v1.confirmation_tokens.retrieve(token).payment_intent is None
+
+
 def test_a_declined_token_is_used_up_too(simulator: Simulator) -> None:
     token = simulator.token("pm_card_chargeDeclined")
     with pytest.raises(stripe.CardError):
