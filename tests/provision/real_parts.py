@@ -1,9 +1,11 @@
 """Which real programs the tests ran against, counted and shown at the end.
 
-A test counts for a part only when it both carries the part's marker and the part was really
-running; so a figure in the summary cannot come from a fixture that nobody started.
+A test counts for a part only when the part was really there for it: for a browser or a database it
+carries the marker and the fixture had started one, for the simulator stripe-python has logged a
+request of its own. So no figure in the summary can come from a marker alone.
 """
 
+import logging
 import sys
 from collections import Counter
 
@@ -22,6 +24,19 @@ PHRASES = {
 _PROPERTY = "real part"
 _RUNNING = pytest.StashKey[dict[str, str]]()
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
+_STRIPE = pytest.StashKey["StripeRequests"]()
+
+
+class StripeRequests(logging.Handler):
+    """Counts the requests that stripe-python says it sends."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.sent = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One request more, if that is what is logged."""
+        self.sent += "Request to Stripe api" in record.getMessage()
 
 
 def add_option(parser: pytest.Parser) -> None:
@@ -42,6 +57,9 @@ def begin(config: pytest.Config) -> None:
     """
     config.stash[_RUNNING] = {}
     config.stash[_LEFT_OUT] = Counter()
+    config.stash[_STRIPE] = StripeRequests()
+    logging.getLogger("stripe").addHandler(config.stash[_STRIPE])
+    logging.getLogger("stripe").setLevel(logging.INFO)
     unknown = set(_without(config)) - set(MARKERS)
     if unknown:
         raise pytest.UsageError(f"--without: unknown {', '.join(sorted(unknown))}")
@@ -66,15 +84,21 @@ def mark_and_leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
         config.hook.pytest_deselected(items=left_out)
 
 
+def begin_test(item: pytest.Item) -> None:
+    """No request to Stripe yet."""
+    item.config.stash[_STRIPE].sent = 0
+
+
 def note_parts(item: pytest.Item, report: pytest.TestReport) -> None:
     """Writes into the report which parts the test really had."""
     if report.when != "call":
         return
-    running = item.config.stash[_RUNNING].copy()
-    if "stripe" in sys.modules:
-        running["stripe"] = f"stripe-python {sys.modules['stripe'].VERSION}"
-    for marker in sorted(_parts(item) & set(running)):
-        report.user_properties.append((_PROPERTY, [marker, running[marker]]))
+    running = item.config.stash[_RUNNING]
+    found = {marker: running[marker] for marker in _parts(item) & set(running)}
+    if item.config.stash[_STRIPE].sent:
+        found["stripe"] = f"stripe-python {sys.modules['stripe'].VERSION}"
+    for marker, version in sorted(found.items()):
+        report.user_properties.append((_PROPERTY, [marker, version]))
 
 
 def summarise(reporter: pytest.TerminalReporter) -> None:
