@@ -11,8 +11,8 @@ def count(value: float) -> str:
 
 
 def percent(value: Number) -> str:
-    """0.0512 -> "5.12%", with three significant digits at most places a reader looks."""
-    return _missing(value) or f"{_scaled(_float(value))}%"
+    """A rate or a share: 0.0512 -> "5.12%", 0.12038 -> "12.04%", so that arms can be told apart."""
+    return _missing(value) or f"{100 * _float(value):,.{2 if _float(value) < 1 else 0}f}%"
 
 
 def signed_percent(value: Number) -> str:

@@ -10,9 +10,11 @@ from datetime import datetime
 
 from analysis.report import (
     Absent,
+    Checks,
     Comparison,
     Estimate,
     MetricResult,
+    Progress,
     Report,
     VariantResult,
 )
@@ -25,34 +27,16 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 def to_json(report: Report) -> dict[str, Json]:
     """The whole report at full precision, ready for `json.dumps`."""
-    progress, checks = report.progress, report.checks
     return {
         "schema": SCHEMA,
         "experiment": report.experiment,
         "generated_at": _instant(report.generated_at),
         "as_of": _instant(report.as_of),
-        "analysis": {
-            "method": progress.method,
-            "alpha": progress.alpha,
-            **_field("information_fraction", progress.information_fraction),
-            **_field("planned_units", progress.planned_units),
-        },
+        "analysis": _analysis(report.progress),
         "control": report.control,
         "shares": dict(report.shares),
         "units": dict(report.units),
-        "checks": {
-            "sample_ratio": {
-                **_field("ok", checks.sample_ratio.ok),
-                **_field("p_value", checks.sample_ratio.p_value),
-                **_field("sequential_p_value", checks.sample_ratio.sequential_p_value),
-            },
-            "contradictory_units": checks.contradictory_units,
-            "duplicate_rows": checks.duplicate_rows,
-            "outcome_loss": {
-                **_field("ok", checks.outcome_loss.ok),
-                **_field("p_value", checks.outcome_loss.p_value),
-            },
-        },
+        "checks": _checks(report.checks),
         "metrics": [_metric(metric) for metric in report.metrics],
         "funnel": _funnel(report.funnel),
         "exclusions": _exclusions(report),
@@ -62,6 +46,29 @@ def to_json(report: Report) -> dict[str, Json]:
             "action": report.decision.action.value,
             "reasons": list(report.decision.reasons),
         },
+    }
+
+
+def _analysis(progress: Progress) -> Json:
+    return {
+        "method": progress.method,
+        "alpha": progress.alpha,
+        **_field("information_fraction", progress.information_fraction),
+        **_field("planned_units", progress.planned_units),
+    }
+
+
+def _checks(checks: Checks) -> Json:
+    ratio, loss = checks.sample_ratio, checks.outcome_loss
+    return {
+        "sample_ratio": {
+            **_field("ok", ratio.ok),
+            **_field("p_value", ratio.p_value),
+            **_field("sequential_p_value", ratio.sequential_p_value),
+        },
+        "contradictory_units": checks.contradictory_units,
+        "duplicate_rows": checks.duplicate_rows,
+        "outcome_loss": {**_field("ok", loss.ok), **_field("p_value", loss.p_value)},
     }
 
 

@@ -60,6 +60,28 @@ def to_html(report: Report, *, rerun: str | None = None) -> str:
         rerun: The command that makes this report again; by default `kassa report` as of the
             report's own time.
     """
+    title, icon = _ACTIONS[report.decision.action]
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            report=report,
+            title=title,
+            icon=icon,
+            level=level(report.progress.alpha),
+            tiles=_tiles(report),
+            plot=interval_plot(report),
+            steps=funnel_steps(report) if report.funnel else (),
+            tables=[(metric, _value(metric), _comparisons(metric)) for metric in report.metrics],
+            labels=_labels(report),
+            rerun=rerun or _command(report),
+            shortened=shortened,
+            Absent=Absent,
+        )
+    )
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("analysis.render"),
         autoescape=True,
@@ -71,21 +93,7 @@ def to_html(report: Report, *, rerun: str | None = None) -> str:
     environment.filters.update(
         count=count, percent=percent, quantity=quantity, p_value=p_value, typeset=_typeset
     )
-    title, icon = _ACTIONS[report.decision.action]
-    return environment.get_template("report.html").render(
-        report=report,
-        title=title,
-        icon=icon,
-        level=level(report.progress.alpha),
-        tiles=_tiles(report),
-        plot=interval_plot(report),
-        steps=funnel_steps(report) if report.funnel else (),
-        tables=[(metric, _value(metric), _comparisons(metric)) for metric in report.metrics],
-        labels=_labels(report),
-        rerun=rerun or _command(report),
-        shortened=shortened,
-        Absent=Absent,
-    )
+    return environment
 
 
 def _typeset(text: str) -> str:

@@ -24,13 +24,30 @@ def query(layout: FileLayout, reader: str) -> tuple[str, dict[str, object]]:
     for index, metric in enumerate(layout.metrics):
         for into, columns in zip((judged, merged, summed), _metric_sql(index, metric), strict=True):
             into.extend(columns)
-    for i in range(len(rules)):
-        merged.append(f"count(*) FILTER (reason = {i}) AS left{i}")
-        summed.append(f"sum(left{i})::BIGINT AS rows{i}")
-        summed.append(f"count(unit) FILTER (left{i} > 0) AS touched{i}")
-        summed.append(f"count(unit) FILTER (kept = 0 AND first = {i}) AS lost{i}")
-    bound = {key: value for *_, values in rules for key, value in values.items()}
-    query = f"""
+    for index in range(len(rules)):
+        merged.append(f"count(*) FILTER (reason = {index}) AS left{index}")
+        summed.extend(_reason_sums(index))
+    bound: dict[str, object] = {key: v for *_, values in rules for key, v in values.items()}
+    return _statement(layout, reader, cases, judged, merged, summed), bound
+
+
+def _reason_sums(index: int) -> tuple[str, ...]:
+    return (
+        f"sum(left{index})::BIGINT AS rows{index}",
+        f"count(unit) FILTER (left{index} > 0) AS touched{index}",
+        f"count(unit) FILTER (kept = 0 AND first = {index}) AS lost{index}",
+    )
+
+
+def _statement(
+    layout: FileLayout,
+    reader: str,
+    cases: str,
+    judged: list[str],
+    merged: list[str],
+    summed: list[str],
+) -> str:
+    return f"""
         WITH judged AS (
             SELECT {_quoted(layout.unit)}::VARCHAR AS unit,
                 {_quoted(layout.variant)}::VARCHAR AS variant,
@@ -44,7 +61,6 @@ def query(layout: FileLayout, reader: str) -> tuple[str, dict[str, object]]:
         SELECT CASE WHEN arm = other THEN arm END AS arm, coalesce(arm <> other, false) AS torn,
             count(*) AS units, sum(kept)::BIGINT AS kept, {", ".join(summed)}
         FROM merged GROUP BY ALL ORDER BY ALL"""  # noqa: S608 - names are quoted, values bound
-    return query, dict(bound)
 
 
 def _metric_sql(index: int, metric: MetricColumn) -> tuple[list[str], list[str], list[str]]:

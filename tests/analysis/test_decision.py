@@ -25,7 +25,7 @@ def test_a_clear_gain_at_the_planned_size_ships(
         "Paid conversion is better with one_page: lift +22.8%, 95% interval +10.8% to +36.2%, "
         "p = 9.4e-05."
     )
-    assert decision.reasons[-1] == "24,000 of 20,000 planned units are in (120.0%)."
+    assert decision.reasons[-1] == "24,000 of 20,000 planned units are in (120%)."
 
 
 def test_a_clear_loss_rolls_back(make_report: Callable[..., Report], clear_gain: Counts) -> None:
@@ -79,7 +79,7 @@ def test_a_mismatch_comes_before_any_difference(make_report: Callable[..., Repor
     decision = make_report({"two_page": (12_000, 600), "one_page": (11_000, 900)}).decision
     assert decision.action is Action.FIX_DATA
     assert (
-        "two_page 12,000 (designed 50.0%), one_page 11,000 (designed 50.0%)"
+        "two_page 12,000 (designed 50.00%), one_page 11,000 (designed 50.00%)"
         in (decision.reasons[0])
     )
 

@@ -12,7 +12,14 @@ GAP = Absent("nothing there")
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0512, "5.12%"), (0.5, "50.0%"), (1.0, "100.0%"), (0.0, "0.00%"), (12.5, "1,250%")],
+    [
+        (0.0512, "5.12%"),
+        (0.5, "50.00%"),
+        (0.12038, "12.04%"),
+        (1.0, "100%"),
+        (0.0, "0.00%"),
+        (12.5, "1,250%"),
+    ],
 )
 def test_rates_have_the_digits_people_read(value: float, text: str) -> None:
     assert wording.percent(value) == text
