@@ -33,6 +33,8 @@ class ServiceError(Exception):
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     title = "Something went wrong"
+    # What a visitor reads instead of the message, where that speaks to programs.
+    told: str | None = None
 
     @property
     def code(self) -> str:
@@ -52,18 +54,21 @@ class NotFound(ServiceError):
 
     status = HTTPStatus.NOT_FOUND
     title = "Page not found"
+    told = "There is nothing at this address. Nothing was charged."
 
 
 class UnknownCheckout(NotFound):
     """No checkout has this id."""
 
     title = "Checkout not found"
+    told = "We can't find this checkout; the link may be incomplete. Nothing was charged."
 
 
 class UnknownOffer(NotFound):
     """No offer has this key."""
 
     title = "Offer not found"
+    told = "This offer does not exist, or it has ended."
 
 
 class Refused(ServiceError):
@@ -148,6 +153,7 @@ class Unavailable(ServiceError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "Temporarily unavailable"
+    told = "We can't show this page right now. Nothing was charged; try again in a moment."
     retry_after = 1
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, bindparam, select, update
 
 from experiments import Offer
 from service.errors import Conflict, Refused, UnknownCheckout
+from service.store.session import insert_or_read
 from service.store.tables import checkouts
 
 LIFETIME = timedelta(hours=24)
@@ -145,27 +146,24 @@ def open_checkout(
     Raises:
         Conflict: the key was used for another order.
     """
-    if idempotency_key is not None:
-        before = connection.execute(
-            select(checkouts).where(checkouts.c.idempotency_key == idempotency_key)
-        ).one_or_none()
-        if before is not None:
-            return _same_order(before, order)
-    row = connection.execute(
-        checkouts.insert()
-        .values(
-            checkout_id=f"co_{secrets.token_urlsafe(16)}",
-            created_at=now,
-            expires_at=now + LIFETIME,
-            idempotency_key=idempotency_key,
-            request_digest=order.digest,
-            amount=order.amount,
-            preview=preview is not None,
-            **(asdict(preview) if preview else {}),
-            **asdict(order),
-        )
-        .returning(checkouts)
-    ).one()
+    row, ours = insert_or_read(
+        connection,
+        checkouts,
+        {
+            "checkout_id": f"co_{secrets.token_urlsafe(16)}",
+            "created_at": now,
+            "expires_at": now + LIFETIME,
+            "idempotency_key": idempotency_key,
+            "request_digest": order.digest,
+            "amount": order.amount,
+            "preview": preview is not None,
+        }
+        | asdict(order)
+        | (asdict(preview) if preview else {}),
+        key=[checkouts.c.idempotency_key],
+    )
+    if not ours and row.request_digest != order.digest:
+        raise Conflict("Idempotency-Key: this key was used for another order")
     return _checkout(row)
 
 
@@ -194,12 +192,6 @@ def place(connection: Connection, checkout_id: str, placement: Placement) -> Che
 
 _ID = re.compile(r"co_[\w-]{1,37}", re.ASCII)
 _BY_ID = select(checkouts).where(checkouts.c.checkout_id == bindparam("checkout_id"))
-
-
-def _same_order(row: Row[Any], order: Order) -> Checkout:
-    if row.request_digest != order.digest:
-        raise Conflict("Idempotency-Key: this key was used for another order")
-    return _checkout(row)
 
 
 def _checkout(row: Row[Any]) -> Checkout:

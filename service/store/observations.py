@@ -133,7 +133,8 @@ def _currencies(
     connection: Connection, experiment: Experiment, metric: Metric, as_of: datetime
 ) -> list[str]:
     rows = connection.scalars(
-        select(distinct(events.c.currency))
+        select(events.c.currency)
+        .distinct()
         .select_from(exposures)
         .join(events, _followed(experiment, as_of))
         .where(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Row, Table, create_engine, event, make_url
+from sqlalchemy import URL, Column, Connection, Engine, Row, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -89,23 +89,32 @@ def insert_once(
 
 
 def insert_or_read(
-    connection: Connection, table: Table, row: Mapping[str, Any]
+    connection: Connection,
+    table: Table,
+    row: Mapping[str, Any],
+    *,
+    key: Sequence[Column[Any]] | None = None,
 ) -> tuple[Row[Any], bool]:
     """Insert one row, or read the one that was there first.
+
+    Args:
+        connection: a writing transaction.
+        table: where to.
+        row: a complete row.
+        key: the unique columns that make two rows the same; by default the primary key.
 
     Returns:
         The row that stands, and whether it is ours.
     """
+    unique = list(key or table.primary_key.columns)
     insert = _INSERTS[connection.dialect.name](table).values(**row)
     mine = connection.execute(
-        insert.on_conflict_do_nothing(index_elements=list(table.primary_key.columns)).returning(
-            *table.columns
-        )
+        insert.on_conflict_do_nothing(index_elements=unique).returning(*table.columns)
     ).one_or_none()
     if mine is not None:
         return mine, True
-    same_key = [column == row[column.name] for column in table.primary_key.columns]
-    return connection.execute(table.select().where(*same_key)).one(), False
+    same = [column == row[column.name] for column in unique]
+    return connection.execute(table.select().where(*same)).one(), False
 
 
 @contextmanager
@@ -166,6 +175,7 @@ def _make_directory(database: Path) -> None:
 
 def _prepare_postgresql(connection: Any, _entry: ConnectionPoolEntry) -> None:
     # As long as SQLite waits for a lock, and no longer: a held row must not hold every thread.
+    connection.execute(f"SET lock_timeout = {_BUSY_TIMEOUT_MS}")
     connection.commit()
 
 

@@ -7,7 +7,7 @@ import logging
 from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from service.errors import ServiceError, Unauthorized, Unavailable
+from service.errors import NotFound, ServiceError, Unauthorized, Unavailable
 from service.web.context import keep_visitor, services
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,8 @@ _FIXED_SOURCES = {
 # A report is one file with its own styles and no script at all.
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
+_TOLD = {404: NotFound.told, 500: "It was our fault. Nothing was charged; try again in a moment."}
+
 
 def install(app: Flask) -> None:
     """Register the error handlers and headers on the application."""
@@ -49,7 +51,8 @@ def install(app: Flask) -> None:
 def _service_error(error: ServiceError) -> Response:
     if isinstance(error, Unavailable):
         log.warning("%s: %s", error.code, error)
-    response = _error(int(error.status), error.code, error.title, str(error))
+    message = str(error) if _for_a_program() else error.told or str(error)
+    response = _error(int(error.status), error.code, error.title, message)
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unauthorized):
@@ -60,7 +63,11 @@ def _service_error(error: ServiceError) -> Response:
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     code = error.name.lower().replace(" ", "-")
-    response = _error(status, code, error.name, error.description or error.name)
+    if _for_a_program():
+        message = error.description or error.name
+    else:
+        message = _TOLD.get(status) or "Go back and try again."
+    response = _error(status, code, error.name, message)
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
             response.headers[name] = value

@@ -235,7 +235,8 @@ def make_shop(migrated_store_url: str, simulator: Simulator) -> Iterator[MakeSho
         )
         store, clock = Store(migrated_store_url), Clock()
         stores.append(store)
-        gateway = StripeGateway(SIMULATED_KEYS, base_address=simulator.url)
+        simulated = StripeGateway(SIMULATED_KEYS, base_address=simulator.url)
+        gateway = StripeGateway(settings.stripe) if settings.stripe else simulated
         catalog = Catalog.load(definitions)
         app = create_app(
             settings,

@@ -1,0 +1,156 @@
+"""`/v1/checkouts`: the merchant's server makes orders, and reads how they stand."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.service.conftest import API_KEY, Page, Shop, reply
+
+ORDER = {
+    "mode": "payment",
+    "currency": "usd",
+    "lines": [{"description": "Team plan", "amount": 2400, "quantity": 2}],
+    "success_url": "https://shop.example/thanks",
+}
+
+
+def _create(shop: Shop, order: Any = None, **headers: str) -> TestResponse:
+    return shop.client.post(
+        "/v1/checkouts",
+        json=ORDER if order is None else order,
+        headers={"Authorization": f"Bearer {API_KEY}"} | headers,
+    )
+
+
+def test_a_merchant_makes_a_checkout_and_a_visitor_pays_it(shop: Shop) -> None:
+    made = _create(shop, ORDER | {"metadata": {"cart": "17"}, "email": "ada@example.com"})
+    assert made.status_code == 201
+    body = reply(made)
+    assert (body["status"], body["amount"], body["currency"]) == ("open", 4800, "usd")
+    assert body["expires_at"].endswith("Z")
+    page = Page(*_opened(shop, body["url"]))
+    assert 'value="ada@example.com"' in page.html
+    shop.pay(page)
+    shop.deliver_all(page)
+    stands = shop.stands(page)
+    assert (stands["status"], stands["amount_received"]) == ("paid", 4800)
+    assert stands["metadata"] == {"cart": "17"}
+    assert stands["variant"] in {"one_page", "two_page"}
+    receipt = shop.client.get(page.attributes["return-url"]).text
+    assert "https://shop.example/thanks" in receipt
+
+
+def _opened(shop: Shop, url: str) -> tuple[dict[str, str], str]:
+    page = shop.page(shop.client.get(url))
+    return page.attributes, page.html
+
+
+def test_the_same_idempotency_key_finds_the_same_checkout(shop: Shop) -> None:
+    first = _create(shop, **{"Idempotency-Key": "cart-17"})
+    again = _create(shop, **{"Idempotency-Key": "cart-17"})
+    other = _create(shop)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert reply(first)["id"] == reply(again)["id"] != reply(other)["id"]
+
+
+def test_twenty_requests_with_one_key_make_one_checkout(shop: Shop) -> None:
+    app = shop.client.application
+    headers = {"Authorization": f"Bearer {API_KEY}", "Idempotency-Key": "cart-18"}
+
+    def create(_: int) -> str:
+        answer = app.test_client().post("/v1/checkouts", json=ORDER, headers=headers)
+        assert answer.status_code == 201, answer.text
+        return str(reply(answer)["id"])
+
+    with ThreadPoolExecutor(20) as pool:
+        assert len(set(pool.map(create, range(20)))) == 1
+    assert shop.rows("SELECT count(*) FROM checkouts") == [(1,)]
+
+
+def test_one_key_for_two_orders_is_a_conflict(shop: Shop) -> None:
+    _create(shop, **{"Idempotency-Key": "cart-17"})
+    answer = _create(shop, ORDER | {"currency": "eur"}, **{"Idempotency-Key": "cart-17"})
+    assert (answer.status_code, answer.mimetype) == (409, "application/problem+json")
+    assert "Idempotency-Key" in reply(answer)["detail"]
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer wrong", "Basic a2V5", "Bearer é"])
+def test_without_a_key_nothing_is_made_or_read(shop: Shop, header: str | None) -> None:
+    headers = {} if header is None else {"Authorization": header}
+    for answer in (
+        shop.client.post("/v1/checkouts", json=ORDER, headers=headers),
+        shop.client.get("/v1/checkouts/co_x", headers=headers),
+    ):
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert shop.rows("SELECT * FROM checkouts") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"mode": "subscription"}, "mode"),
+        ({"mode": None}, "mode"),
+        ({"currency": "usdollar"}, "currency"),
+        ({"currency": "zzz"}, "currency"),
+        ({"lines": []}, "lines"),
+        ({"lines": [{"description": "x", "amount": -1}]}, "lines.0.amount"),
+        ({"lines": [{"description": "x", "amount": 1.5}]}, "lines.0.amount"),
+        ({"lines": [{"description": "x", "amount": "1"}]}, "lines.0.amount"),
+        ({"lines": [{"description": "x", "amount": 1, "quantity": 0}]}, "lines.0.quantity"),
+        ({"lines": [{"description": "", "amount": 1}]}, "lines.0.description"),
+        ({"lines": [{"description": "x", "amount": 0}]}, "lines"),
+        ({"lines": [{"description": "x", "amount": 99_999_999, "quantity": 2}]}, "lines"),
+        ({"success_url": "javascript:alert(1)"}, "success_url"),
+        ({"success_url": "//evil.example"}, "success_url"),
+        ({"success_url": "https://shop.example@evil.example/"}, "success_url"),
+        ({"success_url": "https://shop.example\\@evil.example"}, "success_url"),
+        ({"cancel_url": "https:evil.example"}, "cancel_url"),
+        ({"email": "not an address"}, "email"),
+        ({"locale": "english"}, "locale"),
+        ({"metadata": {"deep": {"a": 1}}}, "metadata.deep"),
+        ({"amount": 1}, "amount"),
+        ({"status": "paid"}, "status"),
+    ],
+)
+def test_a_broken_order_is_refused_and_the_field_named(
+    shop: Shop, change: dict[str, Any], field: str
+) -> None:
+    answer = _create(shop, ORDER | change)
+    assert (answer.status_code, answer.mimetype) == (422, "application/problem+json")
+    assert reply(answer)["detail"].startswith(f"{field}: ")
+    assert shop.rows("SELECT * FROM checkouts") == []
+
+
+@pytest.mark.parametrize("missing", ["mode", "currency", "lines", "success_url"])
+def test_a_missing_field_is_named(shop: Shop, missing: str) -> None:
+    order = {key: value for key, value in ORDER.items() if key != missing}
+    assert reply(_create(shop, order))["detail"].startswith(f"{missing}: ")
+
+
+def test_an_unknown_checkout_is_not_found(shop: Shop) -> None:
+    answer = shop.client.get(
+        "/v1/checkouts/co_unknown", headers={"Authorization": f"Bearer {API_KEY}"}
+    )
+    assert (answer.status_code, reply(answer)["type"]) == (404, "urn:kassa:unknown-checkout")
+
+
+def test_a_declined_checkout_reads_failed_and_a_refunded_one_refunded(shop: Shop) -> None:
+    page = shop.visit()
+    shop.pay(page, "4000000000000002")
+    shop.deliver_all(page)
+    assert shop.stands(page)["status"] == "failed"
+    shop.pay(page)
+    events = shop.deliver_all(page)
+    assert shop.stands(page)["status"] == "paid"
+    (charge,) = [e["data"]["object"] for e in events if e["type"] == "charge.succeeded"]
+    shop.simulator.client().v1.refunds.create({"charge": charge["id"]})
+    shop.deliver_all(page)
+    stands = shop.stands(page)
+    assert (stands["status"], stands["amount_refunded"]) == ("refunded", 2400)
+    names = {row[0] for row in shop.rows("SELECT name FROM events")}
+    assert names == {"payment_declined", "payment_succeeded", "payment_refunded"}
