@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from service.errors import SchemaMismatch
 from service.store.session import Store
@@ -32,10 +32,18 @@ def newest() -> str:
 
 
 def upgrade(store: Store) -> None:
-    """Bring the store to this version, whole or not at all; safe to run twice and at once."""
+    """Bring the store to this version, whole or not at all; safe to run twice and at once.
+
+    Raises:
+        SchemaMismatch: the database is of a newer version, or of something else.
+        StoreUnavailable: the database does not answer.
+    """
     with store.write() as connection:
         if store.dialect == "postgresql":
+            # Whoever comes second waits for the first, however long its migration takes.
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        _refuse_foreign(connection)
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -46,9 +54,9 @@ def ensure(store: Store) -> None:
 
     Raises:
         SchemaMismatch: the store belongs to an older or newer version, or to something else.
+        StoreUnavailable: the database does not answer.
     """
     if current(store) is None:
-        _refuse_foreign_tables(store)
         upgrade(store)
     check(store)
 
@@ -68,10 +76,16 @@ def check(store: Store) -> None:
         )
 
 
-def _refuse_foreign_tables(store: Store) -> None:
-    with store.read() as connection:
-        tables = inspect(connection).get_table_names()
-    if tables:
+def _refuse_foreign(connection: Connection) -> None:
+    revision = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise SchemaMismatch(
+            f"the database is at schema {revision}, which this version does not know: "
+            "start the Kassa that made it"
+        )
+    tables = inspect(connection).get_table_names()
+    if revision is None and tables:
         raise SchemaMismatch(
             f"KASSA_DATABASE_URL names a database of something else (it has {tables[0]!r})"
         )
@@ -79,7 +93,8 @@ def _refuse_foreign_tables(store: Store) -> None:
 
 def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     # Config reads "%" as interpolation, and a path may hold one.
+    location = str(Path(__file__).parent / "migrations").replace("%", "%%")
+    config.set_main_option("script_location", location)
     config.set_main_option("path_separator", "os")
     return config
