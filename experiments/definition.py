@@ -385,25 +385,18 @@ class Experiment:
 def _winner_breaches(
     winner: str | None, status: Status | None, keys: list[str]
 ) -> Iterator[Breach]:
-    if winner is None and status is Status.SHIPPED:
-        yield Breach(
-            (),
-            "winner-missing",
-            "the status is shipped, but no winner is named",
-            "write `winner:` and the key of the variant that everyone gets",
-        )
-    if winner is not None and status not in {Status.SHIPPED, None}:
-        yield Breach(
-            (),
-            "winner-not-shipped",
-            f"a winner is named, but the status is {status}",
-            "write `status: shipped`, or remove the winner",
-        )
-    if winner is not None and keys and winner not in keys:
+    if winner is None:
+        if status is Status.SHIPPED:
+            message = "the status is shipped, but no winner is named"
+            mend = "write `winner:` and the key of the variant that everyone gets"
+            yield Breach((), "winner-missing", message, mend)
+        return
+    if status not in {Status.SHIPPED, None}:
+        message = f"a winner is named, but the status is {status}"
+        mend = "write `status: shipped`, or remove the winner"
+        yield Breach((), "winner-not-shipped", message, mend)
+    if keys and winner not in keys:
         near = nearest(winner, keys)
-        yield Breach(
-            (),
-            "unknown-winner",
-            f"no variant has the key {shown(winner)}",
-            f"write `{near}`" if near else f"write one of {some(keys)}",
-        )
+        message = f"no variant has the key {shown(winner)}"
+        mend = f"write `{near}`" if near else f"write one of {some(keys)}"
+        yield Breach((), "unknown-winner", message, mend)

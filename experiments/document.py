@@ -147,32 +147,18 @@ def _refuse(file: str, mark: Mark, rule: str, message: str, mend: str) -> NoRetu
 
 def _text(source: bytes, file: str) -> str:
     if len(source) > MAX_BYTES:
-        _refuse(
-            file,
-            Mark(1, 1),
-            "file-too-large",
-            "it is larger than 256 kB",
-            "keep one experiment in a file, in fewer words",
-        )
+        mend = "keep one experiment in a file, in fewer words"
+        _refuse(file, Mark(1, 1), "file-too-large", "it is larger than 256 kB", mend)
     try:
         text = source.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        before = source[: error.start].decode("utf-8")
-        _refuse(
-            file,
-            _end_of(before),
-            "not-utf8",
-            "it is not UTF-8 text",
-            "save the file as UTF-8 text",
-        )
+        mark = _end_of(source[: error.start].decode("utf-8"))
+        _refuse(file, mark, "not-utf8", "it is not UTF-8 text", "save the file as UTF-8 text")
     if found := _UNPRINTABLE.search(text):
-        _refuse(
-            file,
-            _end_of(text[: found.start()]),
-            "control-character",
-            f"the character U+{ord(found[0]):04X} is not printable",
-            "remove it, and save the file as UTF-8 text",
-        )
+        mark = _end_of(text[: found.start()])
+        message = f"the character U+{ord(found[0]):04X} is not printable"
+        mend = "remove it, and save the file as UTF-8 text"
+        _refuse(file, mark, "control-character", message, mend)
     return text
 
 
@@ -248,9 +234,9 @@ class _Standing(NamedTuple):
     depth: int
     documents: int
 
-    def has(self, *names: str) -> bool:
-        """Whether the event carries any of these."""
-        return any(getattr(self.event, name, None) for name in names)
+    def has(self, name: str) -> bool:
+        """Whether the event carries something of that name."""
+        return bool(getattr(self.event, name, None))
 
 
 class _Limit(NamedTuple):
@@ -290,7 +276,7 @@ _LIMITS: Final = (
     ),
     _Limit(
         "yaml-directive",
-        lambda standing: standing.has("version", "tags"),
+        lambda standing: standing.has("version") or standing.has("tags"),
         "directives are not allowed",
         "remove the lines that start with %",
     ),

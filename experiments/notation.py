@@ -123,7 +123,7 @@ def nearest(word: str, candidates: Iterable[str]) -> str:
 
     Looks at 200 candidates at most: the comparison must stay quick whatever a file holds.
     """
-    return next(iter(get_close_matches(word[:64], islice(candidates, 200), n=1)), "")
+    return next(iter(get_close_matches(word, islice(candidates, 200), n=1)), "")
 
 
 def some(names: Iterable[str]) -> str:

@@ -186,11 +186,11 @@ def test_the_version_follows_every_file_and_nothing_else(definitions: Path) -> N
     first = Catalog.load(definitions).version
     assert len(bytes.fromhex(first)) == 32
     assert Catalog.load(definitions).version == first
-    file.rename(definitions / "renamed.yaml")
+    file.rename(definitions / "b.yaml")
     renamed = Catalog.load(definitions).version
     (definitions.parent / "offers.yaml").write_text(OFFERS)
     with_offers = Catalog.load(definitions).version
-    (definitions / "renamed.yaml").write_text(EXPERIMENT + "# a comment\n")
+    (definitions / "b.yaml").write_text(EXPERIMENT + "# a comment\n")
     commented = Catalog.load(definitions).version
     assert len({first, renamed, with_offers, commented}) == 4
 

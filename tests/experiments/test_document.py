@@ -83,9 +83,9 @@ def test_a_hostile_file_is_refused_within_a_second_with_its_place(
     source, answer = HOSTILE[name]
     file = tmp_path / "checkout.yaml"
     file.write_bytes(source)
-    start = time.perf_counter()
+    start = time.process_time()
     problems = lint([file])
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     first = problems[0]
     assert f"{first.line}:{first.column} {first.rule}" == answer
     assert first.message
@@ -116,9 +116,9 @@ def test_a_file_with_thousands_of_mistakes_is_answered_within_a_second(
     file = tmp_path / "definitions" / file_name
     file.parent.mkdir()
     file.write_bytes(LABORIOUS[name])
-    start = time.perf_counter()
+    start = time.process_time()
     problems = lint([file])
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert 1 <= len(problems) <= 220
     assert sum(len(str(problem)) for problem in problems) < 200_000
 
@@ -127,10 +127,26 @@ def test_offers_of_unknown_currencies_are_answered_within_a_second(tmp_path: Pat
     offer = b"  - {key: a, name: A, description: A, amount: 1, currency: zzz}\n"
     file = tmp_path / "offers.yaml"
     file.write_bytes(b"offers:\n" + offer * 1_600)
-    start = time.perf_counter()
+    start = time.process_time()
     problems = lint([file])
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert problems[0].rule == "unknown-currency"
+
+
+def test_names_of_many_metrics_are_answered_within_a_second(tmp_path: Path) -> None:
+    definitions = tmp_path / "definitions"
+    definitions.mkdir()
+    metric = (
+        "  - {key: paid_%d, name: A, event: payment_succeeded, kind: mean, direction: increase}\n"
+    )
+    (tmp_path / "metrics.yaml").write_text("metrics:\n" + "".join(metric % n for n in range(1600)))
+    names = ", ".join(f"piad_{n}" for n in range(3000))
+    (definitions / "any.yaml").write_text(f"metrics: {{primary: a, secondary: [{names}]}}\n")
+    start = time.process_time()
+    problems = lint([definitions])
+    assert time.process_time() - start < 1
+    assert sum(problem.rule == "unknown-metric" for problem in problems) == 100
+    assert max(len(str(problem)) for problem in problems) < 1000
 
 
 def test_only_the_first_hundred_problems_are_listed() -> None:
@@ -217,6 +233,11 @@ def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
 def test_a_file_of_the_largest_size_is_read() -> None:
     source = b"a: 1\n#".ljust(256 * 1024, b"#")
     assert parse(source, "checkout.yaml").content == {"a": 1}
+
+
+def test_a_file_is_read_no_further_than_the_limit(tmp_path: Path) -> None:
+    (file := tmp_path / "checkout.yaml").write_bytes(b"#" * 1_000_000)
+    assert read(file) == (b"#" * (256 * 1024 + 1), str(file))
 
 
 def test_a_path_reads_as_people_write_it() -> None:
