@@ -52,7 +52,9 @@ def test_other_keys_are_refused_and_never_repeated(
 
 
 def test_no_key_is_refused(simulator: Simulator) -> None:
-    assert requests.get(f"{simulator.url}/v1/events", timeout=10).status_code == 401
+    answer = requests.get(f"{simulator.url}/v1/events", timeout=10)
+    assert answer.status_code == 401
+    assert answer.json()["error"].keys() == {"message", "type"}
 
 
 def test_absent_objects_are_resource_missing(simulator: Simulator) -> None:
