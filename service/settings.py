@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +18,7 @@ from service.errors import ConfigurationError
 
 PROJECT = Path(__file__).resolve().parents[1]
 _STRIPE = ("STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET")
+_SHORTEST_SECRET = 16
 _KEY_SHAPES = {
     "STRIPE_SECRET_KEY": r"(sk|rk)_(test|live)_\w+",
     "STRIPE_PUBLISHABLE_KEY": r"pk_(test|live)_\w+",
@@ -99,7 +102,7 @@ class Settings:
         """Variable by variable what is in force, secrets hidden."""
         stripe = self.stripe
         return {
-            "KASSA_DATABASE_URL": re.sub(r"://([^:/@]+):[^@]+@", r"://\1:***@", self.database_url),
+            "KASSA_DATABASE_URL": _without_password(self.database_url),
             "KASSA_DEFINITIONS": str(self.definitions),
             "KASSA_SECRET_KEY": f"*** ({len(self.secret_keys)} key(s))",
             "KASSA_API_KEYS": f"*** ({len(self.api_keys)} key(s))",
@@ -113,9 +116,23 @@ class Settings:
 
 
 def environment_with_dotenv(directory: Path) -> dict[str, str]:
-    """The process environment over what ``directory/.env`` says."""
-    dotenv = dotenv_values(directory / ".env") if (directory / ".env").is_file() else {}
+    """The process environment over what ``directory/.env`` says.
+
+    Raises:
+        ConfigurationError: the file can't be read.
+    """
+    file = directory / ".env"
+    try:
+        dotenv = dotenv_values(file) if file.is_file() else {}
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigurationError(f"{file} can't be read: {exc}") from exc
     return {k: v for k, v in dotenv.items() if v is not None} | dict(os.environ)
+
+
+def _without_password(url: str) -> str:
+    # Up to the last "@": a password may hold one that should have been escaped.
+    hidden = re.sub(r"://([^:/@]*):.*@", r"://\1:***@", url)
+    return re.sub(r"(password=)[^&]*", r"\1***", hidden)
 
 
 def _hidden(key: str) -> str:
@@ -174,8 +191,10 @@ def _secret_keys(
 ) -> tuple[str, ...]:
     keys = _listed(environment.get("KASSA_SECRET_KEY", ""))
     for key in keys:
-        if len(key) < 16:
-            raise ConfigurationError("KASSA_SECRET_KEY needs at least 16 characters")
+        if len(key) < _SHORTEST_SECRET:
+            raise ConfigurationError(
+                f"KASSA_SECRET_KEY needs at least {_SHORTEST_SECRET} characters"
+            )
     if keys:
         return keys
     if needed:
@@ -186,29 +205,56 @@ def _secret_keys(
 def _kept_secret(path: Path) -> str:
     """The secret a simulated installation made for itself at its first start."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        if not path.exists():
+            _make_secret(path)
+        kept = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigurationError(
+            f"KASSA_SECRET_KEY is missing and {path} can't be made or read: {exc}"
+        ) from exc
+    if len(kept) < _SHORTEST_SECRET:
+        raise ConfigurationError(
+            f"KASSA_SECRET_KEY is missing and {path} holds no key: remove that file"
+        )
+    return kept
+
+
+def _make_secret(path: Path) -> None:
+    """Write a new secret; of two starts at once, one secret stands for both."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(secrets.token_urlsafe(32))
-    except FileExistsError:
-        pass
-    except OSError as exc:
-        raise ConfigurationError(
-            f"KASSA_SECRET_KEY is missing and {path} can't be written: {exc.strerror}"
-        ) from exc
-    return path.read_text(encoding="utf-8").strip()
+        # The name appears with the whole secret behind it, so nobody reads half of one.
+        with suppress(FileExistsError):
+            Path(path).hardlink_to(draft)
+    finally:
+        Path(draft).unlink()
 
 
 def _public_url(environment: Mapping[str, str]) -> str | None:
     given = environment.get("KASSA_PUBLIC_URL", "").strip().rstrip("/")
     if not given:
         return None
-    parts = urlsplit(given)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
+    if not _is_origin(given):
         raise ConfigurationError(
             "KASSA_PUBLIC_URL must be scheme and host alone, like https://pay.example.com"
         )
     return given
+
+
+def _is_origin(url: str) -> bool:
+    """Whether the URL is a scheme, a host and perhaps a port, and nothing else."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    shown = f"[{host}]" if ":" in host else host
+    origin = f"{parts.scheme}://{shown}" + ("" if port is None else f":{port}")
+    known = parts.scheme in {"http", "https"} and re.fullmatch(r"[\w.:-]+", host)
+    return bool(known) and url.lower() == origin
 
 
 def _trusted_proxies(environment: Mapping[str, str]) -> int:
