@@ -1,0 +1,308 @@
+"""What analysis reads, against a plain reading of the same rows in Python; on both engines."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from analysis.aggregates import Aggregates
+from analysis.observations import Observations
+from experiments import Direction, Experiment, FunnelEvent, Kind, Metric, Status
+from experiments.definition import AnalysisPlan, MetricRoles, Variant
+from service.store.observations import read_observations
+from service.store.session import Store, insert_once
+from service.store.tables import events, exposures
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+WINDOW = timedelta(hours=72)
+TICK = timedelta(microseconds=1)
+SECOND = timedelta(seconds=1)
+LATER = NOON + timedelta(days=30)
+PAID = FunnelEvent.PAYMENT_SUCCEEDED.value
+
+METRICS = {
+    "paid": Metric(
+        key="paid",
+        name="Paid",
+        event=FunnelEvent.PAYMENT_SUCCEEDED,
+        kind=Kind.PROPORTION,
+        direction=Direction.INCREASE,
+    ),
+    "revenue": Metric(
+        key="revenue",
+        name="Revenue",
+        event=FunnelEvent.PAYMENT_SUCCEEDED,
+        kind=Kind.MEAN,
+        direction=Direction.INCREASE,
+    ),
+    "declined": Metric(
+        key="declined",
+        name="Declined",
+        event=FunnelEvent.PAYMENT_DECLINED,
+        kind=Kind.PROPORTION,
+        direction=Direction.DECREASE,
+    ),
+}
+COLOURS = Experiment(
+    key="colours",
+    seed="colours",
+    name="Colours",
+    hypothesis="Green sells more.",
+    owner="growth@example.com",
+    status=Status.RUNNING,
+    variants=(Variant(key="grey", weight=50, control=True), Variant(key="green", weight=50)),
+    metrics=MetricRoles(primary="paid", secondary=("revenue",), guardrails=("declined",)),
+    analysis=AnalysisPlan(planned_units=1000, conversion_window=WINDOW),
+)
+
+
+@dataclass(frozen=True)
+class Exposure:
+    unit: str
+    variant: str
+    at: datetime
+    experiment: str = "colours"
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "experiment": self.experiment,
+            "unit_id": self.unit,
+            "variant": self.variant,
+            "exposed_at": self.at,
+            "reason": "SPLIT",
+            "bucket": 0.5,
+            "checkout_id": None,
+            "definitions": "0" * 64,
+            "attributes": {},
+        }
+
+
+@dataclass(frozen=True)
+class Happened:
+    key: str
+    unit: str
+    at: datetime
+    name: str = PAID
+    value: int | None = None
+    currency: str | None = None
+    received: datetime | None = None
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "event_id": self.key,
+            "unit_id": self.unit,
+            "checkout_id": None,
+            "name": self.name,
+            "occurred_at": self.at,
+            "received_at": self.received or self.at,
+            "value": self.value,
+            "currency": self.currency,
+            "properties": {},
+        }
+
+
+def _fill(store: Store, seen: Iterable[Exposure], happened: Iterable[Happened]) -> None:
+    with store.write() as connection:
+        connection.execute(exposures.insert(), [each.row() for each in seen])
+        insert_once(connection, events, [each.row() for each in happened])
+
+
+def _read(store: Store, as_of: datetime = LATER) -> Observations:
+    with store.read() as connection:
+        return read_observations(connection, COLOURS, METRICS, as_of=as_of)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The same numbers, counted one row at a time."""
+
+    units: dict[str, int]
+    metrics: dict[str, dict[str, Aggregates]]
+    funnel: dict[str, dict[str, int]]
+
+
+def _expected(seen: list[Exposure], happened: list[Happened], as_of: datetime) -> Expected:
+    mine = {e.unit: e for e in seen if e.experiment == "colours" and e.at <= as_of}
+    units = {key: sum(e.variant == key for e in mine.values()) for key in ("grey", "green")}
+    values: dict[tuple[str, str], list[int]] = defaultdict(list)
+    currencies: set[str] = set()
+    for event in {each.key: each for each in reversed(happened)}.values():
+        exposure = mine.get(event.unit)
+        if exposure is None or (event.received or event.at) > as_of:
+            continue
+        # Stripe tells whole seconds: up to a second early is still after.
+        if not -SECOND < event.at - exposure.at < WINDOW:
+            continue
+        values[event.name, event.unit].append(event.value or 0)
+        if event.name == PAID and event.currency:
+            currencies.add(event.currency)
+
+    def sums(name: str, value: Mapping[str, int]) -> dict[str, Aggregates]:
+        return {
+            variant: Aggregates(
+                count,
+                float(sum(value[u] for u in value if mine[u].variant == variant)),
+                float(sum(value[u] ** 2 for u in value if mine[u].variant == variant)),
+            )
+            for variant, count in units.items()
+        }
+
+    def having(name: str) -> dict[str, int]:
+        return {unit: 1 for found, unit in values if found == name}
+
+    metrics = {
+        "paid": sums(PAID, having(PAID)),
+        "declined": sums("payment_declined", having("payment_declined")),
+    }
+    if len(currencies) < 2:
+        money = {unit: sum(given) for (name, unit), given in values.items() if name == PAID}
+        metrics["revenue"] = sums(PAID, money)
+    funnel = {
+        event.value: {
+            variant: sum(mine[unit].variant == variant for unit in having(event.value))
+            for variant in units
+        }
+        for event in FunnelEvent
+    }
+    return Expected(units, metrics, funnel)
+
+
+def _paid(store: Store) -> tuple[int, int]:
+    found = _read(store).metrics["paid"]
+    return int(found["grey"].total), int(found["green"].total)
+
+
+def _crowd(chance: random.Random, currencies: list[str]) -> tuple[list[Exposure], list[Happened]]:
+    """Units and events whose times crowd around every edge there is."""
+    seen, happened = [], []
+    for number in range(60):
+        unit = f"unit-{number}"
+        at = NOON + timedelta(microseconds=chance.randrange(10**9))
+        seen += [
+            Exposure(unit, chance.choice(["grey", "green"]), at, experiment)
+            for experiment in ("colours", "shapes")
+            if chance.random() < 0.8
+        ]
+        for _ in range(chance.randrange(5)):
+            edge = chance.choice([-SECOND, timedelta(0), WINDOW, SECOND, WINDOW / 2, -WINDOW])
+            when = at + edge + chance.choice([-TICK, timedelta(0), TICK])
+            late = chance.choice([timedelta(0), timedelta(days=2), timedelta(days=9)])
+            name = chance.choice([PAID, "payment_declined", "checkout_viewed"])
+            money = name == PAID and chance.random() < 0.9
+            happened.append(
+                Happened(
+                    f"event-{chance.randrange(120)}",
+                    unit,
+                    when,
+                    name,
+                    chance.randrange(-500, 10**6) if money else None,
+                    chance.choice(currencies) if money else None,
+                    when + late,
+                )
+            )
+    return seen, happened
+
+
+@pytest.mark.parametrize("currencies", [["usd"], ["usd", "eur"]], ids=["one", "two"])
+def test_random_rows_are_counted_as_one_row_at_a_time_would(
+    store: Store, currencies: list[str]
+) -> None:
+    for seed in range(12):
+        with store.write() as connection:
+            connection.execute(exposures.delete())
+            connection.execute(events.delete())
+        chance = random.Random(seed)
+        seen, happened = _crowd(chance, currencies)
+        _fill(store, seen, happened)
+        for as_of in (NOON - TICK, NOON + timedelta(seconds=500), NOON + 2 * WINDOW, LATER):
+            found, expected = _read(store, as_of), _expected(seen, happened, as_of)
+            assert dict(found.units) == expected.units, (seed, as_of)
+            assert dict(found.metrics) == expected.metrics, (seed, as_of)
+            assert dict(found.funnel) == expected.funnel, (seed, as_of)
+
+
+@pytest.mark.parametrize(
+    ("after", "conversions"),
+    [
+        (-SECOND, 0),
+        (-SECOND + TICK, 1),  # Stripe's second began before the exposure in it
+        (timedelta(0), 1),
+        (WINDOW - TICK, 1),
+        (WINDOW, 0),
+    ],
+)
+def test_the_window_opens_with_the_exposure_and_ends_before_its_length(
+    store: Store, after: timedelta, conversions: int
+) -> None:
+    _fill(store, [Exposure("u", "green", NOON)], [Happened("e", "u", NOON + after)])
+    assert _paid(store) == (0, conversions)
+
+
+def test_what_arrives_late_counts_from_when_it_arrived(store: Store) -> None:
+    arrival = NOON + timedelta(hours=2)
+    _fill(store, [Exposure("u", "green", NOON)], [Happened("e", "u", NOON, received=arrival)])
+    assert _read(store, arrival - TICK).metrics["paid"]["green"].total == 0
+    assert _read(store, arrival).metrics["paid"]["green"].total == 1
+
+
+def test_a_unit_is_counted_from_the_moment_it_was_exposed(store: Store) -> None:
+    _fill(store, [Exposure("u", "green", NOON)], [])
+    assert _read(store, NOON - TICK).units == {"grey": 0, "green": 0}
+    assert _read(store, NOON).units == {"grey": 0, "green": 1}
+
+
+def test_a_unit_that_pays_twice_converts_once_and_its_money_adds_up(store: Store) -> None:
+    payments = [Happened(f"e{n}", "u", NOON, value=2400, currency="usd") for n in range(2)]
+    _fill(store, [Exposure("u", "green", NOON)], payments)
+    found = _read(store)
+    assert found.metrics["paid"]["green"] == Aggregates(1, 1.0, 1.0)
+    assert found.metrics["revenue"]["green"] == Aggregates(1, 4800.0, 4800.0**2)
+    assert found.funnel[PAID] == {"grey": 0, "green": 1}
+
+
+def test_events_of_units_never_exposed_are_nobodys(store: Store) -> None:
+    elsewhere = Exposure("other", "green", NOON, experiment="shapes")
+    _fill(store, [elsewhere], [Happened("e1", "other", NOON), Happened("e2", "nobody", NOON)])
+    found = _read(store)
+    assert found.units == {"grey": 0, "green": 0}
+    assert _paid(store) == (0, 0)
+
+
+def test_money_in_two_currencies_is_not_added_up(store: Store) -> None:
+    _fill(
+        store,
+        [Exposure("a", "green", NOON), Exposure("b", "grey", NOON)],
+        [
+            Happened("e1", "a", NOON, value=100, currency="usd"),
+            Happened("e2", "b", NOON, value=100, currency="eur"),
+        ],
+    )
+    found = _read(store)
+    assert "revenue" not in found.metrics
+    assert found.metrics["paid"]["green"].total == 1
+
+
+def test_large_money_keeps_its_value(store: Store) -> None:
+    largest = 99_999_999 * 9_999
+    paid = [Happened(f"e{n}", "u", NOON, value=largest, currency="usd") for n in range(2)]
+    _fill(store, [Exposure("u", "green", NOON)], paid)
+    found = _read(store).metrics["revenue"]["green"]
+    assert found.total == 2 * largest
+    assert found.total_squares == pytest.approx((2 * largest) ** 2, rel=1e-14)
+
+
+def test_a_variant_that_was_removed_is_not_counted_as_another(store: Store) -> None:
+    _fill(store, [Exposure("u", "purple", NOON)], [Happened("e", "u", NOON)])
+    assert _read(store).units == {"grey": 0, "green": 0}
+    assert _paid(store) == (0, 0)
+
+
+def test_an_empty_store_counts_nothing_in_every_variant(store: Store) -> None:
+    found = _read(store)
+    assert found.units == {"grey": 0, "green": 0}
+    assert found.funnel.keys() == {event.value for event in FunnelEvent}
+    assert found.metrics["paid"] == {"grey": Aggregates(0, 0, 0), "green": Aggregates(0, 0, 0)}
