@@ -23,7 +23,10 @@ class Reason(StrEnum):
     """The unit keeps the variant of an earlier exposure."""
 
 
+# A page waits for this: a member's lookup in its class, or the constructor of a named tuple,
+# would each cost as much as a hash.
 _SPLIT: Final = Reason.SPLIT
+_new: Final = tuple.__new__
 _ENROLLED: Final = frozenset({Reason.SPLIT, Reason.CACHED})
 
 
@@ -68,16 +71,12 @@ def assign(experiment: Experiment, unit_id: str, *, now: datetime) -> Assignment
     if not unit_id:
         raise ValueError("unit_id is empty: there is nobody to assign")
     position = bucket(experiment.seed, unit_id)
-    if not experiment.is_open(now):
-        variant, reason = _without_split(experiment)
-        return Assignment(experiment.key, unit_id, variant, reason, position)
-    for lower, upper, variant in experiment.slices:
-        if lower <= position < upper:
-            return Assignment(experiment.key, unit_id, variant, _SPLIT, position)
-    return Assignment(experiment.key, unit_id, experiment.control, Reason.DEFAULT, position)
-
-
-def _without_split(experiment: Experiment) -> tuple[Variant, Reason]:
+    if experiment.always_open or experiment.is_open(now):
+        for lower, upper, variant in experiment.slices:
+            if lower <= position < upper:
+                return _new(Assignment, (experiment.key, unit_id, variant, _SPLIT, position))
+        return Assignment(experiment.key, unit_id, experiment.control, Reason.DEFAULT, position)
     if experiment.status is Status.SHIPPED and experiment.winner is not None:
-        return experiment.variant(experiment.winner), Reason.STATIC
-    return experiment.control, Reason.DISABLED
+        winner = experiment.variant(experiment.winner)
+        return Assignment(experiment.key, unit_id, winner, Reason.STATIC, position)
+    return Assignment(experiment.key, unit_id, experiment.control, Reason.DISABLED, position)

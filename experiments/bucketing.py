@@ -24,7 +24,10 @@ def bucket(seed: str, unit_id: str) -> float:
         A multiple of 0.0001 in [0, 1), the same for ever.
     """
     text = seed + unit_id
-    first = fnv1a_32(text.encode()) if text.isascii() else _hash_of_code_units(text)
+    try:
+        first = fnv1a_32(text.encode("ascii"))
+    except UnicodeEncodeError:
+        first = _hash_of_code_units(text)
     return fnv1a_32(b"%d" % first) % 10000 / 10000
 
 

@@ -38,10 +38,6 @@ class Status(StrEnum):
     SHIPPED = "shipped"
 
 
-# Looking a member up in its class costs as much as a hash; an assignment asks each time.
-_RUNNING: Final = Status.RUNNING
-
-
 class Slice(NamedTuple):
     """The positions `lower <= position < upper` that one variant takes."""
 
@@ -365,10 +361,15 @@ class Experiment:
             Slice(*edge, variant) for edge, variant in zip(edges, self.variants, strict=True)
         )
 
+    @cached_property
+    def always_open(self) -> bool:
+        """Whether units are assigned at any time: it runs, with neither start nor end."""
+        return self.status is Status.RUNNING and self.start is None and self.end is None
+
     def is_open(self, now: datetime) -> bool:
         """Whether units are assigned at this time, given as an aware `datetime`."""
         return (
-            self.status is _RUNNING
+            self.status is Status.RUNNING
             and (self.start is None or self.start <= now)
             and (self.end is None or now < self.end)
         )
