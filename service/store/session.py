@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.errors import ConfigurationError, StoreUnavailable
+from service.store.turns import Turns
 
 _Insert = sqlite.Insert | postgresql.Insert
 _INSERTS: Mapping[str, Callable[[Table], _Insert]] = {
@@ -34,6 +35,12 @@ class Store:
     def __init__(self, url: str, *, pool_size: int = 24) -> None:
         self.engine = _engine(url, pool_size)
         self._reading = self.engine.execution_options(**_READING[self.engine.dialect.name])
+        database = self.engine.url.database
+        self._turns = (
+            Turns(Path(f"{database}-turns"), patience=_BUSY_TIMEOUT_MS / 1000)
+            if database and self.dialect == "sqlite"
+            else None
+        )
 
     @property
     def dialect(self) -> str:
@@ -57,7 +64,8 @@ class Store:
         Raises:
             StoreUnavailable: the database is locked, gone or full; nothing was kept.
         """
-        with _translated(), self.engine.begin() as connection:
+        turn = self._turns.taken() if self._turns else nullcontext()
+        with _translated(), turn, self.engine.begin() as connection:
             yield connection
 
     def close(self) -> None:
