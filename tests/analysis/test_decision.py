@@ -84,6 +84,14 @@ def test_a_mismatch_comes_before_any_difference(make_report: Callable[..., Repor
     )
 
 
+def test_a_mismatch_comes_before_having_nothing_to_read(
+    make_report: Callable[..., Report],
+) -> None:
+    assert make_report({"two_page": (900, 40), "one_page": (0, 0)}).decision.action is (
+        Action.FIX_DATA
+    )
+
+
 @pytest.mark.parametrize("planned", [None, 2, 100])
 def test_nobody_exposed_keeps_running(make_report: Callable[..., Report], planned: int) -> None:
     decision = make_report({"two_page": (0, 0), "one_page": (0, 0)}, planned_units=planned).decision

@@ -98,6 +98,13 @@ def test_a_unit_in_both_variants_is_kept_when_one_of_them_disagrees(
     assert seen.contradictory_units == 0
 
 
+def test_a_row_that_says_nothing_does_not_agree(written: Callable[..., Path]) -> None:
+    path = written(HEAD + "1,a,old,1,0,1,SE\n2,b,new,0,0,1,SE\n3,b,,1,0,1,SE\n")
+    _, seen = read_experiment(path, FileLayout("user", "arm", "a", PAID, agree=PAGES))
+    assert seen.units == {"a": 1, "b": 1}
+    assert [(e.rows, e.units) for e in seen.exclusions] == [(1, 1)]
+
+
 def test_where_keeps_some_rows_and_counts_the_others(visits: Path) -> None:
     layout = FileLayout("user", "arm", "a", PAID, where=(("country", "SE"),))
     _, seen = read_experiment(visits, layout)
