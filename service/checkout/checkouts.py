@@ -182,16 +182,21 @@ def checkout_with_id(connection: Connection, checkout_id: str) -> Checkout:
 
 def place(connection: Connection, checkout_id: str, placement: Placement) -> Checkout:
     """Give an unseen checkout to its first visitor; a seen one stays as it is."""
-    connection.execute(
-        update(checkouts)
-        .where(checkouts.c.checkout_id == checkout_id, checkouts.c.unit_id.is_(None))
-        .values(**asdict(placement))
-    )
-    return checkout_with_id(connection, checkout_id)
+    placed = connection.execute(
+        _PLACED, {"placed_id": checkout_id, **asdict(placement)}
+    ).one_or_none()
+    return checkout_with_id(connection, checkout_id) if placed is None else _checkout(placed)
 
 
 _ID = re.compile(r"co_[\w-]{1,37}", re.ASCII)
 _BY_ID = select(checkouts).where(checkouts.c.checkout_id == bindparam("checkout_id"))
+
+_PLACED = (
+    update(checkouts)
+    .where(checkouts.c.checkout_id == bindparam("placed_id"), checkouts.c.unit_id.is_(None))
+    .values({name: bindparam(name) for name in Placement.__dataclass_fields__})
+    .returning(*checkouts.columns)
+)
 
 
 def _checkout(row: Row[Any]) -> Checkout:

@@ -88,7 +88,7 @@ def open_payment(
 
 def payment_of(connection: Connection, checkout_id: str) -> Row[Any] | None:
     """The ledger's row for a checkout: of several payments the one furthest along."""
-    rows = connection.execute(select(payments).where(payments.c.checkout_id == checkout_id)).all()
+    rows = connection.execute(_PAYMENTS_OF, {"checkout_id": checkout_id}).all()
     order = list(Standing)
     return max(rows, key=lambda row: order.index(Standing(row.status)), default=None)
 
@@ -150,6 +150,7 @@ def _locked(
     return connection.execute(_LOCKED, {"payment_intent_id": payment_intent_id}).one()
 
 
+_PAYMENTS_OF = select(payments).where(payments.c.checkout_id == bindparam("checkout_id"))
 _LOCKED = (
     select(payments, checkouts.c.unit_id)
     .join(checkouts, checkouts.c.checkout_id == payments.c.checkout_id)

@@ -202,5 +202,7 @@ def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that turns to writing fails at once, whatever busy_timeout says.
     reading = connection.get_execution_options().get("kassa_reading", False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {int(reading)}")
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    # Straight to the driver: every page begins a transaction, and this costs a tenth.
+    cursor = connection.connection.cursor()
+    cursor.execute(f"PRAGMA query_only = {int(reading)}")
+    cursor.execute("BEGIN" if reading else "BEGIN IMMEDIATE")

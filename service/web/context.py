@@ -72,5 +72,5 @@ def prefetching() -> bool:
 
 def address(path: str) -> str:
     """An absolute address on the name that visitors use."""
-    base = services().settings.public_url or request.host_url.rstrip("/")
+    base = services().settings.public_url or f"{request.scheme}://{request.host}"
     return base + path
