@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
@@ -42,18 +42,19 @@ class Catalog:
     version: str
 
     @classmethod
-    def load(cls, definitions: Path) -> "Catalog":
+    def load(cls, definitions: Path, *, flows: Collection[str] | None = None) -> "Catalog":
         """Reads a directory of definitions, with the metrics and offers of the directory above.
 
         Where there is no `metrics.yaml` or `offers.yaml` above, the shipped one is used.
 
         Args:
             definitions: the directory; each of its `*.yaml` files is one experiment.
+            flows: the flows there are; None when nobody knows, and any name is taken.
 
         Raises:
             InvalidDefinition: with every problem of every file.
         """
-        reading = _Reading()
+        reading = _Reading(flows)
         files = [file for file in reading.files_in(definitions) if file.name not in _NAMED]
         metrics = reading.take(_beside(definitions, METRICS_FILE), parse_metrics)
         offers = reading.take(_beside(definitions, OFFERS_FILE), parse_offers)
@@ -87,7 +88,7 @@ class Catalog:
         return next(iter(_deciding_the_flow(self.experiments.values())), None)
 
 
-def lint(paths: Iterable[Path]) -> list[Problem]:
+def lint(paths: Iterable[Path], *, flows: Collection[str] | None = None) -> list[Problem]:
     """Every problem of these files and of those below these directories, in their order.
 
     A file named `metrics.yaml` or `offers.yaml` is read as such, every other as an experiment,
@@ -95,8 +96,9 @@ def lint(paths: Iterable[Path]) -> list[Problem]:
 
     Args:
         paths: files, or directories whose `*.yaml` files are read, also those further down.
+        flows: the flows there are; None when nobody knows, and any name is taken.
     """
-    reading = _Reading()
+    reading = _Reading(flows)
     found = {file.absolute(): file for path in paths for file in reading.files_below(path)}
     for file in found.values():
         if parser := _NAMED.get(file.name):
@@ -131,7 +133,8 @@ def _placed(document: Document) -> _Placed:
 class _Reading:
     """One reading of files: each is read once, and every problem is kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, flows: Collection[str] | None) -> None:
+        self._flows = flows
         self.problems: list[Problem] = []
         self._digests: dict[str, str] = {}
         self._taken: dict[Path, Any] = {}
@@ -168,6 +171,8 @@ class _Reading:
             self.problems.extend(problems)
             if metrics is not None:
                 self.problems.extend(first_problems(_unknown_metrics(document, metrics)))
+            if self._flows is not None:
+                self.problems.extend(first_problems(_unknown_flows(document, self._flows)))
         valid = {found: document for document, found, _ in placed if found is not None}
         self.problems.extend(_rivals(valid))
         return list(valid)
@@ -235,6 +240,26 @@ def _unknown_metrics(document: Document, metrics: Mapping[str, Metric]) -> Itera
                 f"write {f'`{near}`' if near else 'one of ' + some(metrics)}, "
                 f"or define it in {METRICS_FILE}",
             )
+
+
+def _unknown_flows(document: Document, flows: Collection[str]) -> Iterator[Problem]:
+    for at, key in _flow_keys(document):
+        if key not in flows and re.fullmatch(KEY_PATTERN, key):
+            near = nearest(key, flows)
+            yield document.problem(
+                document.at(at),
+                "unknown-flow",
+                f"{path_text(at)}: there is no checkout flow {shown(key)}",
+                f"write {f'`{near}`' if near else 'one of ' + some(flows)}",
+            )
+
+
+def _flow_keys(document: Document) -> Iterator[tuple[Location, str]]:
+    variants = document.content.get("variants")
+    for at, variant in enumerate(variants if isinstance(variants, list) else ()):
+        flow = variant.get("flow") if isinstance(variant, dict) else None
+        if isinstance(flow, str):
+            yield ("variants", at, "flow"), flow
 
 
 def _metric_keys(document: Document) -> Iterator[tuple[Location, str]]:

@@ -55,6 +55,8 @@ RULES: Mapping[str, str] = MappingProxyType(
         "winner-not-shipped": "Only a shipped experiment has a winner.",
         "unknown-winner": "The winner is one of the variants.",
         "metric-once": "A metric has one role in an experiment.",
+        # what the service knows
+        "unknown-flow": "A variant names one of the checkout's flows.",
         # several files
         "unknown-metric": "Metrics of an experiment are defined in metrics.yaml.",
         "one-checkout-experiment": "One experiment at a time decides the checkout's flow.",

@@ -7,6 +7,7 @@ gets the definitions that were in force, whatever has been saved to disk since.
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from typing_extensions import override
 
 from experiments import Catalog, InvalidDefinition
 from service.app import create_app
-from service.errors import ServiceError
+from service.checkout.flows import FLOWS
+from service.errors import ConfigurationError, ServiceError
 from service.payments.gateway import PaymentGateway
 from service.payments.simulator.process import SimulatorProcess, start
 from service.settings import Settings, StripeKeys
@@ -57,7 +59,7 @@ class Kassa:
         """
         return create_app(
             self.settings,
-            catalog=Catalog.load(self.settings.definitions),
+            catalog=Catalog.load(self.settings.definitions, flows=FLOWS),
             store=self.store,
             gateway=self.gateway,
             simulator=self.simulator_state,
@@ -78,6 +80,7 @@ def opened(settings: Settings, *, port: int) -> Iterator[Kassa]:
         schema.ensure(store)
         if settings.simulated:
             state = simulator_state(settings)
+            state.parent.mkdir(parents=True, exist_ok=True)
             simulator = start(
                 state,
                 port=0,
@@ -90,6 +93,23 @@ def opened(settings: Settings, *, port: int) -> Iterator[Kassa]:
         if simulator is not None:
             simulator.stop()
         store.close()
+
+
+def check_address(host: str, port: int) -> None:
+    """Whether a server could listen there now.
+
+    Raises:
+        ConfigurationError: it could not, e.g. because somebody else does.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as exc:
+        raise ConfigurationError(
+            f"--port {port} on {host} can't be served: {exc.strerror}; name another port"
+        ) from exc
 
 
 def simulator_state(settings: Settings) -> Path:

@@ -12,6 +12,7 @@ import click
 from experiments import Catalog
 from experiments import assign as assigned
 from experiments.catalog import lint as problems_in
+from service.checkout.flows import FLOWS
 from service.cli.options import format_option, settings_in_force
 
 
@@ -24,7 +25,7 @@ def lint(ctx: click.Context, paths: tuple[Path, ...], form: str) -> None:
 
     Exits with 1 when there are errors.
     """
-    problems = problems_in(paths or (settings_in_force().definitions,))
+    problems = problems_in(paths or (settings_in_force().definitions,), flows=FLOWS)
     if form == "json":
         click.echo(json.dumps({"problems": [asdict(problem) for problem in problems]}, indent=2))
     else:

@@ -219,3 +219,21 @@ def test_a_catalog_cannot_be_changed() -> None:
             mapping["new"] = None  # type: ignore[index]  # the refusal is what is tested
     with pytest.raises(AttributeError):
         catalog.version = ""  # type: ignore[misc]  # the refusal is what is tested
+
+
+@pytest.mark.parametrize(
+    ("written", "mend"),
+    [("one_pgae", "write `one_page`"), ("xyz", "write one of two_page, one_page")],
+)
+def test_an_unknown_flow_is_a_problem_where_the_flows_are_known(
+    definitions: Path, written: str, mend: str
+) -> None:
+    text = EXPERIMENT.replace("flow: one_page", f"flow: {written}")
+    (definitions / "any.yaml").write_text(text)
+    assert Catalog.load(definitions).experiment("any").variants[1].flow == written
+    with pytest.raises(InvalidDefinition) as refused:
+        Catalog.load(definitions, flows=["two_page", "one_page"])
+    (problem,) = refused.value.problems
+    assert (problem.rule, problem.line, problem.column) == ("unknown-flow", 7, 31)
+    assert problem.mend == mend
+    assert lint([definitions], flows=["two_page", "one_page"]) == [problem]
