@@ -234,6 +234,6 @@ def test_an_unknown_flow_is_a_problem_where_the_flows_are_known(
     with pytest.raises(InvalidDefinition) as refused:
         Catalog.load(definitions, flows=["two_page", "one_page"])
     (problem,) = refused.value.problems
-    assert (problem.rule, problem.line, problem.column) == ("unknown-flow", 7, 31)
+    assert (problem.rule, problem.line, problem.column) == ("unknown-flow", 7, 32)
     assert problem.mend == mend
     assert lint([definitions], flows=["two_page", "one_page"]) == [problem]
