@@ -236,7 +236,9 @@ class Visit:
         """Keep a picture of the whole page, where the run asks for pictures."""
         if self.screenshots is not None:
             file = f"{name}-{self.variant}-{self.screen.name}-{self.scheme}.png"
-            self.page.screenshot(path=self.screenshots / file, full_page=True)
+            # A window over the page covers the screen, and no more of the page.
+            whole = self.page.locator("dialog").count() == 0
+            self.page.screenshot(path=self.screenshots / file, full_page=whole)
 
 
 Come = Callable[..., Visit]

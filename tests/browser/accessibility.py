@@ -1,0 +1,38 @@
+"""axe-core's verdict on a page, iframes included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page
+
+from tests.provision import typescript
+from tests.provision.programs import find_node
+
+_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice"]
+_RUN = "tags => axe.run(document, {runOnly: tags, resultTypes: ['violations']})"
+
+
+def axe_core() -> Path:
+    """The library's one file, from the lock of the tools."""
+    typescript._install(find_node())
+    return typescript.PROJECT / "node_modules" / "axe-core" / "axe.min.js"
+
+
+def bring(context: BrowserContext, axe: Path) -> None:
+    """Give every document of the context its axe.
+
+    It comes with the browser's own tools, so that the page's policy stays in force.
+    """
+    context.add_init_script(path=axe)
+
+
+def violations(page: Page) -> list[str]:
+    """What breaks the rules of WCAG 2.2 AA, or good practice."""
+    found: Any = page.evaluate(_RUN, _TAGS)
+    return [
+        f"{each['id']}: {each['help']}: {node['target']} {node['failureSummary']}"
+        for each in found["violations"]
+        for node in each["nodes"]
+    ]
