@@ -34,7 +34,7 @@ class Checkout {
     this.stripe = new StripeForm(form, this.settings, {
       onReady: (kind) => this.elementReady(kind),
       onTrouble: (kind, trouble) => this.elementTrouble(kind, trouble),
-      onChange: () => this.detailsChanged(),
+      onChange: (kind) => this.elementChanged(kind),
     });
     /** @type {Record<string, () => Promise<string|undefined>>} what is wrong with a section */
     this.checks = {
@@ -321,6 +321,17 @@ class Checkout {
     words.textContent = this.text(trouble);
     notice.hidden = false;
     this.announce(this.text(trouble));
+  }
+
+  /**
+   * What was missing and is there now is not complained about any longer.
+   * @param {string} kind
+   */
+  elementChanged(kind) {
+    this.detailsChanged();
+    afterPress(() => {
+      if (this.stripe.isComplete(kind) && !this.problems.judged(kind)) this.problems.unmark(kind);
+    });
   }
 
   /** @param {string} kind */

@@ -60,6 +60,14 @@ export class Problems {
     slot.focus();
   }
 
+  /**
+   * Whether the section shows the answer to a payment.
+   * @param {string} section
+   */
+  judged(section) {
+    return this.slot(section).dataset.verdict !== undefined;
+  }
+
   /** @param {string} section */
   unmark(section) {
     const slot = this.slot(section);

@@ -9,7 +9,7 @@ const SLOW_AFTER_MS = 5_000;
  * @typedef {object} Watcher
  * @property {(kind: string) => void} onReady
  * @property {(kind: string, trouble: "slow"|"failed") => void} onTrouble
- * @property {() => void} onChange
+ * @property {(kind: string) => void} onChange
  */
 
 /**
@@ -165,7 +165,7 @@ export class StripeForm {
    */
   changed(kind, event) {
     this.complete.set(kind, event.complete);
-    this.watcher.onChange();
+    this.watcher.onChange(kind);
   }
 
   /** @param {string} kind */
