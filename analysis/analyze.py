@@ -17,12 +17,14 @@ from analysis.report import (
     Check,
     Checks,
     Comparison,
+    Estimate,
     Label,
     MetricResult,
     Number,
     Progress,
     Report,
     Role,
+    Sequential,
     VariantResult,
 )
 from analysis.srm import check_sample_ratio
@@ -104,7 +106,8 @@ def _judge(
 ) -> MetricResult:
     arms = observations.metrics[metric.key]
     treatments = [variant for variant in plan.variants if variant != plan.control]
-    return MetricResult(
+    currencies = observations.currencies.get(metric.key, ())
+    result = MetricResult(
         key=metric.key,
         name=metric.name,
         role=metric.role,
@@ -112,6 +115,31 @@ def _judge(
         direction=metric.direction,
         variants={variant: _variant(metric, arms[variant]) for variant in plan.variants},
         comparisons=tuple(_compare(plan, metric, arms, key, labels) for key in treatments),
+    )
+    return result if metric.kind is Kind.PROPORTION else _in_money(result, currencies)
+
+
+def _in_money(result: MetricResult, currencies: Sequence[str]) -> MetricResult:
+    """The same with its currency; with several, every number that would add them is absent."""
+    if len(currencies) < 2:
+        currency = next(iter(currencies), None)
+        name = f"{result.name} (minor units of {currency.upper()})" if currency else result.name
+        return replace(result, name=name, currency=currency)
+    gap = Absent(f"amounts in {', '.join(currencies)} can't be added up")
+    return replace(
+        result,
+        variants={k: replace(v, value=gap, sum=gap) for k, v in result.variants.items()},
+        comparisons=tuple(
+            replace(
+                comparison,
+                absolute=Estimate.absent(gap.reason),
+                relative=Estimate.absent(gap.reason),
+                p_value=gap,
+                adjusted_p_value=gap,
+                sequential=Sequential.absent(gap.reason),
+            )
+            for comparison in result.comparisons
+        ),
     )
 
 

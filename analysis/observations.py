@@ -40,6 +40,8 @@ class Observations:
     Attributes:
         units: Exposed units by variant key; the sample ratio is checked on these.
         metrics: Aggregates by metric key, then variant key.
+        currencies: Currencies of a metric's values, by metric key; money of several currencies is
+            not added up, and the metric's numbers are absent.
         funnel: Units that had an event at least once, by event then variant, in funnel order.
         contradictory_units: Units seen in several variants; they are in none of the counts.
         duplicate_rows: Rows merged into another row of the same unit.
@@ -52,6 +54,7 @@ class Observations:
 
     units: Mapping[str, int]
     metrics: Mapping[str, Mapping[str, Aggregates]]
+    currencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     funnel: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     contradictory_units: int = 0
     duplicate_rows: int = 0

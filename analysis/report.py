@@ -139,7 +139,7 @@ class VariantResult:
 
     units: int
     value: Number
-    sum: float
+    sum: Number
     base_sum: Number
 
 
@@ -196,7 +196,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class MetricResult:
-    """One metric over all variants."""
+    """One metric over all variants.
+
+    Attributes:
+        currency: What its values are minor units of, or None where they are no money.
+    """
 
     key: str
     name: str
@@ -205,6 +209,7 @@ class MetricResult:
     direction: Direction
     variants: Mapping[str, VariantResult]
     comparisons: tuple[Comparison, ...]
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

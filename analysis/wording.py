@@ -5,8 +5,10 @@ import math
 from analysis.report import Absent, Number
 
 
-def count(value: float) -> str:
+def count(value: Number) -> str:
     """12012 -> "12,012"; fractions keep two decimals."""
+    if isinstance(value, Absent):
+        return "n/a"
     return f"{value:,.0f}" if value == int(value) else f"{value:,.2f}"
 
 

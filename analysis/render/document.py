@@ -14,6 +14,7 @@ from analysis.report import (
     Comparison,
     Estimate,
     MetricResult,
+    Number,
     Progress,
     Report,
     VariantResult,
@@ -91,6 +92,7 @@ def _metric(metric: MetricResult) -> Json:
         "role": metric.role.value,
         "kind": metric.kind.value,
         "direction": metric.direction.value,
+        **({} if metric.currency is None else {"currency": metric.currency}),
         "variants": {key: _variant(result) for key, result in metric.variants.items()},
         "comparisons": [_comparison(comparison) for comparison in metric.comparisons],
     }
@@ -103,14 +105,14 @@ def _variant(result: VariantResult) -> Json:
     return {
         "units": result.units,
         **_field("value", result.value),
-        "sum": _whole(result.sum),
+        **_field("sum", _whole(result.sum)),
         **base,
     }
 
 
-def _whole(value: float) -> int | float:
+def _whole(value: Number) -> Number:
     """A sum of whole numbers as a JSON integer: 615, not 615.0."""
-    return int(value) if value == int(value) else value
+    return value if isinstance(value, Absent) or value != int(value) else int(value)
 
 
 def _comparison(comparison: Comparison) -> Json:

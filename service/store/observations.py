@@ -52,17 +52,12 @@ def read_observations(
         *experiment.metrics.guardrails,
     )
     units = _units(connection, experiment, as_of)
-    read: dict[str, Mapping[str, Aggregates]] = {}
-    unavailable: dict[str, str] = {}
-    for key in named:
-        metric = metrics[key]
-        currencies = _currencies(connection, experiment, metric, as_of)
-        if metric.kind is Kind.MEAN and len(currencies) > 1:
-            unavailable[key] = f"values in {', '.join(currencies)} can't be added up"
-        read[key] = _aggregates(connection, experiment, metric, as_of, units)
     return Observations(
         units=units,
-        metrics={key: found for key, found in read.items() if key not in unavailable},
+        metrics={
+            key: _aggregates(connection, experiment, metrics[key], as_of, units) for key in named
+        },
+        currencies={key: _currencies(connection, experiment, metrics[key], as_of) for key in named},
         funnel=_funnel(connection, experiment, as_of, units),
     )
 
@@ -131,7 +126,7 @@ def _aggregates(
 
 def _currencies(
     connection: Connection, experiment: Experiment, metric: Metric, as_of: datetime
-) -> list[str]:
+) -> tuple[str, ...]:
     rows = connection.scalars(
         select(events.c.currency)
         .distinct()
@@ -143,7 +138,7 @@ def _currencies(
             events.c.currency.is_not(None),
         )
     )
-    return sorted(str(currency) for currency in rows)
+    return tuple(sorted(str(currency) for currency in rows))
 
 
 def _funnel(

@@ -12,7 +12,8 @@ from analysis.errors import InvalidObservations
 from analysis.multiplicity import benjamini_hochberg, holm
 from analysis.observations import Observations
 from analysis.plan import MetricPlan, Plan
-from analysis.report import Absent, Label, Report, Role
+from analysis.render import to_csv, to_html, to_json, to_markdown, to_text
+from analysis.report import Absent, Action, Label, Report, Role
 from experiments.metrics import Direction, Kind
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -158,3 +159,41 @@ def test_a_ratio_shows_its_base(make_plan: Callable[..., Plan]) -> None:
     report = analyze(plan, observations, as_of=NOON, generated_at=NOON)
     assert report.primary.variants["one_page"].base_sum == 120
     assert report.primary.variants["one_page"].value == 80 / 120
+
+
+def _revenue(make_plan: Callable[..., Plan], *currencies: str) -> Report:
+    revenue = MetricPlan("revenue", Kind.MEAN, Direction.INCREASE, Role.PRIMARY, "Revenue")
+    arms = {"two_page": Aggregates(1000, 900_000, 9e9), "one_page": Aggregates(1000, 950_000, 9e9)}
+    observations = Observations(
+        units={variant: arm.units for variant, arm in arms.items()},
+        metrics={"revenue": arms},
+        currencies={"revenue": currencies},
+    )
+    return analyze(make_plan(metrics=(revenue,)), observations, as_of=NOON, generated_at=NOON)
+
+
+def test_money_of_one_currency_says_which(make_plan: Callable[..., Plan]) -> None:
+    report = _revenue(make_plan, "usd")
+    assert report.primary.name == "Revenue (minor units of USD)"
+    assert report.primary.currency == "usd"
+    assert to_json(report)["metrics"][0]["currency"] == "usd"  # type: ignore[index,call-overload]  # JSON
+
+
+def test_money_of_several_currencies_is_never_added_up(make_plan: Callable[..., Plan]) -> None:
+    report = _revenue(make_plan, "eur", "usd")
+    reason = "amounts in eur, usd can't be added up"
+    comparison = report.primary.comparisons[0]
+    for number in (
+        report.primary.variants["one_page"].value,
+        report.primary.variants["one_page"].sum,
+        comparison.relative.estimate,
+        comparison.absolute.ci_low,
+        comparison.p_value,
+        comparison.adjusted_p_value,
+        comparison.sequential.p_value,
+    ):
+        assert number == Absent(reason)
+    for rendered in (to_text(report), to_html(report), to_markdown(report), to_csv(report)):
+        assert "950" not in rendered
+    assert reason in to_text(report)
+    assert report.decision.action is Action.KEEP_RUNNING
