@@ -12,12 +12,12 @@ from service.store import schema
 from service.store.session import Store
 
 
-@click.group()
+@click.group(epilog="Example: kassa db upgrade")
 def db() -> None:
     """Bring the store to this version, or ask where it is."""
 
 
-@db.command(epilog="Example: kassa db current")
+@db.command(epilog="Example: kassa db upgrade")
 def upgrade() -> None:
     """Bring the store to this version; whole or not at all."""
     with _store() as store:
@@ -25,7 +25,7 @@ def upgrade() -> None:
         click.echo(f"the store is at schema {schema.current(store)}")
 
 
-@db.command()
+@db.command(epilog="Example: kassa db current")
 @click.pass_context
 def current(ctx: click.Context) -> None:
     """Print the store's schema; exits with 1 when it is not this version's."""

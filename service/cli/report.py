@@ -39,6 +39,13 @@ def _time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> da
     return time.astimezone(UTC)
 
 
+def _write(output: Path, rendered: str) -> None:
+    try:
+        output.write_text(rendered, encoding="utf-8")
+    except OSError as exc:
+        raise click.UsageError(f"--output {output} can't be written: {exc.strerror}") from exc
+
+
 @click.command(epilog="Example: kassa report one-page-checkout --format html --output report.html")
 @click.argument("experiment")
 @format_option(*RENDERINGS)
@@ -67,11 +74,11 @@ def report(
             store_report(store, made)
     finally:
         store.close()
-    rendered = RENDERINGS[form](made)
+    rendered = RENDERINGS[form](made).rstrip("\n") + "\n"
     if output is None:
-        click.echo(rendered)
+        click.echo(rendered, nl=False)
     else:
-        output.write_text(rendered, encoding="utf-8")
+        _write(output, rendered)
         if not quiet:
             click.echo(f"written to {output}", err=True)
     if link:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from service.cli.options import quiet_option, settings_in_force
-from service.server import opened, run
+from service.server import check_address, opened, run
 
 
 @click.command(epilog="Example: kassa serve --port 8000 --workers 4")
@@ -17,6 +17,7 @@ from service.server import opened, run
 def serve(host: str, port: int, workers: int, threads: int, quiet: bool) -> None:  # noqa: FBT001 - click passes flags by name
     """Run the service until it is stopped; requests under way are finished first."""
     settings = settings_in_force()
+    check_address(host, port)
     with opened(settings, port=port) as kassa:
         if settings.simulated:
             click.echo("SIMULATED: no Stripe keys are set, no real money moves.", err=True)
