@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 from sqlalchemy import select
@@ -23,6 +24,15 @@ from tests.service.processes import API_KEY, KassaProcess
 
 EXPERIMENT = "one-page-checkout"
 _PATIENCE_SECONDS = 30.0
+_T = TypeVar("_T")
+
+
+def eventually(ask: Callable[[], _T], expected: _T) -> None:
+    """The answer becomes what is expected: what a browser reports arrives when it likes."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while (found := ask()) != expected and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert found == expected
 
 
 @dataclass(frozen=True)
@@ -35,10 +45,9 @@ class Books:
 
     def settled(self) -> None:
         """Wait until every webhook of what happened so far has been delivered."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while states := self._stripe("SELECT state FROM deliveries WHERE state != 'delivered'"):
-            assert time.monotonic() < deadline, f"webhooks never arrived: {states}"
-            time.sleep(0.05)
+        waiting = "SELECT event, state FROM deliveries WHERE state != 'delivered'"
+        none: list[tuple[Any, ...]] = []
+        eventually(lambda: self._stripe(waiting), none)
 
     def checkout(self, checkout_id: str) -> dict[str, Any]:
         """The checkout as the merchant's server reads it."""
@@ -72,9 +81,12 @@ class Books:
             )
             return [(row.status, row.amount) for row in rows]
 
-    def reported(self, unit_id: str) -> list[str]:
-        """What the visitor's browser reported, in the order in which it happened."""
-        return [row.name for row in self.events(unit_id) if row.name in BROWSER_EVENTS]
+    def reported(self, unit_id: str, expected: list[str]) -> None:
+        """The visitor's browser reported these events, in this order, and no others."""
+        eventually(
+            lambda: [row.name for row in self.events(unit_id) if row.name in BROWSER_EVENTS],
+            expected,
+        )
 
     def events(self, unit_id: str) -> list[Any]:
         """Every event of a visitor in the order in which it happened."""

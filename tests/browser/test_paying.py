@@ -59,7 +59,7 @@ def test_a_paid_checkout_agrees_in_the_ledger_the_events_and_the_report(
     assert (intent["amount_received"], intent["metadata"]["variant"]) == (AMOUNT, variant)
     assert books.charged_at_stripe(checkout_id) == [AMOUNT]
 
-    assert books.reported(visit.unit_id) == WAY
+    books.reported(visit.unit_id, WAY)
     events = {event.name: event for event in books.events(visit.unit_id)}
     assert set(events) == {*WAY, "payment_succeeded"}
     paid = events["payment_succeeded"]
@@ -104,7 +104,7 @@ def test_a_declined_card_keeps_everything_typed_and_the_next_one_pays(
     assert books.charged_at_stripe(checkout_id) == [AMOUNT]
     names = [event.name for event in books.events(visit.unit_id)]
     assert names.count("payment_declined") == names.count("payment_succeeded") == 1
-    assert names.count("payment_submitted") == 2
+    books.reported(visit.unit_id, [*WAY, "payment_submitted"])
 
 
 @pytest.mark.parametrize("presses", [2, 3])
@@ -128,6 +128,8 @@ def test_pressing_pay_more_than_once_pays_once(
     expect(visit.action).to_have_attribute("aria-disabled", "true")
     expect(visit.action).to_contain_text("Processing your payment")
     visit.shot("working")
+    while not held:
+        visit.page.wait_for_timeout(20)
     for route in held:
         route.continue_()
     visit.arrives()
@@ -135,7 +137,7 @@ def test_pressing_pay_more_than_once_pays_once(
     assert visit.watch.posts("/confirm") == 1
     assert books.attempts(checkout_id) == ["succeeded"]
     assert books.charged_at_stripe(checkout_id) == [AMOUNT]
-    assert books.reported(visit.unit_id).count("payment_submitted") == 1
+    books.reported(visit.unit_id, WAY)
 
 
 def test_every_way_back_to_a_paid_checkout_leads_to_its_receipt(

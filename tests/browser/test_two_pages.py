@@ -4,7 +4,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.books import Books
+from tests.browser.books import Books, eventually
 from tests.browser.visits import ADDRESS, AMOUNT, CARD, EMAIL, Come, Visit
 
 TYPED = {"email": EMAIL} | ADDRESS | CARD
@@ -48,9 +48,12 @@ def test_continue_with_nothing_typed_says_what_is_missing(come: Come, books: Boo
     at_step(visit, "Payment")
     visit.pay()
     visit.arrives()
-    books.settled()
-    refused = [e for e in books.events(visit.unit_id) if e.name == "validation_failed"]
-    assert [event.properties for event in refused] == [{"fields": ["contact", "address"]}]
+    eventually(
+        lambda: [
+            e.properties for e in books.events(visit.unit_id) if e.name == "validation_failed"
+        ],
+        [{"fields": ["contact", "address"]}],
+    )
 
 
 def test_back_forward_and_change_keep_everything_typed(come: Come, books: Books) -> None:
