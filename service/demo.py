@@ -17,10 +17,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy import func, select
 
 from analysis.render import to_html, to_text
-from analysis.report import Report
+from analysis.report import Absent, Report
 from experiments import Catalog, FunnelEvent
 from service.errors import ConfigurationError, Unavailable
 from service.reporting import make_report, store_report
+from service.server import check_address
 from service.settings import Settings
 from service.store.session import Store
 from service.store.tables import events
@@ -54,9 +55,12 @@ class Demo:
         """Send the visitors, print what to look at, and serve on if asked to.
 
         Raises:
-            ConfigurationError: Stripe keys are set; a demonstration must never meet them.
+            ConfigurationError: Stripe keys are set, which a demonstration must never meet, or the
+                port is taken.
             Unavailable: the service did not start or broke down.
         """
+        # Before anything of an earlier demonstration is removed: it may still be serving there.
+        check_address("127.0.0.1", self.port)
         own = self._environment(environment)
         settings = Settings.from_environment(own, directory=self.directory)
         catalog = Catalog.load(settings.definitions)
@@ -84,13 +88,17 @@ class Demo:
         for old in self.directory.glob("demo*.db*"):
             old.unlink()
         database = f"sqlite:///{self.directory / 'demo.db'}"
-        return dict(environment) | {"KASSA_DATABASE_URL": database, "KASSA_PUBLIC_URL": self.url}
+        own = {"KASSA_DATABASE_URL": database, "KASSA_PUBLIC_URL": self.url}
+        if given := environment.get("KASSA_DEFINITIONS", "").strip():
+            own["KASSA_DEFINITIONS"] = str(Path(given).absolute())  # the service runs elsewhere
+        return dict(environment) | own
 
     @contextmanager
     def _served(self, environment: dict[str, str]) -> Iterator[None]:
         """`kassa serve` as everybody runs it, in a process of its own."""
         command = [
             sys.executable,
+            "-P",
             "-m",
             "service.cli",
             "serve",
@@ -153,7 +161,7 @@ class Demo:
     def _print(self, report: Report, signing: Signing, catalog: Catalog) -> None:
         say = self.console.print
         print(to_text(report))  # noqa: T201 - the report is the result, on stdout
-        say(f"\nThe true lift in this simulation is {self.behaviour.lift:+.1%}.", highlight=False)
+        say(f"\n{_held_against(report, self.behaviour.lift)}", highlight=False)
         say("\nOpen:", highlight=False)
         for variant in catalog.experiment(EXPERIMENT).variants:
             token = signing.preview_token(EXPERIMENT, variant.key)
@@ -170,6 +178,19 @@ class Demo:
                 time.sleep(3600)
         except KeyboardInterrupt:
             self.console.print("\nstopped", highlight=False)
+
+
+def _held_against(report: Report, lift: float) -> str:
+    """Whether the report's interval holds what is true of these visitors."""
+    (comparison,) = report.primary.comparisons
+    low, high = comparison.relative.ci_low, comparison.relative.ci_high
+    if isinstance(low, Absent) or isinstance(high, Absent):
+        return f"The true lift in this simulation is {lift:+.1%}."
+    inside = "inside" if low <= lift <= high else "outside"
+    return (
+        f"The true lift in this simulation is {lift:+.1%}, {inside} the 95% interval of the score "
+        f"test, {low:+.1%} to {high:+.1%}."
+    )
 
 
 def _ledger_counts(store: Store, names: Mapping[FunnelEvent, int]) -> dict[FunnelEvent, int]:

@@ -76,8 +76,14 @@ class Crowd:
         """One visitor's whole way.
 
         Raises:
-            Unavailable: the service answered with an error.
+            Unavailable: the service answered with an error, or not at all.
         """
+        try:
+            return self._visit(number)
+        except requests.RequestException as exc:
+            raise Unavailable(f"{self.base_url} does not answer: {exc}") from exc
+
+    def _visit(self, number: int) -> Result:
         chance = random.Random(f"{self.seed}:{number}")  # noqa: S311 - repeatable on purpose
         with requests.Session() as session:
             session.cookies.set(VISITOR_COOKIE, self.cookie(f"demo-{self.seed}-{number}"))
