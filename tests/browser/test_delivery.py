@@ -1,7 +1,6 @@
 """Both arms of the experiment weigh the same, and nothing jumps while it arrives."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
 
@@ -26,7 +25,9 @@ def loaded(visit: Visit) -> dict[str, int]:
     visit.page.wait_for_load_state("networkidle")
     checkout_id = visit.checkout_id
     return {
-        urlsplit(response.url).path.replace(checkout_id, "ID"): len(response.body())
+        response.url.removeprefix(visit.watch.origin).replace(checkout_id, "ID"): len(
+            response.body()
+        )
         for response in visit.watch.responses
         if response.request.method == "GET" and response.status == 200
     }
