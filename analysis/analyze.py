@@ -17,6 +17,7 @@ from analysis.report import (
     Check,
     Checks,
     Comparison,
+    Contrast,
     Estimate,
     Label,
     MetricResult,
@@ -31,6 +32,7 @@ from analysis.srm import check_sample_ratio
 from experiments.metrics import Kind
 
 _NO_PLAN = "no number of units was planned"
+_UNTUNED = "no number of units was planned to tune it at"
 _NO_LOSS_CHECK = "lost outcomes are not measured by this source"
 
 
@@ -157,7 +159,6 @@ def _compare(
 ) -> Comparison:
     control, treatment = arms[plan.control], arms[variant]
     contrast = INFERENCES[metric.kind].compare(control, treatment, alpha=plan.alpha)
-    units = control.units + treatment.units
     return Comparison(
         variant=variant,
         control=plan.control,
@@ -166,19 +167,22 @@ def _compare(
         relative=contrast.relative,
         p_value=contrast.p_value,
         adjusted_p_value=contrast.p_value,
-        sequential=always_valid(
-            contrast.log_ratio, units, tuned_at=_tuned_at(plan, variant, units), alpha=plan.alpha
-        ),
+        sequential=_sequential(plan, variant, contrast, control.units + treatment.units),
         labels=(*labels, *contrast.labels),
     )
 
 
-def _tuned_at(plan: Plan, variant: str, units: int) -> int:
-    """Planned units of the two variants together; those at hand where nobody planned."""
+def _sequential(plan: Plan, variant: str, contrast: Contrast, units: int) -> Sequential:
+    """Tuned at the planned units of the two variants together.
+
+    A sequence tuned at the units at hand would move with the data and hold at no look at all, so
+    without a plan there is none.
+    """
     if plan.planned_units is None:
-        return units
+        return Sequential.absent(_UNTUNED)
     share = plan.shares[plan.control] + plan.shares[variant]
-    return max(1, round(plan.planned_units * share))
+    tuned_at = max(1, round(plan.planned_units * share))
+    return always_valid(contrast.log_ratio, units, tuned_at=tuned_at, alpha=plan.alpha)
 
 
 # Guardrails stay as they are: each has a veto of its own, so none shares its alpha.
@@ -187,18 +191,21 @@ _FAMILIES = {Role.PRIMARY: holm, Role.SECONDARY: benjamini_hochberg}
 
 def _adjust(metrics: Sequence[MetricResult]) -> tuple[MetricResult, ...]:
     """Holm over the primary metric's variants, Benjamini-Hochberg over all secondary ones."""
-    table: dict[tuple[str, str], Number] = {}
+    table: dict[tuple[str, str], tuple[Number, Number]] = {}
     for role, adjustment in _FAMILIES.items():
         family = [(m.key, c) for m in metrics if m.role is role for c in m.comparisons]
-        p_values = adjusted(adjustment, [comparison.p_value for _, comparison in family])
-        for (key, comparison), p_value in zip(family, p_values, strict=True):
-            table[key, comparison.variant] = p_value
+        fixed = adjusted(adjustment, [c.p_value for _, c in family])
+        running = adjusted(adjustment, [c.sequential.p_value for _, c in family])
+        for (key, comparison), pair in zip(family, zip(fixed, running, strict=True), strict=True):
+            table[key, comparison.variant] = pair
     return tuple(replace(m, comparisons=tuple(_with_adjusted(m, table))) for m in metrics)
 
 
 def _with_adjusted(
-    metric: MetricResult, table: Mapping[tuple[str, str], Number]
+    metric: MetricResult, table: Mapping[tuple[str, str], tuple[Number, Number]]
 ) -> Iterator[Comparison]:
     for comparison in metric.comparisons:
-        p_value = table.get((metric.key, comparison.variant), comparison.p_value)
-        yield replace(comparison, adjusted_p_value=p_value)
+        alone = comparison.p_value, comparison.sequential.p_value
+        fixed, running = table.get((metric.key, comparison.variant), alone)
+        sequential = replace(comparison.sequential, adjusted_p_value=running)
+        yield replace(comparison, adjusted_p_value=fixed, sequential=sequential)

@@ -6,21 +6,19 @@ A report advises and never acts: ending an experiment stays with a person.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analysis.multiplicity import adjusted, holm
 from analysis.report import (
     Absent,
     Action,
     Checks,
     Comparison,
     Decision,
+    Finding,
     Label,
     MetricResult,
-    Number,
     Progress,
     Role,
 )
 from analysis.wording import count, interval, level, p_value, percent, signed_percent
-from experiments.metrics import Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ def _too_early(evidence: Evidence) -> Decision | None:
         Action.KEEP_RUNNING,
         (
             f"{_reached(evidence)}; a fixed-horizon p-value must not be read before all are in.",
-            *_undecided(evidence, "The always-valid interval still allows no difference"),
+            *_undecided(evidence, "No difference was shown yet"),
         ),
     )
 
@@ -145,20 +143,9 @@ def _clear(evidence: Evidence, action: Action, *, better: bool) -> Decision | No
 
 def _differences(evidence: Evidence, metric: MetricResult) -> list[tuple[Comparison, bool]]:
     """Comparisons that exclude no difference, each with whether it is for the better."""
-    found = []
-    for comparison, p in zip(metric.comparisons, _p_values(evidence, metric), strict=True):
-        estimate = comparison.absolute.estimate
-        if isinstance(p, Absent) or isinstance(estimate, Absent) or p >= evidence.progress.alpha:
-            continue
-        found.append((comparison, (estimate > 0) is (metric.direction is Direction.INCREASE)))
-    return found
-
-
-def _p_values(evidence: Evidence, metric: MetricResult) -> list[Number]:
-    """The p-values that may be read now: always-valid ones until the planned size is reached."""
-    if not evidence.progress.early:
-        return [comparison.adjusted_p_value for comparison in metric.comparisons]
-    return adjusted(holm, [comparison.sequential.p_value for comparison in metric.comparisons])
+    found = [(c, c.finding(metric.direction, evidence.progress)) for c in metric.comparisons]
+    shown = (Finding.BETTER, Finding.WORSE)
+    return [(c, finding is Finding.BETTER) for c, finding in found if finding in shown]
 
 
 def _warnings(comparisons: list[Comparison]) -> list[Label]:
@@ -174,7 +161,7 @@ def _reading(evidence: Evidence, comparison: Comparison) -> str:
     return (
         f"{comparison.variant}: lift {gap}, "
         f"{kind} interval {interval(reading.ci_low, reading.ci_high)}, "
-        f"p = {p_value(reading.p_value)}"
+        f"{'adjusted ' if reading.adjusted else ''}p = {p_value(reading.p_value)}"
     )
 
 

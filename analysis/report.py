@@ -41,6 +41,16 @@ class Action(StrEnum):
     FIX_DATA = "fix_data"
 
 
+class Finding(StrEnum):
+    """What one comparison shows, in the words of the headline, the figure and the decision."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    UNDECIDED = "undecided"
+    NOT_TRUSTED = "not trusted"
+    NO_INTERVAL = "no interval"
+
+
 class Label(StrEnum):
     """Why a number must not be read as it stands."""
 
@@ -93,17 +103,25 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Sequential:
-    """Always-valid interval for the lift and its p-value: true at every look, however often."""
+    """Always-valid interval for the lift and its p-value: true at every look, however often.
+
+    Attributes:
+        ci_low: Lower end of the interval, of this comparison alone.
+        ci_high: Upper end.
+        p_value: Of this comparison alone; below alpha exactly when the interval excludes 0.
+        adjusted_p_value: The same over all comparisons of the family; it decides.
+    """
 
     ci_low: Number
     ci_high: Number
     p_value: Number
+    adjusted_p_value: Number
 
     @classmethod
     def absent(cls, reason: str) -> "Sequential":
         """No always-valid reading, for one reason."""
         gap = Absent(reason)
-        return cls(gap, gap, gap)
+        return cls(gap, gap, gap, gap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +163,20 @@ class VariantResult:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The interval for the lift and the p-value that may be read now."""
+    """The interval for the lift and the p-value that may be read now.
+
+    Attributes:
+        ci_low: Lower end of the interval, of this comparison alone.
+        ci_high: Upper end.
+        p_value: Adjusted over the family; it decides, also against the interval.
+        adjusted: Whether the adjustment changed it.
+        always_valid: Whether both are true at every look.
+    """
 
     ci_low: Number
     ci_high: Number
     p_value: Number
+    adjusted: bool
     always_valid: bool
 
 
@@ -185,13 +212,30 @@ class Comparison:
 
     def reading(self, *, early: bool) -> Reading:
         """Always-valid before the planned size is reached, fixed from then on."""
-        if early:
-            at_any_look = self.sequential
-            return Reading(
-                at_any_look.ci_low, at_any_look.ci_high, at_any_look.p_value, always_valid=True
-            )
-        lift = self.relative
-        return Reading(lift.ci_low, lift.ci_high, self.adjusted_p_value, always_valid=False)
+        ends, test = (self.sequential, self.sequential) if early else (self.relative, self)
+        return Reading(
+            ci_low=ends.ci_low,
+            ci_high=ends.ci_high,
+            p_value=test.adjusted_p_value,
+            adjusted=test.adjusted_p_value != test.p_value,
+            always_valid=early,
+        )
+
+    def finding(self, direction: Direction, progress: "Progress") -> Finding:
+        """What it shows now: the one answer of headline, figure and decision.
+
+        The adjusted p-value decides, not the interval, which is of this comparison alone.
+        """
+        if Label.SAMPLE_RATIO_MISMATCH in self.labels:
+            return Finding.NOT_TRUSTED
+        reading, difference = self.reading(early=progress.early), self.absolute.estimate
+        if isinstance(reading.p_value, Absent) or isinstance(difference, Absent):
+            blank = isinstance(reading.ci_low, Absent)
+            return Finding.NO_INTERVAL if blank else Finding.UNDECIDED
+        if reading.p_value >= progress.alpha:
+            return Finding.UNDECIDED
+        gain = (difference > 0) is (direction is Direction.INCREASE)
+        return Finding.BETTER if gain else Finding.WORSE
 
 
 @dataclass(frozen=True)
@@ -292,6 +336,12 @@ class Report:
     funnel: Mapping[str, Mapping[str, int]]
     exclusions: tuple[Exclusion, ...]
     decision: Decision
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """Every label in use, each once."""
+        found = {label for m in self.metrics for c in m.comparisons for label in c.labels}
+        return tuple(label for label in Label if label in found)
 
     @property
     def primary(self) -> MetricResult:

@@ -1,8 +1,10 @@
 """Numbers as people read them; the full precision stays in the JSON report."""
 
 import math
+from datetime import datetime
 
 from analysis.report import Absent, Number
+from experiments.metrics import Kind
 
 
 def count(value: Number) -> str:
@@ -45,6 +47,33 @@ def p_value(value: Number) -> str:
     if value < 1e-300:
         return "<1e-300"
     return f"{value:.1e}" if value < 1e-4 else f"{value:.3g}"
+
+
+def p_values(alone: Number, adjusted: Number) -> str:
+    """A p-value, and beside it the adjusted one where that differs."""
+    if alone == adjusted:
+        return p_value(alone)
+    return f"{p_value(alone)}, adjusted p {p_value(adjusted)}"
+
+
+def value_text(kind: Kind, value: Number) -> str:
+    """A metric's value: a rate in percent, a mean or a ratio in digits."""
+    return percent(value) if kind is Kind.PROPORTION else quantity(value)
+
+
+def difference_text(kind: Kind, difference: Number) -> str:
+    """A difference of two values: rates in percentage points, means and ratios in digits."""
+    return points(difference) if kind is Kind.PROPORTION else quantity(difference)
+
+
+def instant(time: datetime) -> str:
+    """A time in UTC as programs read it: "2026-11-23T12:00:00Z"."""
+    return time.isoformat().replace("+00:00", "Z")
+
+
+def plural(number: int, noun: str) -> str:
+    """1, "row" -> "1 row"; 12012, "row" -> "12,012 rows"."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def interval(low: Number, high: Number) -> str:

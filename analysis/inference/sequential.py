@@ -54,8 +54,10 @@ def always_valid(
     if log_ratio.variance <= 0:
         return Sequential.absent("the values do not vary, so there is nothing to test")
     margin = half_width(log_ratio.variance, units, tuned_at=tuned_at, alpha=alpha)
+    p_value = always_valid_p(log_ratio, units, tuned_at=tuned_at, alpha=alpha)
     return Sequential(
         ci_low=lift_of(log_ratio.estimate - margin),
         ci_high=lift_of(log_ratio.estimate + margin),
-        p_value=always_valid_p(log_ratio, units, tuned_at=tuned_at, alpha=alpha),
+        p_value=p_value,
+        adjusted_p_value=p_value,
     )

@@ -6,7 +6,6 @@ no infinity, so an interval without an upper limit is such a gap too.
 
 import math
 from collections.abc import Mapping
-from datetime import datetime
 
 from analysis.report import (
     Absent,
@@ -19,6 +18,7 @@ from analysis.report import (
     Report,
     VariantResult,
 )
+from analysis.wording import instant
 
 SCHEMA = "kassa.report/1"
 _UNBOUNDED = "the numbers set no upper limit"
@@ -31,8 +31,8 @@ def to_json(report: Report) -> dict[str, Json]:
     return {
         "schema": SCHEMA,
         "experiment": report.experiment,
-        "generated_at": _instant(report.generated_at),
-        "as_of": _instant(report.as_of),
+        "generated_at": instant(report.generated_at),
+        "as_of": instant(report.as_of),
         "analysis": _analysis(report.progress),
         "control": report.control,
         "shares": dict(report.shares),
@@ -71,10 +71,6 @@ def _checks(checks: Checks) -> Json:
         "duplicate_rows": checks.duplicate_rows,
         "outcome_loss": {**_field("ok", loss.ok), **_field("p_value", loss.p_value)},
     }
-
-
-def _instant(time: datetime) -> str:
-    return time.isoformat().replace("+00:00", "Z")
 
 
 def _field(name: str, value: float | Absent) -> dict[str, Json]:
@@ -128,6 +124,7 @@ def _comparison(comparison: Comparison) -> Json:
             **_field("ci_low", comparison.sequential.ci_low),
             **_field("ci_high", comparison.sequential.ci_high),
             **_field("p_value", comparison.sequential.p_value),
+            **_field("adjusted_p_value", comparison.sequential.adjusted_p_value),
         },
         "labels": [
             {

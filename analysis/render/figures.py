@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from analysis.report import Absent, Comparison, MetricResult, Number, Report
 from analysis.wording import count, interval, percent, signed_percent
-from experiments.metrics import Direction
 
 # Room at both sides, for the marks that stand on the edge.
 _MARGIN = 3.0
@@ -108,19 +107,6 @@ def funnel_steps(report: Report) -> tuple[Step, ...]:
     )
 
 
-def verdict(report: Report, metric: MetricResult, comparison: Comparison) -> str:
-    """What the readable interval says, and nothing while the data cannot be trusted."""
-    if report.checks.sample_ratio.ok is False:
-        return "not trusted"
-    reading = comparison.reading(early=report.progress.early)
-    if isinstance(reading.ci_low, Absent) or isinstance(reading.ci_high, Absent):
-        return "no interval"
-    if reading.ci_low <= 0 <= reading.ci_high:
-        return "undecided"
-    gain = (reading.ci_low > 0) is (metric.direction is Direction.INCREASE)
-    return "better" if gain else "worse"
-
-
 def _interval_row(
     report: Report, axis: _Axis, metric: MetricResult, comparison: Comparison
 ) -> IntervalRow:
@@ -131,7 +117,7 @@ def _interval_row(
     return IntervalRow(
         label=f"{shortened(metric.name, 22)}, {shortened(comparison.variant, 18)}",
         reading=f"{lift} ({interval(reading.ci_low, reading.ci_high)})",
-        verdict=verdict(report, metric, comparison),
+        verdict=comparison.finding(metric.direction, report.progress),
         low=None if low is None else axis.x(low),
         high=None if high is None else axis.x(high),
         estimate=None if estimate is None else axis.x(estimate),

@@ -3,12 +3,13 @@
 import math
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from analysis.render.figures import funnel_steps, interval_plot, shortened, verdict
+from analysis.render.figures import funnel_steps, interval_plot, shortened
 from analysis.report import (
     Absent,
     Action,
@@ -18,18 +19,19 @@ from analysis.report import (
     MetricResult,
     Number,
     Report,
+    Sequential,
 )
 from analysis.wording import (
     count,
+    difference_text,
+    instant,
     interval,
     level,
     p_value,
     percent,
-    points,
-    quantity,
     signed_percent,
+    value_text,
 )
-from experiments.metrics import Kind
 
 _ACTIONS = {
     Action.SHIP: ("Ship it", "up"),
@@ -72,8 +74,11 @@ def to_html(report: Report, *, rerun: str | None = None) -> str:
             tiles=_tiles(report),
             plot=interval_plot(report),
             steps=funnel_steps(report) if report.funnel else (),
-            tables=[(metric, _value(metric), _comparisons(metric)) for metric in report.metrics],
-            labels=_labels(report),
+            tables=[
+                (metric, partial(value_text, metric.kind), _comparisons(metric))
+                for metric in report.metrics
+            ],
+            labels=report.labels,
             rerun=rerun or _command(report),
             shortened=shortened,
             Absent=Absent,
@@ -90,9 +95,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(
-        count=count, percent=percent, quantity=quantity, p_value=p_value, typeset=_typeset
-    )
+    environment.filters.update(count=count, percent=percent, p_value=p_value, typeset=_typeset)
     return environment
 
 
@@ -125,12 +128,8 @@ def _tile(report: Report, comparison: Comparison) -> Tile:
         lift=signed_percent(comparison.relative.estimate),
         ends=interval(reading.ci_low, reading.ci_high),
         span=f"{always_valid}{level(report.progress.alpha)} interval",
-        verdict=verdict(report, report.primary, comparison),
+        verdict=comparison.finding(report.primary.direction, report.progress),
     )
-
-
-def _value(metric: MetricResult) -> Callable[[Number], str]:
-    return percent if metric.kind is Kind.PROPORTION else quantity
 
 
 def _comparisons(metric: MetricResult) -> list[tuple[Comparison, list[Line]]]:
@@ -138,18 +137,26 @@ def _comparisons(metric: MetricResult) -> list[tuple[Comparison, list[Line]]]:
 
 
 def _lines(metric: MetricResult, c: Comparison) -> list[Line]:
-    difference = points if metric.kind is Kind.PROPORTION else quantity
+    difference = partial(difference_text, metric.kind)
     running = Estimate(c.relative.estimate, c.sequential.ci_low, c.sequential.ci_high)
     lines = [
         _line("Lift", "relative", c, c.relative, c.p_value, signed_percent),
         _line("Difference", "absolute", c, c.absolute, c.p_value, difference),
         _line("Lift, always-valid", "sequential", c, running, c.sequential.p_value, signed_percent),
     ]
-    if c.adjusted_p_value != c.p_value:
-        blank = Estimate(math.nan, math.nan, math.nan)
-        name = "Adjusted for several comparisons"
-        lines.append(_line(name, "p_value", c, blank, c.adjusted_p_value, lambda _: ""))
-    return lines
+    return [*lines, *_adjusted(c)]
+
+
+def _adjusted(c: Comparison) -> Iterator[Line]:
+    """A line for each p-value that other comparisons change."""
+    blank = Estimate(math.nan, math.nan, math.nan)
+    pairs: tuple[tuple[str, str, Comparison | Sequential], ...] = (
+        ("Adjusted p", "p_value", c),
+        ("Adjusted p, always-valid", "sequential", c.sequential),
+    )
+    for name, field, test in pairs:
+        if test.adjusted_p_value != test.p_value:
+            yield _line(name, field, c, blank, test.adjusted_p_value, lambda _: "")
 
 
 def _line(
@@ -173,11 +180,6 @@ def _line(
     )
 
 
-def _labels(report: Report) -> list[Label]:
-    found = {label for m in report.metrics for c in m.comparisons for label in c.labels}
-    return [label for label in Label if label in found]
-
-
 def _command(report: Report) -> str:
-    as_of = report.as_of.isoformat().replace("+00:00", "Z")
-    return f"kassa report {shlex.quote(report.experiment)} --as-of {as_of} --format html"
+    name, as_of = shlex.quote(report.experiment), instant(report.as_of)
+    return f"kassa report {name} --as-of {as_of} --format html"

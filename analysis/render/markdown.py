@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from analysis.report import Absent, Comparison, MetricResult, Number, Report
 from analysis.wording import (
     count,
+    difference_text,
     interval,
     level,
     p_value,
+    p_values,
     percent,
-    points,
-    quantity,
     signed_percent,
+    value_text,
 )
-from experiments.metrics import Kind
 
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>()#+!|~"} | {"\n": " ", "\r": " "})
 
@@ -55,9 +55,13 @@ def _trust(report: Report) -> str:
 
 
 def _metric(report: Report, metric: MetricResult) -> tuple[str, ...]:
-    show = percent if metric.kind is Kind.PROPORTION else quantity
     values = [
-        (_escape(key), count(result.units), count(result.sum), show(result.value))
+        (
+            _escape(key),
+            count(result.units),
+            count(result.sum),
+            value_text(metric.kind, result.value),
+        )
         for key, result in metric.variants.items()
     ]
     name = level(report.progress.alpha)
@@ -72,14 +76,13 @@ def _metric(report: Report, metric: MetricResult) -> tuple[str, ...]:
 
 
 def _comparison(metric: MetricResult, comparison: Comparison) -> tuple[str, ...]:
-    show = points if metric.kind is Kind.PROPORTION else quantity
     lift, running = comparison.relative, comparison.sequential
     return (
         _escape(comparison.variant),
         signed_percent(lift.estimate),
         interval(lift.ci_low, lift.ci_high),
-        show(comparison.absolute.estimate),
-        f"{p_value(comparison.p_value)} ({comparison.test})",
+        difference_text(metric.kind, comparison.absolute.estimate),
+        f"{p_values(comparison.p_value, comparison.adjusted_p_value)} ({comparison.test})",
         interval(running.ci_low, running.ci_high),
         ", ".join(f"**{label}**" for label in comparison.labels),
     )

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator
 
 from analysis.report import Absent, Comparison, MetricResult, Number, Report
+from analysis.wording import instant
 
 COLUMNS = (
     "experiment", "as_of", "decision", "metric", "role", "kind", "direction", "control", "variant",
@@ -31,10 +32,9 @@ def to_csv(report: Report) -> str:
 
 
 def _row(report: Report, metric: MetricResult, comparison: Comparison) -> list[str]:
-    as_of = report.as_of.isoformat().replace("+00:00", "Z")
     texts = (
-        report.experiment, as_of, report.decision.action, metric.key, metric.role, metric.kind,
-        metric.direction, comparison.control, comparison.variant,
+        report.experiment, instant(report.as_of), report.decision.action, metric.key, metric.role,
+        metric.kind, metric.direction, comparison.control, comparison.variant,
     )  # fmt: skip
     labels = "; ".join(comparison.labels)
     before = [*map(_inert, texts), *map(_cell, _arms(metric, comparison)), comparison.test]

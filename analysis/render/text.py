@@ -4,18 +4,19 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from analysis.observations import Exclusion
-from analysis.report import Absent, Comparison, Label, MetricResult, Number, Report
+from analysis.report import Absent, Comparison, MetricResult, Number, Report
 from analysis.wording import (
     count,
+    difference_text,
     interval,
     level,
     p_value,
+    p_values,
     percent,
-    points,
-    quantity,
+    plural,
     signed_percent,
+    value_text,
 )
-from experiments.metrics import Kind
 
 
 def to_text(report: Report) -> str:
@@ -71,10 +72,9 @@ def _share(units: int, report: Report) -> Number:
 
 
 def _metric(report: Report, metric: MetricResult) -> list[str]:
-    show = percent if metric.kind is Kind.PROPORTION else quantity
     values = [("variant", "units", "sum", "value")]
     values += [
-        (key, count(result.units), count(result.sum), show(result.value))
+        (key, count(result.units), count(result.sum), value_text(metric.kind, result.value))
         for key, result in metric.variants.items()
     ]
     name = level(report.progress.alpha)
@@ -87,13 +87,12 @@ def _metric(report: Report, metric: MetricResult) -> list[str]:
 
 
 def _comparison(metric: MetricResult, comparison: Comparison) -> tuple[str, ...]:
-    show = points if metric.kind is Kind.PROPORTION else quantity
     return (
         comparison.variant,
         signed_percent(comparison.relative.estimate),
         interval(comparison.relative.ci_low, comparison.relative.ci_high),
-        show(comparison.absolute.estimate),
-        p_value(comparison.p_value),
+        difference_text(metric.kind, comparison.absolute.estimate),
+        p_values(comparison.p_value, comparison.adjusted_p_value),
         interval(comparison.sequential.ci_low, comparison.sequential.ci_high),
         ", ".join(comparison.labels) or "-",
     )
@@ -132,11 +131,10 @@ def _left_out(report: Report) -> list[str]:
 
 
 def _exclusion(left_out: Exclusion) -> str:
-    touched = f"{count(left_out.rows)} rows of {count(left_out.affected)} units"
-    return f"{touched}, {count(left_out.units)} units lost altogether: {left_out.reason}"
+    touched = f"{plural(left_out.rows, 'row')} of {plural(left_out.affected, 'unit')}"
+    return f"{touched}, {plural(left_out.units, 'unit')} lost altogether: {left_out.reason}"
 
 
 def _labels(report: Report) -> list[str]:
-    found = {label for m in report.metrics for c in m.comparisons for label in c.labels}
-    lines = [_wrapped(f"{label}: {label.meaning}") for label in Label if label in found]
+    lines = [_wrapped(f"{label}: {label.meaning}") for label in report.labels]
     return ["Labels", *(line for wrapped in lines for line in wrapped)] if lines else []

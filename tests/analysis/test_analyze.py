@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -9,11 +10,12 @@ import pytest
 from analysis.aggregates import Aggregates
 from analysis.analyze import analyze
 from analysis.errors import InvalidObservations
+from analysis.inference.sequential import always_valid
 from analysis.multiplicity import benjamini_hochberg, holm
 from analysis.observations import Observations
 from analysis.plan import MetricPlan, Plan
 from analysis.render import to_csv, to_html, to_json, to_markdown, to_text
-from analysis.report import Absent, Action, Label, Report, Role
+from analysis.report import Absent, Action, Label, LogRatio, Report, Role, Sequential
 from experiments.metrics import Direction, Kind
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -67,11 +69,25 @@ def test_the_sequence_is_tuned_at_the_planned_units_of_the_two_variants(
 ) -> None:
     counts = {"a": (1000, 100), "b": (500, 60), "c": (500, 55)}
     at_plan = make_report(counts, planned_units=2000, **THREE)
-    unplanned = make_report(counts, planned_units=None, **THREE)
     elsewhere = make_report(counts, planned_units=9000, **THREE)
-    first = [r.primary.comparisons[0].sequential for r in (at_plan, unplanned, elsewhere)]
-    assert first[0] == first[1]
-    assert first[0] != first[2]
+    first = [r.primary.comparisons[0] for r in (at_plan, elsewhere)]
+    variance = 1 / 100 - 1 / 1000 + 1 / 60 - 1 / 500
+    log_ratio = LogRatio(math.log(0.12 / 0.1), variance)
+    for comparison, tuned_at in zip(first, (1500, 6750), strict=True):
+        alone = always_valid(log_ratio, 1500, tuned_at=tuned_at, alpha=0.05)
+        assert comparison.sequential.ci_low == pytest.approx(alone.ci_low, rel=1e-12)
+        assert comparison.sequential.p_value == pytest.approx(alone.p_value, rel=1e-12)
+    assert first[0].sequential.ci_low != first[1].sequential.ci_low
+
+
+def test_without_a_plan_there_is_no_always_valid_sequence(
+    make_report: Callable[..., Report], clear_gain: dict[str, tuple[int, int]]
+) -> None:
+    report = make_report(clear_gain, planned_units=None)
+    reason = "no number of units was planned to tune it at"
+    assert report.primary.comparisons[0].sequential == Sequential.absent(reason)
+    assert f"no always-valid interval: {reason}" in to_text(report)
+    assert report.decision.action is Action.SHIP
 
 
 def test_several_variants_share_the_primary_metrics_alpha(

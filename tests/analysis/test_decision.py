@@ -9,7 +9,10 @@ from analysis.aggregates import Aggregates
 from analysis.analyze import analyze
 from analysis.observations import Observations
 from analysis.plan import MetricPlan, Plan
-from analysis.report import Action, Report, Role
+from analysis.render import to_html, to_markdown, to_text
+from analysis.render.figures import interval_plot
+from analysis.report import Action, Finding, Report, Role
+from analysis.wording import p_value
 from experiments.metrics import Direction, Kind
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -128,6 +131,54 @@ def test_two_looks_at_one_control_need_more_than_one_look(
     single = report.primary.comparisons[1]
     assert float(str(single.p_value)) < 0.05 < float(str(single.adjusted_p_value))
     assert report.decision.action is Action.NEUTRAL
+
+
+THREE = {"control": "a", "variants": ("a", "b", "c"), "shares": dict.fromkeys("abc", 1 / 3)}
+ACTIONS = {Finding.BETTER: Action.SHIP, Finding.WORSE: Action.ROLL_BACK}
+
+
+@pytest.mark.parametrize("planned", [None, 30_000, 60_000])
+def test_headline_figure_and_decision_never_disagree(
+    make_report: Callable[..., Report], planned: int | None
+) -> None:
+    for b, c in ((1000, 1088), (1000, 1180), (1000, 1130), (910, 1000), (1080, 1090)):
+        counts = {"a": (10_000, 1000), "b": (10_000, b), "c": (10_000, c)}
+        report = make_report(counts, planned_units=planned, **THREE)
+        found = [x.finding(report.primary.direction, report.progress)
+                 for x in report.primary.comparisons]  # fmt: skip
+        decided = next((ACTIONS[f] for f in ACTIONS if f in found), None)
+        assert decided in (report.decision.action, None)
+        if decided is None:
+            assert report.decision.action in (Action.NEUTRAL, Action.KEEP_RUNNING)
+        assert [row.verdict for row in interval_plot(report).rows] == found
+        page = to_html(report)
+        for finding in found:
+            assert f'<span class="chip {finding}">{finding}</span>' in page
+
+
+def test_sentences_and_tables_say_when_a_p_value_is_adjusted(
+    make_report: Callable[..., Report],
+) -> None:
+    counts = {"a": (10_000, 1000), "b": (10_000, 1000), "c": (10_000, 1088)}
+    report = make_report(counts, **THREE)
+    c = report.primary.comparisons[1]
+    assert f"adjusted p = {p_value(c.adjusted_p_value)}" in " ".join(report.decision.reasons)
+    both = f"{p_value(c.p_value)}, adjusted p {p_value(c.adjusted_p_value)}"
+    assert both in to_text(report)
+    assert both in to_markdown(report)
+    alone = make_report({"two_page": (10_000, 1000), "one_page": (10_000, 1088)})
+    assert "adjusted p" not in to_text(alone) + " ".join(alone.decision.reasons)
+
+
+def test_before_the_planned_size_the_always_valid_p_value_is_adjusted_too(
+    make_report: Callable[..., Report],
+) -> None:
+    counts = {"a": (10_000, 1000), "b": (10_000, 1000), "c": (10_000, 1145)}
+    report = make_report(counts, planned_units=60_000, **THREE)
+    running = report.primary.comparisons[1].sequential
+    assert float(str(running.p_value)) < 0.05 < float(str(running.adjusted_p_value))
+    assert report.decision.action is Action.KEEP_RUNNING
+    assert "adjusted p = " in report.decision.reasons[-1]
 
 
 def with_guardrail(plan: Callable[..., Plan], refunds: tuple[int, int], planned: int) -> Report:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 
 import pytest
 
 from analysis import wording
 from analysis.report import Absent
+from experiments.metrics import Kind
 
 GAP = Absent("nothing there")
 
@@ -62,3 +64,19 @@ def test_counts_points_intervals_and_levels() -> None:
     assert wording.interval(GAP, GAP) == "n/a"
     assert wording.level(0.05) == "95%"
     assert wording.level(0.001) == "99.9%"
+
+
+def test_values_and_differences_go_by_their_kind() -> None:
+    assert wording.value_text(Kind.PROPORTION, 0.5) == "50.00%"
+    assert wording.value_text(Kind.MEAN, 0.5) == "0.5000"
+    assert wording.difference_text(Kind.PROPORTION, 0.5) == "+50.000 pp"
+    assert wording.difference_text(Kind.RATIO, 0.5) == "0.5000"
+
+
+def test_plurals_times_and_adjusted_p_values_are_written_one_way() -> None:
+    assert wording.plural(1, "row") == "1 row"
+    assert wording.plural(0, "row") == "0 rows"
+    assert wording.plural(12_012, "unit") == "12,012 units"
+    assert wording.instant(datetime(2026, 11, 23, 12, tzinfo=UTC)) == "2026-11-23T12:00:00Z"
+    assert wording.p_values(0.03, 0.03) == "0.03"
+    assert wording.p_values(0.03, 0.06) == "0.03, adjusted p 0.06"

@@ -112,7 +112,7 @@ def test_the_text_opens_with_the_decision_and_fits_a_terminal(
     assert lines[1] == "Decision: KEEP RUNNING"
     assert max(map(len, lines)) <= 110
     assert "  payment_succeeded     615   5.12%     634   5.29%" in lines
-    assert "  4 rows of 3 units, 1 units lost altogether: late" in lines
+    assert "  4 rows of 3 units, 1 unit lost altogether: late" in lines
     assert "  units in several variants, left out: 3" in lines
 
 
@@ -219,6 +219,18 @@ def test_ids_are_there_once_and_headings_name_their_sections(
         assert len(ids) == len(set(ids))
         named = [str(a["aria-labelledby"]) for _, a in Page(text).tags if "aria-labelledby" in a]
         assert {part for names in named for part in names.split()} <= set(ids)
+
+
+def test_no_two_landmarks_of_a_page_share_a_name(
+    make_report: Callable[..., Report], evil_report: Report
+) -> None:
+    for text in every_page(make_report, evil_report):
+        landmarks = [
+            a.get("aria-labelledby") or a.get("aria-label")
+            for tag, a in Page(text).tags
+            if tag == "section" or a.get("role") == "region"
+        ]
+        assert len(landmarks) == len(set(landmarks)) >= 4
 
 
 def test_the_page_says_how_to_make_it_again(make_report: Callable[..., Report]) -> None:
