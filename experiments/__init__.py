@@ -2,7 +2,7 @@
 
 from experiments.assignment import Assignment, Reason, assign
 from experiments.bucketing import bucket
-from experiments.catalog import Catalog, lint
+from experiments.catalog import Catalog, Linted, examine, lint
 from experiments.definition import AnalysisPlan, Experiment, MetricRoles, Status, Variant
 from experiments.errors import (
     RULES,
@@ -29,6 +29,7 @@ __all__ = [
     "FunnelEvent",
     "InvalidDefinition",
     "Kind",
+    "Linted",
     "Metric",
     "MetricRoles",
     "Offer",
@@ -39,6 +40,7 @@ __all__ = [
     "Variant",
     "assign",
     "bucket",
+    "examine",
     "json_schema",
     "lint",
 ]

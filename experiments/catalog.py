@@ -88,25 +88,62 @@ class Catalog:
         return next(iter(_deciding_the_flow(self.experiments.values())), None)
 
 
+@dataclass(frozen=True)
+class Linted:
+    """What was read, and what is wrong with it.
+
+    Attributes:
+        problems: every problem, in the order of files, lines and columns.
+        files: how many definition files were named or stood below a named directory.
+        experiments: how many of them were read as experiments.
+        metrics: how many valid metrics the experiments could name.
+        offers: how many valid offers were read.
+    """
+
+    problems: tuple[Problem, ...]
+    files: int
+    experiments: int
+    metrics: int
+    offers: int
+
+
 def lint(paths: Iterable[Path], *, flows: Collection[str] | None = None) -> list[Problem]:
+    """The problems that `examine` finds."""
+    return list(examine(paths, flows=flows).problems)
+
+
+def examine(paths: Iterable[Path], *, flows: Collection[str] | None = None) -> Linted:
     """Every problem of these files and of those below these directories, in their order.
 
     A file named `metrics.yaml` or `offers.yaml` is read as such, every other as an experiment,
-    together with the others of its directory and with the metrics `Catalog.load` would use.
+    together with the others of its directory and with the metrics `Catalog.load` would use. Of
+    others that were not named no problem is told but the one they make for those that were.
+    Whatever `Catalog.load` refuses of a directory is told of that directory.
 
     Args:
         paths: files, or directories whose `*.yaml` files are read, also those further down.
         flows: the flows there are; None when nobody knows, and any name is taken.
     """
     reading = _Reading(flows)
+    paths = list(paths)
     found = {file.absolute(): file for path in paths for file in reading.files_below(path)}
     for file in found.values():
         if parser := _NAMED.get(file.name):
             reading.take(file, parser)
     experiments = sorted(file for file in found.values() if file.name not in _NAMED)
-    for directory, together in groupby(experiments, key=lambda file: file.parent):
-        reading.experiments(directory, list(together))
-    return sorted(reading.problems)
+    together = {
+        directory: list(files)
+        for directory, files in groupby(experiments, lambda file: file.parent)
+    }
+    for directory in dict.fromkeys([*together, *filter(_holds_definitions, paths)]):
+        reading.directory(directory, together.get(directory, []), whole=directory in paths)
+    return Linted(
+        problems=tuple(sorted(reading.problems)),
+        files=len(found),
+        experiments=len(experiments),
+        metrics=reading.count(METRICS_FILE),
+        offers=reading.count(OFFERS_FILE),
+    )
 
 
 _NAMED: Final[Mapping[str, Callable[[Document], object]]] = {
@@ -160,6 +197,27 @@ class _Reading:
         except InvalidDefinition as refused:
             self.problems.extend(refused.problems)
             return None
+
+    def count(self, name: str) -> int:
+        """How many things the valid files of this name define."""
+        return sum(len(found or ()) for path, found in self._taken.items() if path.name == name)
+
+    def directory(self, directory: Path, files: list[Path], *, whole: bool) -> None:
+        """Keep the problems of experiments that stand in one directory.
+
+        Args:
+            directory: where they stand.
+            files: the experiments to tell of; the others there are read, and only count as rivals.
+            whole: whether the directory itself was asked about, with all that belongs to it.
+        """
+        if whole:
+            self.take(_beside(directory, OFFERS_FILE), parse_offers)
+        named = {file.absolute() for file in files}
+        others = [file for file in _listed(directory) if file.absolute() not in named]
+        # The others come first: of two rivals, the one that was asked about is told.
+        self.experiments(directory, [*others, *files])
+        untold = {str(file) for file in others}
+        self.problems = [problem for problem in self.problems if problem.file not in untold]
 
     def experiments(self, directory: Path, files: Iterable[Path]) -> list[Experiment]:
         """The experiments of one directory, judged also by what they share."""
@@ -215,6 +273,27 @@ class _Reading:
 
     def _note(self, path: Path, rule: str, message: str, mend: str) -> None:
         self.problems.append(Problem(str(path), 1, 1, rule, message, mend))
+
+
+def _listed(directory: Path) -> list[Path]:
+    """The experiments in a directory; none where it cannot be listed."""
+    try:
+        return sorted(
+            path
+            for path in directory.iterdir()
+            if path.suffix == ".yaml" and path.name not in _NAMED and path.name[0] != "."
+        )
+    except OSError:
+        return []
+
+
+def _holds_definitions(path: Path) -> bool:
+    """Whether a directory is one of definitions, and not the one above that has the metrics."""
+    try:
+        above = any(os.path.lexists(path / name) for name in _NAMED)
+        return path.is_dir() and not (above and any(below.is_dir() for below in path.iterdir()))
+    except OSError:
+        return False
 
 
 def _is_hidden(path: Path, directory: Path) -> bool:

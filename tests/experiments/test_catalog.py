@@ -1,11 +1,22 @@
 """Definitions are loaded together, or refused together."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import experiments
-from experiments import Catalog, InvalidDefinition, Status, UnknownExperiment, lint
+from experiments import (
+    Catalog,
+    InvalidDefinition,
+    Problem,
+    Status,
+    UnknownExperiment,
+    examine,
+    lint,
+)
 
 SHIPPED = Path(experiments.__file__).parent
 
@@ -237,3 +248,69 @@ def test_an_unknown_flow_is_a_problem_where_the_flows_are_known(
     assert (problem.rule, problem.line, problem.column) == ("unknown-flow", 7, 32)
     assert problem.mend == mend
     assert lint([definitions], flows=["two_page", "one_page"]) == [problem]
+
+
+OTHER_NAMES = ["a.yaml", "b.yaml", "B.yaml", "c.yml", "metrics.yaml", "offers.yaml", ".a.yaml"]
+TEXTS = {
+    "valid": (SHIPPED / "definitions" / "one-page-checkout.yaml").read_text(),
+    "invalid": "version: 1\ntraffic: 7\n",
+    "no mapping": "- a list\n",
+    "metrics": (SHIPPED / "metrics.yaml").read_text(),
+    "offers": (SHIPPED / "offers.yaml").read_text(),
+    "nothing": "",
+}
+PLACED = st.dictionaries(st.sampled_from(OTHER_NAMES), st.sampled_from(sorted(TEXTS)), max_size=4)
+
+
+@given(inside=PLACED, beside=PLACED)
+@settings(deadline=None)
+def test_whatever_stops_the_start_is_told_by_lint(
+    inside: dict[str, str], beside: dict[str, str]
+) -> None:
+    with TemporaryDirectory() as directory:
+        definitions = Path(directory) / "definitions"
+        definitions.mkdir()
+        for place, texts in ((definitions, inside), (definitions.parent, beside)):
+            for name, text in texts.items():
+                (place / name).write_text(TEXTS[text])
+        try:
+            Catalog.load(definitions, flows=["one_page", "two_page"])
+            refused: list[Problem] = []
+        except InvalidDefinition as refusal:
+            refused = list(refusal.problems)
+        told = lint([definitions], flows=["one_page", "two_page"])
+        assert set(refused) <= set(told)
+        assert bool(told) == bool(refused), "and what starts is called good"
+
+
+def test_offers_beside_the_definitions_are_told_even_without_an_experiment(
+    definitions: Path,
+) -> None:
+    (definitions.parent / "offers.yaml").write_text("version: 1\noffers: [{key: A}]\n")
+    with pytest.raises(InvalidDefinition) as refused:
+        Catalog.load(definitions)
+    assert lint([definitions]) == list(refused.value.problems)
+
+
+@pytest.mark.parametrize("named", ["a.yaml", "b.yaml"])
+def test_one_file_is_told_that_a_running_sibling_rivals_it(definitions: Path, named: str) -> None:
+    for name in ("a.yaml", "b.yaml"):
+        (definitions / name).write_text(TEXTS["valid"])
+    (definitions / "broken.yaml").write_text(TEXTS["invalid"])
+    (definitions / "torn.yaml").write_text("name: [")
+    (problem,) = lint([definitions / named])
+    other = {"a.yaml": "'b'", "b.yaml": "'a'"}[named]
+    assert problem.file == str(definitions / named)
+    assert (problem.rule, other in problem.message) == ("one-checkout-experiment", True)
+
+
+def test_lint_counts_what_it_read(definitions: Path) -> None:
+    assert examine([definitions]).files == 0
+    (definitions / "a.yaml").write_text(TEXTS["valid"])
+    (definitions / "b.yaml").write_text(TEXTS["invalid"])
+    found = examine([definitions])
+    shipped = Catalog.load(SHIPPED / "definitions")
+    assert (found.files, found.experiments) == (2, 2)
+    assert (found.metrics, found.offers) == (len(shipped.metrics), len(shipped.offers))
+    alone = examine([definitions / "a.yaml"])
+    assert (alone.files, alone.experiments, alone.offers) == (1, 1, 0)
