@@ -103,6 +103,7 @@ def _layout(options: dict[str, Any]) -> FileLayout:
         agree=tuple(_agreement(text) for text in options["agree"]),
         shares=dict(shares),
         alpha=options["alpha"],
+        planned_units=options["planned_units"],
     )
 
 
@@ -147,6 +148,12 @@ Example: kassa analyze ab_data.csv --unit user_id --variant group
     show_default=True,
     type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
     help="Two-sided chance of a false alarm.",
+)
+@click.option(
+    "--planned-units",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Units planned over all variants; else the file is read as the end.",
 )
 @format_option(*RENDERINGS)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it there.")

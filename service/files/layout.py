@@ -46,6 +46,7 @@ class FileLayout:
         agree: Rules between variant and another column; rows that break one are left out.
         shares: Designed weight of every variant; equal where empty.
         alpha: Two-sided level.
+        planned_units: Units over all variants that were planned before the data came, if any were.
     """
 
     unit: str
@@ -56,6 +57,7 @@ class FileLayout:
     agree: tuple[Agreement, ...] = ()
     shares: Mapping[str, float] = field(default_factory=dict)
     alpha: float = 0.05
+    planned_units: int | None = None
 
     @property
     def options(self) -> Iterator[tuple[str, str]]:

@@ -41,7 +41,7 @@ def read_experiment(path: Path, layout: FileLayout) -> tuple[Plan, Observations]
         layout: What its columns mean.
 
     Returns:
-        A plan without a planned size, and what was observed: units in several variants are left
+        A plan, and what was observed: units in several variants are left
         out, rows of one unit merged (any for a proportion, the sum for a mean or ratio).
 
     Raises:
@@ -186,7 +186,7 @@ def _plan(path: Path, layout: FileLayout, variants: tuple[str, ...]) -> Plan:
         shares={variant: weights[variant] / whole for variant in variants},
         alpha=layout.alpha,
         method="fixed",
-        planned_units=None,
+        planned_units=layout.planned_units,
         metrics=tuple(_metric_plan(index, m) for index, m in enumerate(layout.metrics)),
     )
 

@@ -174,9 +174,26 @@ def test_shares_alpha_where_and_kinds_reach_the_report(tmp_path: Path) -> None:
     assert report["checks"]["sample_ratio"]["ok"] is True
 
 
+def test_a_planned_size_gives_progress_and_the_always_valid_sequence(trapped: Path) -> None:
+    unplanned: Any = json.loads(run(trapped, *BASE, *AGREE, "--format", "json").stdout)
+    (comparison,) = unplanned["metrics"][0]["comparisons"]
+    assert comparison["sequential"]["p_value"] is None
+    assert "no number of units was planned" in comparison["sequential"]["p_value_reason"]
+    planned: Any = json.loads(
+        run(trapped, *BASE, *AGREE, "--planned-units", "10000", "--format", "json").stdout
+    )
+    assert planned["analysis"]["planned_units"] == 10_000
+    assert planned["analysis"]["information_fraction"] == 0.8
+    (comparison,) = planned["metrics"][0]["comparisons"]
+    assert comparison["sequential"]["p_value"] == 1.0
+    assert [label["label"] for label in comparison["labels"]] == ["too early"]
+    assert planned["decision"]["action"] == "keep_running"
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        ([*CONVERTED, "--planned-units", "1"], "'--planned-units': 1 is not in the range"),
         (["--metric", "paid"], "--metric: 'paid' must look like NAME=COL"),
         (["--metric", "=paid"], "--metric: '=paid' must look like"),
         (["--metric", "m=c:median"], "after the last colon must stand proportion, mean or ratio"),
