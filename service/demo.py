@@ -151,7 +151,8 @@ class Demo:
     def _report(self, settings: Settings, catalog: Catalog) -> Report:
         store = Store(settings.database_url)
         try:
-            report = make_report(store, catalog, EXPERIMENT, as_of=datetime.now(UTC))
+            now = datetime.now(UTC)
+            report = make_report(store, catalog, EXPERIMENT, as_of=now, now=now)
             store_report(store, report)
         finally:
             store.close()

@@ -14,8 +14,17 @@ from service.store.reports import keep_report
 from service.store.session import Store
 
 
-def make_report(store: Store, catalog: Catalog, experiment: str, *, as_of: datetime) -> Report:
+def make_report(
+    store: Store, catalog: Catalog, experiment: str, *, as_of: datetime, now: datetime
+) -> Report:
     """Judge an experiment by what the store knew at a time.
+
+    Args:
+        store: Where visits and payments are.
+        catalog: Experiments and metrics.
+        experiment: Key of the experiment.
+        as_of: What arrived later is left out, in UTC.
+        now: Time of this call, in UTC; of several stored reports the last made is shown.
 
     Raises:
         UnknownExperiment: there is no such definition.
@@ -25,7 +34,7 @@ def make_report(store: Store, catalog: Catalog, experiment: str, *, as_of: datet
     plan = resolve(definition, catalog.metrics)
     with store.read() as connection:
         observations = read_observations(connection, definition, catalog.metrics, as_of=as_of)
-    return analyze(plan, observations, as_of=as_of, generated_at=as_of)
+    return analyze(plan, observations, as_of=as_of, generated_at=now)
 
 
 def store_report(store: Store, report: Report) -> None:

@@ -69,7 +69,8 @@ def report(
     store = Store(source or settings.database_url)
     try:
         schema.check(store)
-        made = make_report(store, catalog, experiment, as_of=as_of or datetime.now(UTC))
+        now = datetime.now(UTC)
+        made = make_report(store, catalog, experiment, as_of=as_of or now, now=now)
         if link:
             store_report(store, made)
     finally:

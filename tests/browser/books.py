@@ -118,7 +118,8 @@ class Books:
 
     def report(self) -> Any:
         """The lift report as it is now, as `kassa report --format json` has it."""
-        made = make_report(self.store, self.catalog, EXPERIMENT, as_of=datetime.now(UTC))
+        now = datetime.now(UTC)
+        made = make_report(self.store, self.catalog, EXPERIMENT, as_of=now, now=now)
         return to_json(made)
 
     def _objects(self, kind: str) -> list[dict[str, Any]]:
