@@ -55,6 +55,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         "winner-not-shipped": "Only a shipped experiment has a winner.",
         "unknown-winner": "The winner is one of the variants.",
         "metric-once": "A metric has one role in an experiment.",
+        "mean-without-values": "A mean is taken of an event about money: others have no value.",
         # what the service knows
         "unknown-flow": "A variant names one of the checkout's flows.",
         # several files

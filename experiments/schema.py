@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from experiments.definition import AnalysisPlan, Experiment, MetricRoles, Variant
 from experiments.document import Document, Location, path_text
 from experiments.errors import RULES, InvalidDefinition, Problem, first_problems
+from experiments.events import LEDGER_EVENTS
 from experiments.metrics import Kind, Metric
 from experiments.notation import KEY_PATTERN, STRICT, Breach, nearest, refuse_all, repeated, shown
 from experiments.offers import Offer
@@ -35,6 +36,20 @@ def _supported(metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
         )
         for index, metric in enumerate(metrics)
         if metric.kind is Kind.RATIO
+    )
+    return metrics
+
+
+def _with_values(metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
+    refuse_all(
+        Breach(
+            (index, "event"),
+            "mean-without-values",
+            f"{metric.event} has no value that a mean could be taken of",
+            "write an event about money such as payment_succeeded, or `kind: proportion`",
+        )
+        for index, metric in enumerate(metrics)
+        if metric.kind is Kind.MEAN and metric.event not in LEDGER_EVENTS
     )
     return metrics
 
@@ -65,6 +80,7 @@ class MetricsFile:
     metrics: Annotated[
         tuple[Metric, ...],
         AfterValidator(_supported),
+        AfterValidator(_with_values),
         AfterValidator(_unique),
         Field(description="a list of metrics, each with key, name, event, kind and direction"),
     ]
@@ -237,9 +253,8 @@ class _Findings:
         else:
             rule, says = _FINDINGS[rule]
             message, mend = says.format(value=shown(error["input"]), **context), self._mend(error)
-        return self._document.problem(
-            self._document.at(at), rule, f"{path_text(at)}: {message}", mend
-        )
+        mark = self._document.at(_SHOWN_AT.get(rule, at))
+        return self._document.problem(mark, rule, f"{path_text(at)}: {message}", mend)
 
     def _mend(self, error: ErrorDetails) -> str:
         value, at = error["input"], error["loc"]
@@ -280,6 +295,9 @@ def _reads_as_number(value: object) -> bool:
         isinstance(value, str) and re.fullmatch(r"(0|[1-9]\d{0,14})(\.\d{1,9})?", value) is not None
     )
 
+
+# Where a key is missing because of another, the other one is shown.
+_SHOWN_AT: Final[Mapping[str, Location]] = {"winner-missing": ("status",)}
 
 # What pydantic's own errors mean here: the rule, and what is wrong.
 _FINDINGS: Final[Mapping[str, tuple[str, str]]] = {

@@ -285,7 +285,7 @@ TYPOS: dict[str, tuple[str, str, list[str]]] = {
         "status: shipped",
         [
             (
-                "1:1 winner-missing winner: the status is shipped, but no winner is named; "
+                "5:9 winner-missing winner: the status is shipped, but no winner is named; "
                 "write `winner:` and the key of the variant that everyone gets"
             )
         ],
@@ -481,9 +481,14 @@ TYPOS: dict[str, tuple[str, str, list[str]]] = {
     "a duration in words": (
         "conversion_window: 7d",
         "conversion_window: 7 days",
+        [("20:22 bad-duration analysis.conversion_window: '7 days' is not a duration; write 7d")],
+    ),
+    "a duration in English": (
+        "conversion_window: 7d",
+        "conversion_window: one week",
         [
             (
-                "20:22 bad-duration analysis.conversion_window: '7 days' is not a duration; "
+                "20:22 bad-duration analysis.conversion_window: 'one week' is not a duration; "
                 f"{A_DURATION}"
             )
         ],
@@ -593,6 +598,17 @@ BESIDE: dict[str, tuple[str, str, list[str]]] = {
             (
                 "2:61 unsupported-value metrics[0].kind: ratio metrics are not supported by this "
                 "version; write proportion or mean"
+            )
+        ],
+    ),
+    "a mean of what has no value": (
+        "metrics.yaml",
+        f"metrics:\n  - {METRIC.replace('proportion', 'mean').replace('succeeded', 'submitted')}\n",
+        [
+            (
+                "2:36 mean-without-values metrics[0].event: payment_submitted has no value that a "
+                "mean could be taken of; write an event about money such as payment_succeeded, "
+                "or `kind: proportion`"
             )
         ],
     ),
