@@ -168,7 +168,7 @@ def json_schema(kind: str) -> dict[str, Any]:
     if kind == "experiment":
         # The file's name is the key; editors must not ask for it a second time.
         del schema["properties"]["key"]
-        schema["required"].remove("key")
+        schema["required"] = ["version", *(key for key in schema["required"] if key != "key")]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
@@ -192,17 +192,24 @@ def _key_problems(document: Document, key: str) -> Iterator[Problem]:
 def _parse(
     kind: type[Part], document: Document, content: Mapping[str, object], problems: list[Problem]
 ) -> Part:
+    errors = _unwritten_version(kind, content)
+    definition: Part | None = None
     try:
         # Strict JSON is what YAML can say: text for times and enumerations, lists for tuples.
         definition = TypeAdapter(kind).validate_json(json.dumps(content))
     except ValidationError as error:
-        found = first_problems(
-            _Findings(kind, document, error.errors(include_url=False)).problems()
-        )
-        raise InvalidDefinition([*problems, *found]) from error
-    if problems:
-        raise InvalidDefinition(problems)
+        errors += error.errors(include_url=False)
+    found = [*problems, *first_problems(_Findings(kind, document, errors).problems())]
+    if found or definition is None:
+        raise InvalidDefinition(found)
     return definition
+
+
+def _unwritten_version(kind: type, content: Mapping[str, object]) -> list[ErrorDetails]:
+    # In Python the version has a default; a file says which format it is written in.
+    if kind is not Experiment or "version" in content:
+        return []
+    return [ErrorDetails(type="missing", loc=("version",), msg="", input=None)]
 
 
 class _Findings:

@@ -21,6 +21,7 @@ from experiments import (
 SHIPPED = Path(experiments.__file__).parent
 
 EXPERIMENT = """\
+version: 1
 name: Any
 hypothesis: Something changes.
 owner: growth@example.com
@@ -245,7 +246,7 @@ def test_an_unknown_flow_is_a_problem_where_the_flows_are_known(
     with pytest.raises(InvalidDefinition) as refused:
         Catalog.load(definitions, flows=["two_page", "one_page"])
     (problem,) = refused.value.problems
-    assert (problem.rule, problem.line, problem.column) == ("unknown-flow", 7, 32)
+    assert (problem.rule, problem.line, problem.column) == ("unknown-flow", 8, 32)
     assert problem.mend == mend
     assert lint([definitions], flows=["two_page", "one_page"]) == [problem]
 

@@ -387,6 +387,16 @@ TYPOS: dict[str, tuple[str, str, list[str]]] = {
         "seed: 42",
         ['8:7 wrong-type seed: 42 is not text; put it in quotes: "42"'],
     ),
+    "no version": (
+        "version: 1\n",
+        "",
+        ["1:1 missing-key version: the key is missing; write `version:` and 1"],
+    ),
+    "a misspelt version": (
+        "version: 1",
+        "versoin: 1",
+        ["1:1 unknown-key versoin: the key is unknown; write `version`"],
+    ),
     "a version to come": (
         "version: 1",
         "version: 2",

@@ -29,6 +29,7 @@ def test_shipped_files_fit_the_json_schema(kind: str) -> None:
     schema = json_schema(kind)
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.Draft202012Validator(schema).validate(content(kind))
+    assert ("version" in schema["required"]) == (kind == "experiment")
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
