@@ -47,7 +47,8 @@ class Settings:
     Attributes:
         database_url: SQLAlchemy URL of the store.
         definitions: the directory of experiment files.
-        secret_keys: signing keys; the first signs, all verify, so that keys can be rotated.
+        secret_keys: signing keys; the first signs, all verify, so that keys can be rotated;
+            empty where nothing will be signed.
         api_keys: keys that merchants' servers present as bearer tokens.
         public_url: scheme, host and port visitors use, without a trailing slash, or None.
         trusted_proxies: how many proxies in front may be believed about the client.
@@ -75,24 +76,31 @@ class Settings:
         return self.stripe is not None and self.stripe.live
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str], *, directory: Path) -> Settings:
+    def from_environment(
+        cls, environment: Mapping[str, str], *, directory: Path, make_secret: bool = True
+    ) -> Settings:
         """Read and check every variable.
 
         Args:
             environment: the variables, as `environment_with_dotenv` gives them.
             directory: where ``var/`` lives.
+            make_secret: whether the simulated installation's own secret is read or made, which
+                whoever signs needs; without it and without `KASSA_SECRET_KEY` there is no key.
 
         Raises:
             ConfigurationError: a variable is missing, malformed or contradicts another; the
                 message is one sentence that names it.
         """
         stripe = _stripe_keys(environment)
+        secret_keys = _given_secrets(environment, needed=stripe is not None)
+        if make_secret and not secret_keys:
+            secret_keys = (_kept_secret(directory / "var" / "secret-key"),)
         return cls(
             database_url=_database_url(environment, directory),
             definitions=_definitions(environment),
-            secret_keys=_secret_keys(environment, directory, needed=stripe is not None),
+            secret_keys=secret_keys,
             api_keys=_listed(environment.get("KASSA_API_KEYS", "")),
-            public_url=_public_url(environment),
+            public_url=_public_url(environment, needed=stripe is not None and stripe.live),
             trusted_proxies=_trusted_proxies(environment),
             stripe=stripe,
             merchant=environment.get("KASSA_MERCHANT", "").strip() or cls.merchant,
@@ -104,7 +112,9 @@ class Settings:
         return {
             "KASSA_DATABASE_URL": _without_password(self.database_url),
             "KASSA_DEFINITIONS": str(self.definitions),
-            "KASSA_SECRET_KEY": f"*** ({len(self.secret_keys)} key(s))",
+            "KASSA_SECRET_KEY": f"*** ({len(self.secret_keys)} key(s))"
+            if self.secret_keys
+            else "(var/secret-key, made at the first start)",
             "KASSA_API_KEYS": f"*** ({len(self.api_keys)} key(s))",
             "KASSA_PUBLIC_URL": self.public_url or "(the address served)",
             "KASSA_TRUSTED_PROXIES": str(self.trusted_proxies),
@@ -186,20 +196,16 @@ def _definitions(environment: Mapping[str, str]) -> Path:
     return path
 
 
-def _secret_keys(
-    environment: Mapping[str, str], directory: Path, *, needed: bool
-) -> tuple[str, ...]:
+def _given_secrets(environment: Mapping[str, str], *, needed: bool) -> tuple[str, ...]:
     keys = _listed(environment.get("KASSA_SECRET_KEY", ""))
     for key in keys:
         if len(key) < _SHORTEST_SECRET:
             raise ConfigurationError(
                 f"KASSA_SECRET_KEY needs at least {_SHORTEST_SECRET} characters"
             )
-    if keys:
-        return keys
-    if needed:
+    if needed and not keys:
         raise ConfigurationError("KASSA_SECRET_KEY is missing: it signs the visitors' cookies")
-    return (_kept_secret(directory / "var" / "secret-key"),)
+    return keys
 
 
 def _kept_secret(path: Path) -> str:
@@ -233,8 +239,12 @@ def _make_secret(path: Path) -> None:
         Path(draft).unlink()
 
 
-def _public_url(environment: Mapping[str, str]) -> str | None:
+def _public_url(environment: Mapping[str, str], *, needed: bool) -> str | None:
     given = environment.get("KASSA_PUBLIC_URL", "").strip().rstrip("/")
+    if not given and needed:
+        raise ConfigurationError(
+            "KASSA_PUBLIC_URL is missing: with live Stripe keys it says where visitors return to"
+        )
     if not given:
         return None
     if not _is_origin(given):

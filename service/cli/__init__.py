@@ -24,6 +24,7 @@ _COMMANDS = {
     "serve": ("serve", "Run the service."),
     "demo": ("demo", "Simulated visitors, a lift report, and pages to open."),
     "lint": ("definitions", "Every error of the definitions, with file, line and mend."),
+    "schema": ("definitions", "The JSON Schema of the definition files."),
     "assign": ("definitions", "Which variant a unit gets, and why."),
     "report": ("report", "The lift report of an experiment."),
     "analyze": ("analyze", "The same report over any CSV or Parquet file."),

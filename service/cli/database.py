@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import click
 
-from service.cli.options import settings_in_force
+from service.cli.options import check_store_exists, quiet_option, settings_in_force
 from service.store import schema
 from service.store.session import Store
 
@@ -18,26 +18,35 @@ def db() -> None:
 
 
 @db.command(epilog="Example: kassa db upgrade")
-def upgrade() -> None:
+@quiet_option
+def upgrade(quiet: bool) -> None:  # noqa: FBT001 - click passes flags by name
     """Bring the store to this version; whole or not at all."""
-    with _store() as store:
+    with _store(_url()) as store:
         schema.upgrade(store)
-        click.echo(f"the store is at schema {schema.current(store)}")
+        if not quiet:
+            click.echo(f"the store is at schema {schema.current(store)}")
 
 
 @db.command(epilog="Example: kassa db current")
+@quiet_option
 @click.pass_context
-def current(ctx: click.Context) -> None:
+def current(ctx: click.Context, quiet: bool) -> None:  # noqa: ARG001, FBT001 - prints the result alone; click passes flags by name
     """Print the store's schema; exits with 1 when it is not this version's."""
-    with _store() as store:
+    url = _url()
+    check_store_exists(url)
+    with _store(url) as store:
         found = schema.current(store)
         click.echo(found or "empty")
         ctx.exit(0 if found == schema.newest() else 1)
 
 
+def _url() -> str:
+    return settings_in_force(make_secret=False).database_url
+
+
 @contextmanager
-def _store() -> Iterator[Store]:
-    store = Store(settings_in_force().database_url)
+def _store(url: str) -> Iterator[Store]:
+    store = Store(url)
     try:
         yield store
     finally:

@@ -1,47 +1,115 @@
-"""`kassa lint` and `kassa assign`: the growth team's commands."""
+"""`kassa lint`, `kassa schema` and `kassa assign`: the growth team's commands."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from experiments import Catalog
+from experiments import Catalog, InvalidDefinition, Linted, Problem, examine, json_schema
 from experiments import assign as assigned
-from experiments.catalog import lint as problems_in
 from service.checkout.flows import FLOWS
-from service.cli.options import format_option, settings_in_force
+from service.cli.options import format_option, quiet_option, settings_in_force
+from service.cli.sarif import to_sarif
 
 
 @click.command(epilog="Example: kassa lint experiments/definitions")
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
-@format_option("text", "json")
+@format_option("text", "json", "sarif")
+@quiet_option
 @click.pass_context
-def lint(ctx: click.Context, paths: tuple[Path, ...], form: str) -> None:
+def lint(ctx: click.Context, paths: tuple[Path, ...], form: str, quiet: bool) -> None:  # noqa: FBT001 - click passes flags by name
     """Check definitions; without PATHS those in force.
 
-    Exits with 1 when there are errors.
+    Exits with 1 when there are errors, and with 2 when there was nothing to read.
     """
-    problems = problems_in(paths or (settings_in_force().definitions,), flows=FLOWS)
-    if form == "json":
-        click.echo(json.dumps({"problems": [asdict(problem) for problem in problems]}, indent=2))
-    else:
-        for problem in problems:
-            click.echo(str(problem))
-        click.echo(f"{len(problems)} problem(s)" if problems else "no problems", err=True)
-    if problems:
+    found = examine(paths, flows=FLOWS) if paths else _in_force()
+    if not found.files and not found.problems:
+        where = ", ".join(map(str, paths)) or "KASSA_DEFINITIONS"
+        raise click.UsageError(f"there is no definition to read in {where}")
+    rendered = _RENDERINGS[form](found.problems)
+    if rendered:
+        click.echo(rendered)
+    if form == "text" and not quiet:
+        click.echo(_said(found), err=True)
+    if found.problems:
         ctx.exit(1)
+
+
+def _in_force() -> Linted:
+    """What lint finds in the definitions in force, and whatever else would stop the start."""
+    definitions = settings_in_force(make_secret=False).definitions
+    found = examine((definitions,), flows=FLOWS)
+    try:
+        Catalog.load(definitions, flows=FLOWS)
+    except InvalidDefinition as refused:
+        return replace(found, problems=tuple(sorted({*found.problems, *refused.problems})))
+    return found
+
+
+_RENDERINGS: dict[str, Callable[[tuple[Problem, ...]], str]] = {
+    "text": lambda problems: "\n".join(map(str, problems)),
+    "json": lambda problems: json.dumps(
+        {"problems": [asdict(each) for each in problems]}, indent=2
+    ),
+    "sarif": lambda problems: json.dumps(to_sarif(problems), indent=2),
+}
+
+
+def _said(found: Linted) -> str:
+    counts = {
+        "experiment": found.experiments,
+        "metric": found.metrics,
+        "offer": found.offers,
+        "problem": len(found.problems),
+    }
+    *read, problems = [_counted(count, name) for name, count in counts.items()]
+    return f"{', '.join(read)}: {problems if found.problems else 'no problems'}"
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count} {name}" + ("" if count == 1 else "s")
+
+
+@click.command(epilog="Example: kassa schema experiment > experiment.schema.json")
+@click.argument(
+    "kind", type=click.Choice(["experiment", "metrics", "offers"]), default="experiment"
+)
+def schema(kind: str) -> None:
+    """Print the JSON Schema of one KIND of definition file, for editors and other programs."""
+    click.echo(json.dumps(json_schema(kind), indent=2))
+
+
+def _attributes(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    pairs = [value.partition("=") for value in values]
+    for value, (name, mark, _) in zip(values, pairs, strict=True):
+        if not (name.strip() and mark):
+            raise click.BadParameter(f"{value!r} must look like country=SE")
+    return {name: given for name, _, given in pairs}
 
 
 @click.command(epilog="Example: kassa assign one-page-checkout --unit visitor-1")
 @click.argument("experiment")
 @click.option("--unit", required=True, help="The visitor's id.")
-def assign(experiment: str, unit: str) -> None:
+@click.option(
+    "--attribute",
+    "_attributes",
+    multiple=True,
+    metavar="K=V",
+    callback=_attributes,
+    help="What is known of the unit; no definition uses it yet.",
+)
+@format_option("json")
+@quiet_option
+def assign(experiment: str, unit: str, _attributes: dict[str, str], form: str, quiet: bool) -> None:  # noqa: ARG001, FBT001 - one form, nothing to be quiet about; click passes flags by name
     """Print which variant a unit gets, as JSON, and why."""
-    catalog = Catalog.load(settings_in_force().definitions)
+    catalog = Catalog.load(settings_in_force(make_secret=False).definitions)
     if not unit:
         raise click.BadParameter("must not be empty", param_hint="--unit")
     found = assigned(catalog.experiment(experiment), unit, now=datetime.now(UTC))

@@ -7,7 +7,7 @@ import math
 
 import click
 
-from service.cli.options import format_option
+from service.cli.options import format_option, quiet_option
 
 _OPEN = click.FloatRange(0, 1, min_open=True, max_open=True)
 
@@ -20,6 +20,7 @@ _OPEN = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.option("--alpha", default=0.05, show_default=True, type=_OPEN, help="Two-sided.")
 @click.option("--power", "chance", default=0.8, show_default=True, type=_OPEN)
 @format_option("text", "json")
+@quiet_option
 def power(
     baseline: float,
     lift: float | None,
@@ -28,6 +29,7 @@ def power(
     alpha: float,
     chance: float,
     form: str,
+    quiet: bool,  # noqa: ARG001, FBT001 - prints the result alone; click passes flags by name
 ) -> None:
     """Plan a test of two equal variants, read once at its end."""
     from analysis.power import (  # noqa: PLC0415 - statsmodels takes seconds to load

@@ -14,8 +14,11 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # it ships no types
 
+from experiments import RULES
 from service.cli import main
 from service.settings import PROJECT
 from service.store import schema
@@ -244,7 +247,9 @@ def test_assign_prints_the_contracts_json_alone(terminal: Terminal) -> None:
 
 def test_lint_of_good_definitions_says_so(terminal: Terminal) -> None:
     ran = terminal.kassa("lint")
-    assert (ran.code, ran.out, ran.err) == (0, "", "no problems\n")
+    assert (ran.code, ran.out) == (0, "")
+    assert re.fullmatch(r"1 experiment, \d+ metrics, \d+ offers: no problems\n", ran.err)
+    assert terminal.kassa("lint", "--quiet") == Ran(0, "", "")
     assert json.loads(terminal.kassa("lint", "--format", "json").out) == {"problems": []}
 
 
@@ -257,7 +262,8 @@ def test_lint_of_broken_definitions_gives_every_place_and_exits_with_one(
     ran = terminal.kassa("lint", "growth/definitions")
     assert ran.code == 1
     lines = ran.out.splitlines()
-    assert ran.err == f"{len(lines)} problem(s)\n"
+    assert ran.err.startswith("1 experiment, ")
+    assert ran.err.endswith(f" offers: {len(lines)} problems\n")
     assert len(lines) >= 2
     traffic = written[: written.index("traffic:")].count("\n") + 1
     place = r"growth/definitions/one-page-checkout\.yaml:\d+:\d+ "
@@ -382,7 +388,14 @@ def test_migrations_are_asked_for_and_applied_on_both_engines(
     terminal: Terminal, store_url: str
 ) -> None:
     current = terminal.kassa("db", "current", KASSA_DATABASE_URL=store_url)
-    assert (current.code, current.out, current.err) == (1, "empty\n", "")
+    if store_url.startswith("sqlite"):
+        file = Path(store_url.removeprefix("sqlite:///"))
+        assert (current.code, file.exists()) == (3, False)
+        assert current.sentence == (
+            f"there is no store at {file}; start `kassa serve` or run `kassa db upgrade`"
+        )
+    else:
+        assert (current.code, current.out, current.err) == (1, "empty\n", "")
     upgraded = terminal.kassa("db", "upgrade", KASSA_DATABASE_URL=store_url)
     assert (upgraded.code, upgraded.err) == (0, "")
     assert upgraded.out == f"the store is at schema {schema.newest()}\n"
@@ -459,3 +472,110 @@ def test_the_report_is_the_same_from_either_engine(
     ran = terminal.kassa(*words, KASSA_DATABASE_URL=migrated_store_url)
     arm = json.loads(ran.out)["metrics"][0]["variants"]["one_page"]
     assert (arm["units"], arm["sum"], arm["value"]) == (30, 10, 10 / 30)
+
+
+def test_lint_of_nothing_is_not_taken_for_good(terminal: Terminal) -> None:
+    (terminal.directory / "empty").mkdir()
+    for form in ("text", "json", "sarif"):
+        ran = terminal.kassa("lint", "empty", "--format", form)
+        assert (ran.code, ran.sentence) == (2, "there is no definition to read in empty")
+
+
+def test_lint_of_the_definitions_in_force_finds_whatever_stops_the_start(
+    terminal: Terminal,
+) -> None:
+    definitions = _copied_definitions(terminal)
+    (definitions.parent / "offers.yaml").write_text("version: 1\noffers: [{key: A}]\n")
+    for place in (definitions, definitions.parent):
+        variables = {"KASSA_DEFINITIONS": str(place)}
+        started = terminal.serve(**variables)
+        ran = terminal.kassa("lint", **variables)
+        assert (started.code, ran.code) == (2, 1)
+        refused = re.findall(r"^(?:Error: )?(\S+\.yaml:\d.*)$", started.err, re.MULTILINE)
+        assert refused != []
+        assert set(refused) <= set(ran.out.splitlines())
+
+
+def test_commands_that_only_look_leave_nothing_behind(terminal: Terminal) -> None:
+    looking = [
+        ["lint"],
+        ["schema"],
+        ["config"],
+        ["assign", "one-page-checkout", "--unit", "u"],
+        ["power", "--baseline", "0.05", "--lift", "0.1"],
+        ["db", "current"],
+    ]
+    for words in looking:
+        assert terminal.kassa(*words).code in {0, 3}
+        assert not list(terminal.directory.iterdir()), words
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["lint"],
+        ["config"],
+        ["assign", "one-page-checkout", "--unit", "u"],
+        ["power", "--baseline", "0.05", "--lift", "0.1"],
+        ["db", "upgrade"],
+        ["db", "current"],
+    ],
+    ids=" ".join,
+)
+def test_every_command_can_be_quiet(ledger: Terminal, words: list[str]) -> None:
+    loud, quiet = ledger.kassa(*words), ledger.kassa(*words, "--quiet")
+    assert (quiet.code, quiet.err) == (loud.code, "")
+    assert quiet.out == ("" if words == ["db", "upgrade"] else loud.out)
+
+
+@pytest.mark.parametrize("kind", ["experiment", "metrics", "offers"])
+def test_schema_prints_what_the_files_are_held_to(terminal: Terminal, kind: str) -> None:
+    ran = terminal.kassa("schema", kind)
+    assert (ran.code, ran.err) == (0, "")
+    printed = json.loads(ran.out)
+    Draft202012Validator.check_schema(printed)
+    files = {
+        "experiment": "definitions/one-page-checkout.yaml",
+        "metrics": "metrics.yaml",
+        "offers": "offers.yaml",
+    }
+    text = (PROJECT / "experiments" / files[kind]).read_text()
+    Draft202012Validator(printed).validate(yaml.safe_load(text))
+    assert not Draft202012Validator(printed).is_valid({"version": 2})
+
+
+def test_sarif_has_every_rule_and_every_place(terminal: Terminal) -> None:
+    definitions = _copied_definitions(terminal)
+    file = definitions / "one-page-checkout.yaml"
+    file.write_text(file.read_text().replace("traffic: 1.0", "traffic: 7"))
+    file.rename(definitions / "one page.yaml")
+    ran = terminal.kassa("lint", "growth/definitions", "--format", "sarif")
+    assert (ran.code, ran.err) == (1, "")
+    log = json.loads(ran.out)
+    assert (log["version"], "sarif-schema-2.1.0" in log["$schema"]) == ("2.1.0", True)
+    (run,) = log["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    assert {rule["id"]: rule["shortDescription"]["text"] for rule in rules} == RULES
+    problems = json.loads(terminal.kassa("lint", "growth/definitions", "--format", "json").out)[
+        "problems"
+    ]
+    assert {problem["rule"] for problem in problems} == {"bad-key", "out-of-range"}
+    for problem, result in zip(problems, run["results"], strict=True):
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == problem["rule"]
+        assert result["level"] == "error"
+        assert result["message"]["text"] == f"{problem['message']}; {problem['mend']}"
+        (place,) = (each["physicalLocation"] for each in result["locations"])
+        assert place["artifactLocation"]["uri"] == "growth/definitions/one%20page.yaml"
+        region = {"startLine": problem["line"], "startColumn": problem["column"]}
+        assert place["region"] == region
+    shipped = json.loads(terminal.kassa("lint", "--format", "sarif").out)
+    assert shipped["runs"][0]["results"] == []
+
+
+def test_assign_takes_attributes_which_change_nothing_yet(terminal: Terminal) -> None:
+    words = ["assign", "one-page-checkout", "--unit", "visitor-1"]
+    given = terminal.kassa(*words, "--attribute", "country=SE", "--attribute", "note=a=b")
+    assert given == terminal.kassa(*words)
+    for wrong in ("country", "=SE"):
+        ran = terminal.kassa(*words, "--attribute", wrong)
+        assert (ran.code, "must look like country=SE" in ran.sentence) == (2, True)

@@ -18,6 +18,7 @@ TEST_KEYS = {
     "STRIPE_PUBLISHABLE_KEY": "pk_test_51Kassa0Public",
     "STRIPE_WEBHOOK_SECRET": "whsec_Kassa0Webhook",
 }
+LIVE = {"KASSA_SECRET_KEY": SECRET, "KASSA_PUBLIC_URL": "https://pay.example.com"}
 LIVE_KEYS = {name: value.replace("_test_", "_live_") for name, value in TEST_KEYS.items()}
 
 
@@ -58,9 +59,24 @@ def test_everything_set_is_taken_as_it_was_said(tmp_path: Path) -> None:
 
 
 def test_live_keys_are_known_as_such(tmp_path: Path) -> None:
-    assert _settings(tmp_path, KASSA_SECRET_KEY=SECRET, **LIVE_KEYS).live
+    assert _settings(tmp_path, **LIVE, **LIVE_KEYS).live
     restricted = LIVE_KEYS | {"STRIPE_SECRET_KEY": "rk_live_51Kassa0Restricted"}
-    assert _settings(tmp_path, KASSA_SECRET_KEY=SECRET, **restricted).live
+    assert _settings(tmp_path, **LIVE, **restricted).live
+
+
+@pytest.mark.parametrize("secret_key", ["sk_live_51Kassa0Secret", "rk_live_51Kassa0Restricted"])
+def test_real_money_needs_the_address_visitors_return_to(tmp_path: Path, secret_key: str) -> None:
+    keys = LIVE_KEYS | {"STRIPE_SECRET_KEY": secret_key}
+    with pytest.raises(ConfigurationError, match=r"^KASSA_PUBLIC_URL is missing: [^\n]*$"):
+        _settings(tmp_path, KASSA_SECRET_KEY=SECRET, **keys)
+    assert _settings(tmp_path, KASSA_SECRET_KEY=SECRET, **TEST_KEYS).public_url is None
+
+
+def test_whoever_signs_nothing_leaves_no_secret_behind(tmp_path: Path) -> None:
+    found = Settings.from_environment({}, directory=tmp_path, make_secret=False)
+    assert found.secret_keys == ()
+    assert not list(tmp_path.iterdir())
+    assert found.described()["KASSA_SECRET_KEY"].startswith("(var/secret-key")
 
 
 def test_while_a_webhook_secret_is_rolled_both_are_known(tmp_path: Path) -> None:
@@ -159,8 +175,8 @@ def test_no_secret_is_ever_shown(tmp_path: Path, url: str) -> None:
     found = _settings(
         tmp_path,
         KASSA_DATABASE_URL=url,
-        KASSA_SECRET_KEY=SECRET,
         KASSA_API_KEYS="hidden-api-key",
+        **LIVE,
         **LIVE_KEYS,
     )
     shown = f"{found!r} {found} {found.stripe!r} {found.described()}"
@@ -172,7 +188,7 @@ def test_no_secret_is_ever_shown(tmp_path: Path, url: str) -> None:
 
 def test_the_description_names_every_variable_and_what_it_means(tmp_path: Path) -> None:
     simulated = _settings(tmp_path).described()
-    paid = _settings(tmp_path, KASSA_SECRET_KEY=SECRET, **LIVE_KEYS).described()
+    paid = _settings(tmp_path, **LIVE, **LIVE_KEYS).described()
     assert simulated.keys() == paid.keys()
     assert simulated["KASSA_DATABASE_URL"] == f"sqlite:///{tmp_path}/var/kassa.db"
     assert {simulated[name] for name in TEST_KEYS} == {"(simulator)"}
