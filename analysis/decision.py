@@ -3,7 +3,7 @@
 A report advises and never acts: ending an experiment stays with a person.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from analysis.report import (
@@ -111,6 +111,14 @@ def _too_early(evidence: Evidence) -> Decision | None:
     )
 
 
+def _too_few_units(evidence: Evidence) -> Decision | None:
+    few = [c for c in evidence.primary.comparisons if Label.TOO_FEW_UNITS in c.labels]
+    if not few:
+        return None
+    found = _undecided(evidence, "Nothing can be concluded yet", few)
+    return Decision(Action.KEEP_RUNNING, (*found, Label.TOO_FEW_UNITS.meaning))
+
+
 def _no_difference(evidence: Evidence) -> Decision:
     return Decision(
         Action.NEUTRAL,
@@ -126,6 +134,7 @@ RULES: tuple[Rule, ...] = (
     _clear_gain,
     _clear_loss,
     _too_early,
+    _too_few_units,
     _no_difference,
 )
 
@@ -165,9 +174,12 @@ def _reading(evidence: Evidence, comparison: Comparison) -> str:
     )
 
 
-def _undecided(evidence: Evidence, finding: str) -> list[str]:
+def _undecided(
+    evidence: Evidence, finding: str, comparisons: Sequence[Comparison] | None = None
+) -> list[str]:
     metric = evidence.primary
-    return [f"{finding} in {metric.name}: {_reading(evidence, c)}." for c in metric.comparisons]
+    shown = metric.comparisons if comparisons is None else comparisons
+    return [f"{finding} in {metric.name}: {_reading(evidence, c)}." for c in shown]
 
 
 def _reached(evidence: Evidence) -> str:

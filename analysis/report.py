@@ -57,6 +57,7 @@ class Label(StrEnum):
     SAMPLE_RATIO_MISMATCH = "sample ratio mismatch"
     TOO_EARLY = "too early"
     TOO_FEW_CONVERSIONS = "too few conversions"
+    TOO_FEW_UNITS = "too few units"
 
     @property
     def meaning(self) -> str:
@@ -77,6 +78,8 @@ _MEANINGS = {
     "for one reading at the end must not be read; the always-valid interval may.",
     Label.TOO_FEW_CONVERSIONS: "A variant has fewer than 10 conversions or fewer than 10 units "
     "without one, so the p-value comes from an exact test and may disagree with the interval.",
+    Label.TOO_FEW_UNITS: "A variant's values come from the equal of fewer than 30 units, too few "
+    "for a mean or a ratio to be near normal, so p-value and intervals must not be read.",
 }
 
 
@@ -232,7 +235,7 @@ class Comparison:
         if isinstance(reading.p_value, Absent) or isinstance(difference, Absent):
             blank = isinstance(reading.ci_low, Absent)
             return Finding.NO_INTERVAL if blank else Finding.UNDECIDED
-        if reading.p_value >= progress.alpha:
+        if Label.TOO_FEW_UNITS in self.labels or reading.p_value >= progress.alpha:
             return Finding.UNDECIDED
         gain = (difference > 0) is (direction is Direction.INCREASE)
         return Finding.BETTER if gain else Finding.WORSE

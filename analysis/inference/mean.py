@@ -1,26 +1,30 @@
 """Two means of values of any size, zeros included: Welch's test, lift on the log scale."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.aggregates import Aggregates
 from analysis.distributions import lift_of, student_p, student_quantile
-from analysis.report import Absent, Contrast, Estimate, LogRatio, Number
+from analysis.report import Absent, Contrast, Estimate, Label, LogRatio, Number
 
 WELCH = "Welch's t-test"
 # Below this share of the squares, spread is rounding error of the sums and not of the world.
 _NOISE = 1e-10
 # The always-valid sequence is asymptotic; the same floor as for conversions.
 MANY = 50
+# The usual floor for a mean to be near normal. Counted in effective units, because a mean over
+# 1,000 visitors of whom three paid is a mean of three: at a split of 10 to 90 such means give
+# false alarms in a fifth of the cases at alpha 0.05, and from 30 effective units on in 7 % at most.
+ENOUGH = 30
 
 
 @dataclass(frozen=True, slots=True)
 class _Arm:
-    """Mean, variance of that mean, and degrees of freedom."""
+    """Mean, and variance of that mean."""
 
     mean: float
     error: float
-    degrees: int
 
 
 def value(arm: Aggregates) -> Number:
@@ -36,21 +40,23 @@ def compare(control: Aggregates, treatment: Aggregates, *, alpha: float) -> Cont
         treatment: The same for the variant under test.
         alpha: Two-sided level, in (0, 1).
     """
+    labels = too_few_units(control, treatment)
     if min(control.units, treatment.units) < 2:
-        return _nothing("a mean needs at least two units in each variant")
+        return _nothing("a mean needs at least two units in each variant", labels)
     arms = _arm(control), _arm(treatment)
     if arms[0].error + arms[1].error == 0:
-        return _nothing("the values do not vary, so there is nothing to test")
-    degrees = welch_degrees([arm.error for arm in arms], arms)
+        return _nothing("the values do not vary, so there is nothing to test", labels)
+    degrees = welch_degrees([arm.error for arm in arms], (control, treatment))
     error = math.sqrt(arms[0].error + arms[1].error)
     difference = arms[1].mean - arms[0].mean
     margin = student_quantile(alpha, degrees) * error
     return Contrast(
         test=WELCH,
         absolute=Estimate(difference, difference - margin, difference + margin),
-        relative=_lift(arms, alpha),
+        relative=_lift(arms, (control, treatment), alpha),
         p_value=student_p(difference / error, degrees),
         log_ratio=_log_ratio(arms, (control, treatment)),
+        labels=labels,
     )
 
 
@@ -59,9 +65,14 @@ def effective_units(arm: Aggregates) -> float:
     return arm.total**2 / arm.total_squares if arm.total_squares else 0.0
 
 
-def welch_degrees(errors: list[float], arms: tuple[_Arm, _Arm]) -> float:
+def too_few_units(*arms: Aggregates) -> tuple[Label, ...]:
+    """The label of arms of which one has fewer than `ENOUGH` effective units."""
+    return (Label.TOO_FEW_UNITS,) if min(map(effective_units, arms)) < ENOUGH else ()
+
+
+def welch_degrees(errors: Sequence[float], arms: Sequence[Aggregates]) -> float:
     """Welch and Satterthwaite's degrees of freedom of a sum of two squared errors."""
-    spread = sum(e**2 / arm.degrees for e, arm in zip(errors, arms, strict=True))
+    spread = sum(e**2 / (arm.units - 1) for e, arm in zip(errors, arms, strict=True))
     return math.fsum(errors) ** 2 / spread
 
 
@@ -69,20 +80,19 @@ def _arm(sums: Aggregates) -> _Arm:
     deviations = sums.total_squares - sums.total**2 / sums.units
     if deviations <= _NOISE * sums.total_squares:
         deviations = 0.0
-    degrees = sums.units - 1
-    return _Arm(sums.total / sums.units, deviations / degrees / sums.units, degrees)
+    return _Arm(sums.total / sums.units, deviations / (sums.units - 1) / sums.units)
 
 
-def _nothing(reason: str) -> Contrast:
+def _nothing(reason: str, labels: tuple[Label, ...]) -> Contrast:
     gap, nothing = Absent(reason), Estimate.absent(reason)
-    return Contrast(WELCH, nothing, nothing, gap, gap)
+    return Contrast(WELCH, nothing, nothing, gap, gap, labels)
 
 
-def _lift(arms: tuple[_Arm, _Arm], alpha: float) -> Estimate:
+def _lift(arms: tuple[_Arm, _Arm], sums: tuple[Aggregates, Aggregates], alpha: float) -> Estimate:
     if min(arms[0].mean, arms[1].mean) <= 0:
         return Estimate.absent("a lift needs means above zero in both variants")
     errors = [arm.error / arm.mean**2 for arm in arms]
-    margin = student_quantile(alpha, welch_degrees(errors, arms)) * math.sqrt(sum(errors))
+    margin = student_quantile(alpha, welch_degrees(errors, sums)) * math.sqrt(sum(errors))
     ratio = arms[1].mean / arms[0].mean
     ends = [lift_of(math.log(ratio) + sign * margin) for sign in (-1, 1)]
     return Estimate(ratio - 1, *ends)

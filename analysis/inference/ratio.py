@@ -1,15 +1,17 @@
 """Ratio of two sums, e.g. approvals per attempt, with units as clusters: the delta method.
 
 Deng, Knoblich & Lu 2018 (arxiv.org/abs/1803.06336). A visitor who tries twice is one visitor, so
-the variance is taken over visitors and never over attempts.
+the variance is taken over visitors and never over attempts. It is estimated, so its quantiles are
+Student's with Welch and Satterthwaite's degrees of freedom: at ten units an arm the normal ones
+give false alarms in 8 % of the cases at alpha 0.05.
 """
 
 import math
 
 from analysis.aggregates import Aggregates
-from analysis.distributions import lift_of, normal_p, normal_quantile
-from analysis.inference.mean import MANY, effective_units
-from analysis.report import Absent, Contrast, Estimate, LogRatio, Number
+from analysis.distributions import lift_of, student_p, student_quantile
+from analysis.inference.mean import MANY, effective_units, too_few_units, welch_degrees
+from analysis.report import Absent, Contrast, Estimate, Label, LogRatio, Number
 
 DELTA = "delta method over units"
 
@@ -27,24 +29,27 @@ def compare(control: Aggregates, treatment: Aggregates, *, alpha: float) -> Cont
         treatment: The same for the variant under test.
         alpha: Two-sided level, in (0, 1).
     """
-    arms = control, treatment
+    arms, labels = (control, treatment), too_few_units(control, treatment)
     if min(arm.units for arm in arms) < 2:
-        return _nothing("a ratio needs at least two units in each variant")
+        return _nothing("a ratio needs at least two units in each variant", labels)
     if min(arm.base_total for arm in arms) <= 0:
-        return _nothing("the base of the ratio is zero in a variant")
+        return _nothing("the base of the ratio is zero in a variant", labels)
     ratios = [arm.total / arm.base_total for arm in arms]
     errors = [variance_of_ratio(arm) for arm in arms]
     if sum(errors) == 0:
-        return _nothing("the ratio is the same for every unit, so there is nothing to test")
+        return _nothing("the ratio is the same for every unit, so there is nothing to test", labels)
     difference, error = ratios[1] - ratios[0], math.sqrt(sum(errors))
-    margin = normal_quantile(alpha) * error
+    degrees = welch_degrees(errors, arms)
+    critical = student_quantile(alpha, degrees)
+    margin = critical * error
     log_ratio = _log_ratio(ratios, errors)
     return Contrast(
         test=DELTA,
         absolute=Estimate(difference, difference - margin, difference + margin),
-        relative=_lift(log_ratio, alpha),
-        p_value=normal_p(difference / error),
+        relative=_lift(log_ratio, critical),
+        p_value=student_p(difference / error, degrees),
         log_ratio=log_ratio if min(map(effective_units, arms)) >= MANY else Absent(_FEW),
+        labels=labels,
     )
 
 
@@ -65,9 +70,9 @@ def variance_of_ratio(arm: Aggregates) -> float:
     return residuals / (arm.units - 1) / (arm.units * mean_base**2)
 
 
-def _nothing(reason: str) -> Contrast:
+def _nothing(reason: str, labels: tuple[Label, ...]) -> Contrast:
     gap, nothing = Absent(reason), Estimate.absent(reason)
-    return Contrast(DELTA, nothing, nothing, gap, gap)
+    return Contrast(DELTA, nothing, nothing, gap, gap, labels)
 
 
 def _log_ratio(ratios: list[float], errors: list[float]) -> LogRatio | Absent:
@@ -77,9 +82,9 @@ def _log_ratio(ratios: list[float], errors: list[float]) -> LogRatio | Absent:
     return LogRatio(math.log(ratios[1] / ratios[0]), variance)
 
 
-def _lift(log_ratio: LogRatio | Absent, alpha: float) -> Estimate:
+def _lift(log_ratio: LogRatio | Absent, critical: float) -> Estimate:
     if isinstance(log_ratio, Absent):
         return Estimate.absent(log_ratio.reason)
-    margin = normal_quantile(alpha) * math.sqrt(log_ratio.variance)
+    margin = critical * math.sqrt(log_ratio.variance)
     ends = [lift_of(log_ratio.estimate + sign * margin) for sign in (0, -1, 1)]
     return Estimate(*ends)

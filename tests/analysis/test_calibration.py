@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 from analysis.aggregates import Aggregates
 from analysis.inference import INFERENCES
 from analysis.inference.sequential import always_valid
-from analysis.report import Absent, LogRatio, Number
+from analysis.report import Absent, Label, LogRatio, Number
 from experiments.metrics import Kind
 
 Arms = Callable[[Any, float, int], list[Aggregates]]
@@ -91,6 +91,57 @@ def test_the_small_counts_rule_keeps_false_alarms_at_or_below_the_level() -> Non
     assert {contrast.test for contrast in compared} == {"Boschloo's exact test"}
     alarms = sum(number(contrast.p_value) < 0.05 for contrast in compared) / 400
     assert alarms <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / 400)
+
+
+def spent(rng: Any, units: int, paying: float) -> Aggregates:
+    values = rng.lognormal(3, 0.6, units) * (rng.random(units) < paying)
+    return Aggregates(units, float(values.sum()), float((values**2).sum()))
+
+
+def alarms_by_label(pairs: Iterable[tuple[Aggregates, Aggregates]], kind: Kind) -> dict[bool, Any]:
+    """False alarms at 5 % among comparisons with the label "too few units" and without it."""
+    seen: dict[bool, list[bool]] = {True: [], False: []}
+    for control, treatment in pairs:
+        contrast = INFERENCES[kind].compare(control, treatment, alpha=0.05)
+        alarm = not isinstance(contrast.p_value, Absent) and contrast.p_value < 0.05
+        seen[Label.TOO_FEW_UNITS in contrast.labels].append(alarm)
+    return {few: np.array(alarms) for few, alarms in seen.items()}
+
+
+def test_means_of_too_few_payers_alarm_too_often_and_carry_the_label() -> None:
+    rng = np.random.default_rng(30)
+    pairs = ((spent(rng, 1000, 0.004), spent(rng, 9000, 0.004)) for _ in range(1000))
+    alarms = alarms_by_label(pairs, Kind.MEAN)
+    assert len(alarms[True]) == 1000
+    assert alarms[True].mean() > 0.09
+
+
+@pytest.mark.parametrize("times", [1, 3, 9])
+def test_means_without_the_label_alarm_in_seven_percent_at_most(times: int) -> None:
+    rng = np.random.default_rng(31)
+    pairs = ((spent(rng, 1000, 0.06), spent(rng, 1000 * times, 0.06)) for _ in range(1500))
+    alarms = alarms_by_label(pairs, Kind.MEAN)[False]
+    assert len(alarms) > 1300
+    assert alarms.mean() <= 0.07 + 3 * math.sqrt(0.07 * 0.93 / 1500)
+
+
+def attempted(rng: Any, units: int) -> Aggregates:
+    base = rng.geometric(0.55, units)
+    top = rng.binomial(base, 0.9 * rng.beta(4.25, 4.25, units))
+    sums = (top, top**2, base, base**2, top * base)
+    return Aggregates(units, *(float(s.sum()) for s in sums))
+
+
+@pytest.mark.parametrize(("units", "few"), [(8, True), (140, False)])
+def test_ratios_over_few_units_keep_their_level_by_students_t(
+    units: int,
+    few: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    rng = np.random.default_rng(32)
+    pairs = ((attempted(rng, units), attempted(rng, units)) for _ in range(1500))
+    alarms = alarms_by_label(pairs, Kind.RATIO)[few]
+    assert len(alarms) > 1400
+    assert alarms.mean() <= 0.06 + 2 * math.sqrt(0.06 * 0.94 / 1500)
 
 
 def peeking(rng: Any, *, lift: float, runs: int) -> tuple[float, float, float]:

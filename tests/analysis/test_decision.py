@@ -11,7 +11,7 @@ from analysis.observations import Observations
 from analysis.plan import MetricPlan, Plan
 from analysis.render import to_html, to_markdown, to_text
 from analysis.render.figures import interval_plot
-from analysis.report import Action, Finding, Report, Role
+from analysis.report import Action, Finding, Label, Report, Role
 from analysis.wording import p_value
 from experiments.metrics import Direction, Kind
 
@@ -221,3 +221,28 @@ def test_a_guardrail_without_conversions_in_control_says_why_there_is_no_lift(
 ) -> None:
     decision = with_guardrail(make_plan, (0, 30), 20_000).decision
     assert "lift undefined (the control has no conversions to compare with)" in decision.reasons[0]
+
+
+@pytest.mark.parametrize("kind", [Kind.MEAN, Kind.RATIO])
+@pytest.mark.parametrize("planned", [None, 6])
+def test_three_units_an_arm_never_ship_however_clear(
+    make_plan: Callable[..., Plan], kind: Kind, planned: int | None
+) -> None:
+    metric = MetricPlan("revenue", kind, Direction.INCREASE, Role.PRIMARY, "Revenue")
+    low, high = ((10, 11, 12), (50, 51, 52))
+    arms = {
+        variant: Aggregates(3, sum(spent), sum(v * v for v in spent), 3, 3, sum(spent))
+        for variant, spent in (("two_page", low), ("one_page", high))
+    }
+    observations = Observations({"two_page": 3, "one_page": 3}, {"revenue": arms})
+    plan = make_plan(metrics=(metric,), planned_units=planned)
+    report = analyze(plan, observations, as_of=NOON, generated_at=NOON)
+    (comparison,) = report.primary.comparisons
+    assert float(str(comparison.p_value)) < 1e-4
+    assert Label.TOO_FEW_UNITS in comparison.labels
+    assert "p_value" in Label.TOO_FEW_UNITS.applies_to
+    assert comparison.finding(metric.direction, report.progress) is Finding.UNDECIDED
+    assert report.decision.action is Action.KEEP_RUNNING
+    assert report.decision.reasons[-1] == Label.TOO_FEW_UNITS.meaning
+    for rendered in (to_text(report), to_html(report), to_markdown(report)):
+        assert "too few units" in rendered

@@ -11,7 +11,7 @@ from scipy import stats
 
 from analysis.aggregates import Aggregates
 from analysis.inference import mean
-from analysis.report import Absent, Estimate, LogRatio
+from analysis.report import Absent, Estimate, Label, LogRatio
 
 SAMPLES = [(400, 300, 10.0, 3.0), (12, 90, 2.5, 2.0), (5000, 4000, 24.0, 55.0)]
 
@@ -137,3 +137,16 @@ def test_effective_units_count_conversions_and_shrink_under_one_giant() -> None:
     giant = of([*([0, 1] * 500), 1_000_000])
     assert isinstance(mean.compare(many, many, alpha=0.05).log_ratio, LogRatio)
     assert isinstance(mean.compare(many, giant, alpha=0.05).log_ratio, Absent)
+
+
+@pytest.mark.parametrize(
+    ("values", "few"),
+    [([5, 6, 7], True), ([10] * 28 + [11], True), ([10] * 29 + [11], True),
+     ([10] * 40 + [11] * 40, False), ([0] * 1000 + [20] * 29, True),
+     ([0] * 1000 + [20] * 30, False)],
+)  # fmt: skip
+def test_means_of_few_units_or_few_payers_are_labelled(values: list[int], few: bool) -> None:  # noqa: FBT001 - a column of the table
+    enough = of([10, 12] * 100)
+    labels = (Label.TOO_FEW_UNITS,) if few else ()
+    assert mean.compare(of(values), enough, alpha=0.05).labels == labels
+    assert mean.compare(enough, of(values), alpha=0.05).labels == labels

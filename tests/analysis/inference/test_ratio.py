@@ -9,7 +9,7 @@ from scipy import stats
 
 from analysis.aggregates import Aggregates
 from analysis.inference import ratio
-from analysis.report import Absent, LogRatio
+from analysis.report import Absent, Label, LogRatio
 
 
 def of(top: Any, base: Any) -> Aggregates:
@@ -44,12 +44,14 @@ def test_the_variance_is_that_of_residuals_over_units() -> None:
         errors.append((residuals**2).sum() / (len(top) - 1) / len(top) / base.mean() ** 2)
     result = ratio.compare(of(*arms[0]), of(*arms[1]), alpha=0.05)
     z = (rates[1] - rates[0]) / math.sqrt(sum(errors))
-    assert result.p_value == pytest.approx(2 * stats.norm.sf(abs(z)), rel=1e-9)
-    margin = 1.959963984540054 * math.sqrt(errors[0] / rates[0] ** 2 + errors[1] / rates[1] ** 2)
+    degrees = sum(errors) ** 2 / (errors[0] ** 2 / 899 + errors[1] ** 2 / 1099)
+    assert result.p_value == pytest.approx(2 * stats.t.sf(abs(z), degrees), rel=1e-9)
+    critical = stats.t.ppf(0.975, degrees)
+    margin = critical * math.sqrt(errors[0] / rates[0] ** 2 + errors[1] / rates[1] ** 2)
     centre = math.log(rates[1] / rates[0])
     assert result.relative.ci_low == pytest.approx(math.exp(centre - margin) - 1, rel=1e-9)
     assert result.relative.ci_high == pytest.approx(math.exp(centre + margin) - 1, rel=1e-9)
-    margin = 1.959963984540054 * math.sqrt(sum(errors))
+    margin = critical * math.sqrt(sum(errors))
     assert result.absolute.ci_high == pytest.approx(rates[1] - rates[0] + margin, rel=1e-9)
     assert isinstance(result.log_ratio, LogRatio)
 
@@ -88,3 +90,10 @@ def test_a_ratio_of_zero_has_a_difference_and_no_lift() -> None:
     assert isinstance(result.relative.estimate, Absent)
     assert result.absolute.estimate == 0.4
     assert isinstance(ratio.value(of([0], [0])), Absent)
+
+
+def test_a_ratio_over_few_units_is_labelled() -> None:
+    few = ratio.compare(of([1, 0, 2], [1, 2, 2]), of([2, 1, 1], [2, 2, 1]), alpha=0.05)
+    assert few.labels == (Label.TOO_FEW_UNITS,)
+    arms = [of(*visitors(seed, 80, 0.8)) for seed in (1, 2)]
+    assert ratio.compare(*arms, alpha=0.05).labels == ()
