@@ -127,8 +127,11 @@ def run(kassa: Kassa, *, host: str, port: int, workers: int, threads: int, quiet
         "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         "workers": workers,
         "threads": threads,
-        # Sync workers are stopped by two half-open connections; threads are not.
-        "worker_class": "gthread",
+        # Gunicorn's own threads wait for clients without end.
+        "worker_class": "service.worker.Worker",
+        # Whom to believe is KASSA_TRUSTED_PROXIES' matter alone.
+        "forwarded_allow_ips": "",
+        "forwarder_headers": "",
         "preload_app": True,
         "graceful_timeout": _GRACE,
         "timeout": _REQUEST_TIMEOUT,

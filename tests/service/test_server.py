@@ -11,7 +11,7 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -184,6 +184,126 @@ def test_a_request_under_way_is_finished_before_the_end(tmp_path: Path) -> None:
         assert kassa.process.wait(20) == 0
         assert not [each for each in (*workers, *simulators) if each.is_running()]
     assert _stored(kassa.settings.database_url) == {event["id"]}
+
+
+_HALF_BODY = b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{"
+_HALF_HEAD = b"GET / HTTP/1.1\r\nHost: local"
+_CHUNKED = (
+    b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n5\r\n{"
+)
+
+# Asks for the connection to be closed, and leaves its own end open.
+_LEFT_OPEN = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+def _connected(kassa: KassaProcess) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", int(kassa.url.rpartition(":")[2])), timeout=10)
+
+
+def _told_until_closed(attacker: socket.socket) -> tuple[bytes, float]:
+    """What a client hears until it is hung up on, and after how many seconds."""
+    began, heard = time.monotonic(), b""
+    attacker.settimeout(30)
+    with suppress(ConnectionResetError):
+        while more := attacker.recv(4096):
+            heard += more
+    return heard, time.monotonic() - began
+
+
+def _answered_quickly(kassa: KassaProcess, *, rounds: int = 5) -> None:
+    for _ in range(rounds):
+        began = time.monotonic()
+        assert requests.get(f"{kassa.url}/livez", timeout=10).ok
+        posted = requests.post(f"{kassa.url}/v1/events", json={"events": [_event()]}, timeout=10)
+        assert posted.status_code == 202
+        assert time.monotonic() - began < 2, "two answers, each within a second"
+
+
+def test_requests_that_are_never_finished_hold_up_nobody(tmp_path: Path) -> None:
+    with (
+        serving(tmp_path, workers=1) as kassa,
+        ExitStack() as stack,
+        ThreadPoolExecutor(32) as pool,
+    ):
+        starts = [_HALF_BODY, _HALF_HEAD, _CHUNKED, _LEFT_OPEN] * 6
+        attackers = [stack.enter_context(_connected(kassa)) for _ in starts]
+        for attacker, start in zip(attackers, starts, strict=True):
+            attacker.sendall(start)
+        ends = [pool.submit(_told_until_closed, attacker) for attacker in attackers]
+        _answered_quickly(kassa)
+        for start, end in zip(starts, ends, strict=True):
+            heard, seconds = end.result()
+            assert seconds < 8
+            wanted = {_CHUNKED: b"411", _HALF_BODY: b"408", _HALF_HEAD: b"408"}.get(start, b"200")
+            assert heard.startswith(b"HTTP/1.1 " + wanted)
+        _answered_quickly(kassa)
+        assert kassa.log.count("requests came too slowly") == 1
+        assert "Traceback" not in kassa.log
+
+
+def test_a_request_that_drips_is_closed_at_the_deadline(tmp_path: Path) -> None:
+    with serving(tmp_path, workers=1) as kassa, ExitStack() as stack:
+        drips = [stack.enter_context(_connected(kassa)) for _ in range(5)]
+        began = time.monotonic()
+        for drip in drips:
+            drip.sendall(_HALF_BODY)
+        while time.monotonic() - began < 12:
+            for drip in drips:
+                drip.sendall(b" ")
+            _answered_quickly(kassa, rounds=1)
+            time.sleep(1)
+        for drip in drips:
+            assert _told_until_closed(drip)[0].startswith(b"HTTP/1.1 408 ")
+        assert time.monotonic() - began < 17
+
+
+def test_a_body_that_comes_in_pieces_is_taken_whole(tmp_path: Path) -> None:
+    body = f'{{"events": [{{"id": "{uuid.uuid4()}", "name": "checkout_viewed"'.encode()
+    body += f', "occurred_at": "{datetime.now(UTC).isoformat()}"}}]}}'.encode()
+    head = b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with serving(tmp_path, workers=1) as kassa, _connected(kassa) as client:
+        for piece in (head[:20], head[20:-2], head[-2:]):
+            client.sendall(piece)
+            time.sleep(0.1)
+        assert client.recv(4096).startswith(b"HTTP/1.1 100 ")
+        client.sendall(body[:9])
+        time.sleep(0.1)
+        # The next request comes along with the rest of this one, and half of a third.
+        client.sendall(body[9:] + b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /li")
+        heard = b""
+        while heard.count(b"HTTP/1.1 20") < 2 or not heard.endswith(b"}\n"):
+            heard += client.recv(4096)
+        assert b"HTTP/1.1 202" in heard
+        client.sendall(b"vez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert _told_until_closed(client)[0].startswith(b"HTTP/1.1 200")
+
+
+def test_a_body_beyond_every_limit_is_refused_by_its_head(tmp_path: Path) -> None:
+    with serving(tmp_path, workers=1) as kassa:
+        for start, status in (
+            (
+                _HALF_BODY.replace(b": 50", b": 5000000000\r\nContent-Type: application/json"),
+                b"413",
+            ),
+            (b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000, b"431"),
+        ):
+            with _connected(kassa) as client:
+                client.sendall(start)
+                heard, seconds = _told_until_closed(client)
+                assert heard.startswith(b"HTTP/1.1 " + status)
+                assert seconds < 4
+        _answered_quickly(kassa, rounds=1)
+
+
+def test_gunicorn_believes_no_proxy_on_its_own(tmp_path: Path) -> None:
+    with serving(tmp_path, workers=1) as kassa:
+        forged = {"X-Forwarded-Proto": "https", "SCRIPT_NAME": "/buy", "Host": "localhost"}
+        answer = requests.get(f"{kassa.url}/buy/team-plan", headers=forged, timeout=10)
+        assert answer.status_code == 200
+        assert "Strict-Transport-Security" not in answer.headers
+        assert "Secure" not in answer.history[0].headers.get("Set-Cookie", "")
 
 
 def test_when_the_master_is_killed_nothing_of_it_stays(tmp_path: Path) -> None:
