@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from babel.numbers import format_currency, get_currency_precision
 from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from experiments import Catalog
 from service.checkout.flows import check_flows
+from service.money import money
 from service.payments.attempts import Cashier
 from service.payments.gateway import PaymentGateway
 from service.settings import PROJECT, Settings
@@ -33,7 +31,6 @@ from service.web.webhooks import MAX_WEBHOOK, webhooks
 
 STRIPE_JS = "https://js.stripe.com/endive/stripe.js"
 SIMULATED_STRIPE_JS = "/sim/stripe.js"
-_LOOPBACK = ["127.0.0.1", "localhost", "[::1]"]
 
 
 def utc_now() -> datetime:
@@ -70,8 +67,6 @@ def create_app(
         template_folder=str(PROJECT / "templates"),
     )
     app.config.update(MAX_CONTENT_LENGTH=max(MAX_BODY, MAX_WEBHOOK))
-    if settings.public_url:
-        app.config["TRUSTED_HOSTS"] = [urlsplit(settings.public_url).hostname, *_LOOPBACK]
     app.extensions["kassa"] = Services(
         settings=settings,
         catalog=catalog,
@@ -95,13 +90,6 @@ def create_app(
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
         )
     return app
-
-
-def money(amount: int, currency: str, locale: str = "en") -> str:
-    """Minor units as people write them, e.g. ``$24.00`` for 2400 usd."""
-    code = currency.upper()
-    units = Decimal(amount).scaleb(-get_currency_precision(code))
-    return format_currency(units, code, locale=locale)
 
 
 def _mount_simulator(app: Flask, state: Path, clock: Callable[[], datetime]) -> None:

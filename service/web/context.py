@@ -58,7 +58,7 @@ def keep_visitor(response: Response) -> Response:
             services().signing.visitor_cookie(g.unit_id),
             max_age=_COOKIE_AGE,
             httponly=True,
-            secure=request.is_secure,
+            secure=secure(),
             samesite="Lax",
         )
     return response
@@ -68,6 +68,11 @@ def prefetching() -> bool:
     """Whether nobody is looking: a prefetch or a HEAD gets a page, but sees no experiment."""
     purpose = request.headers.get("Sec-Purpose") or request.headers.get("Purpose") or ""
     return request.method == "HEAD" or "prefetch" in purpose.lower()
+
+
+def secure() -> bool:
+    """Whether visitors come over TLS, perhaps as far as a proxy in front of us."""
+    return request.is_secure or (services().settings.public_url or "").startswith("https://")
 
 
 def address(path: str) -> str:

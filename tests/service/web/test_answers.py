@@ -65,8 +65,33 @@ def test_a_visitor_gets_the_cookie_once(shop: Shop) -> None:
 @pytest.mark.parametrize("host", ["evil.example", "pay.example.com.evil.example"])
 def test_a_foreign_host_is_refused(make_shop: MakeShop, host: str) -> None:
     shop = make_shop(public_url="https://pay.example.com")
-    assert shop.client.get("/", headers={"Host": host}).status_code == 400
-    assert shop.client.get("/", headers={"Host": "pay.example.com"}).status_code == 200
+    for accepted in ("text/html", "application/json"):
+        answer = shop.client.get("/buy/team-plan", headers={"Host": host, "Accept": accepted})
+        assert (answer.status_code, answer.mimetype) == (400, "application/problem+json")
+        assert host not in answer.text
+    assert shop.rows("SELECT * FROM checkouts") == []
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["pay.example.com", "PAY.example.com:443", "pay.example.com.", "LOCALHOST:8431", "[::1]:80"],
+)
+def test_our_own_name_may_be_written_in_any_way(make_shop: MakeShop, host: str) -> None:
+    shop = make_shop(public_url="https://pay.example.com")
+    assert shop.client.get("/", headers={"Host": host}).status_code == 200
+
+
+def test_a_probe_may_come_by_any_name(make_shop: MakeShop) -> None:
+    shop = make_shop(public_url="https://pay.example.com")
+    for path in ("/livez", "/readyz"):
+        assert shop.client.get(path, headers={"Host": "10.1.2.3:8431"}).status_code == 200
+
+
+def test_behind_a_tls_proxy_the_cookie_is_secure(make_shop: MakeShop) -> None:
+    shop = make_shop(public_url="https://pay.example.com")
+    answer = shop.client.get(shop.client.get("/buy/team-plan").location)
+    assert "Secure" in answer.headers["Set-Cookie"]
+    assert "Strict-Transport-Security" in answer.headers
 
 
 def test_the_public_address_is_used_in_links(make_shop: MakeShop) -> None:
@@ -100,6 +125,18 @@ def test_a_program_gets_a_problem_and_a_person_a_page(shop: Shop) -> None:
     assert person.mimetype == "text/html"
 
 
+def test_a_person_reads_our_words_and_not_the_protocols(shop: Shop) -> None:
+    person = {"Accept": "text/html"}
+    assert (
+        '<h1 class="step__title">Page not found</h1>'
+        in shop.client.get("/nowhere", headers=person).text
+    )
+    report = shop.client.get("/reports/one-page-checkout", headers=person)
+    assert report.status_code == 401
+    assert "kassa report" not in report.text
+    assert "by a link that signs you in" in report.text
+
+
 def test_liveness_and_readiness_answer(shop: Shop) -> None:
     assert reply(shop.client.get("/livez")) == {"status": "ok"}
     assert reply(shop.client.get("/readyz")) == {"status": "ok"}
@@ -122,7 +159,7 @@ def test_a_store_that_is_gone_is_a_503_and_never_a_500(shop: Shop) -> None:
     made = shop.client.get("/buy/team-plan")
 
     def gone(*_: object) -> None:
-        raise shop.store.engine.dialect.loaded_dbapi.OperationalError("server closed")
+        raise shop.store.engine.dialect.loaded_dbapi.OperationalError("kassa@db.internal closed")
 
     event.listen(shop.store.engine, "before_cursor_execute", gone)
     for answer in (
@@ -134,3 +171,4 @@ def test_a_store_that_is_gone_is_a_503_and_never_a_500(shop: Shop) -> None:
         shop.client.get("/readyz"),
     ):
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        assert "db.internal" not in answer.text
