@@ -63,10 +63,17 @@ def start(database: Path, *, port: int, webhook_url: str, webhook_secret: str) -
     Raises:
         Unavailable: it did not start; its own message is on stderr.
     """
-    command = [sys.executable, "-m", MODULE, "--database", str(database), "--port", str(port)]
+    # -P: a folder named service in the current directory is not us.
+    command = [sys.executable, "-P", "-m", MODULE, "--database", str(database)]
+    command += ["--port", str(port)]
     command += ["--webhook-url", webhook_url, "--webhook-secret", webhook_secret]
     process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Ctrl-C is for the service, whose last requests still pay; this one ends with its stdin.
+        start_new_session=True,
     )
     # A start that hangs is ended, which ends the wait for its first line as well.
     watchdog = threading.Timer(_READY_SECONDS, process.kill)
