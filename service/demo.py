@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import shlex
 import subprocess
 import sys
 import time
@@ -57,20 +59,23 @@ class Demo:
         Raises:
             ConfigurationError: Stripe keys are set, which a demonstration must never meet, or the
                 port is taken.
-            Unavailable: the service did not start or broke down.
+            Unavailable: the service did not start or broke down, or another demonstration runs on
+                these books.
         """
         # Before anything of an earlier demonstration is removed: it may still be serving there.
         check_address("127.0.0.1", self.port)
         own = self._environment(environment)
-        settings = Settings.from_environment(own, directory=self.directory)
-        catalog = Catalog.load(settings.definitions)
-        signing = Signing(settings.secret_keys)
-        with self._served(own):
-            self._settled(settings, self._send(signing))
-            report = self._report(settings, catalog)
-            self._print(report, signing, catalog)
-            if serve:
-                self._serve_on()
+        with self._alone():
+            settings = Settings.from_environment(own, directory=self.directory)
+            catalog = Catalog.load(settings.definitions)
+            signing = Signing(settings.secret_keys)
+            self._begin_anew()
+            with self._served(own):
+                self._settled(settings, self._send(signing))
+                report = self._report(settings, catalog)
+                self._print(report, signing, catalog)
+                if serve:
+                    self._serve_on()
         return report
 
     @property
@@ -84,14 +89,32 @@ class Demo:
                 "STRIPE_SECRET_KEY and its sisters are set: the demo only ever pays the simulator, "
                 "unset them or use `kassa serve`"
             )
-        self.directory.mkdir(parents=True, exist_ok=True)
-        for old in self.directory.glob("demo*.db*"):
-            old.unlink()
-        database = f"sqlite:///{self.directory / 'demo.db'}"
-        own = {"KASSA_DATABASE_URL": database, "KASSA_PUBLIC_URL": self.url}
+        own = {"KASSA_DATABASE_URL": self._database, "KASSA_PUBLIC_URL": self.url}
         if given := environment.get("KASSA_DEFINITIONS", "").strip():
             own["KASSA_DEFINITIONS"] = str(Path(given).absolute())  # the service runs elsewhere
         return dict(environment) | own
+
+    @property
+    def _database(self) -> str:
+        return f"sqlite:///{self.directory / 'demo.db'}"
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the books of this directory; a demonstration that is killed lets go of them."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with (self.directory / "lock").open("w", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as exc:
+                raise Unavailable(
+                    f"another demo is running on {self.directory}: end it, or run this one in "
+                    "another directory"
+                ) from exc
+            yield
+
+    def _begin_anew(self) -> None:
+        for old in self.directory.glob("demo*.db*"):
+            old.unlink()
 
     @contextmanager
     def _served(self, environment: dict[str, str]) -> Iterator[None]:
@@ -171,6 +194,8 @@ class Demo:
         link = f"{self.url}/reports/{EXPERIMENT}?access={signing.analyst_token()}"
         say(f"  {'report':<10} {link}", highlight=False, soft_wrap=True)
         say(f"  {'file':<10} {self.directory / 'report.html'}", highlight=False, soft_wrap=True)
+        again = shlex.join(["kassa", "report", EXPERIMENT, "--source", self._database])
+        say(f"\nThe same report again:\n  {again}", highlight=False, soft_wrap=True)
 
     def _serve_on(self) -> None:
         self.console.print("\nServing until Ctrl-C.", highlight=False)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -93,6 +94,8 @@ def test_a_demo_ends_with_a_report_and_the_same_seed_with_the_same_counts(tmp_pa
     with _demo(second, *words, "--port", str(port), KASSA_DEFINITIONS=definitions) as serving:
         told = _told_until(serving, "Serving until Ctrl-C.")
         _opens_what_it_names(told, port)
+        _refuses_a_second_one(second)
+        _reports_again(second, told)
         report_again = _presses_control_c(serving)
     assert _counts(second) == counts
     assert _funnel(report_again) == _funnel(report) != []
@@ -119,6 +122,29 @@ def _opens_what_it_names(told: str, port: int) -> None:
     assert steps == [2, 1]
     with requests.Session() as browser:
         assert "<svg" in browser.get(links["report"], timeout=30).text
+
+
+def _refuses_a_second_one(directory: Path) -> None:
+    """On another port, where it would begin the same books anew."""
+    before = _counts(directory)
+    code, printed, told = _ended(directory, "--port", str(free_port()))
+    assert (code, printed) == (3, "")
+    assert re.fullmatch(r"Error: another demo is running on \S+var/demo: [^\n]+\n", told)
+    assert _counts(directory) == before != Counter()
+
+
+def _reports_again(directory: Path, told: str) -> None:
+    """By the very command it prints."""
+    (line,) = re.findall(r"^  kassa (report .+)$", told, re.MULTILINE)
+    ran = subprocess.run(
+        [sys.executable, "-P", "-m", "service.cli", *shlex.split(line)],
+        cwd=directory,
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "one_page" in ran.stdout
 
 
 def _presses_control_c(demo: "subprocess.Popen[str]") -> str:
