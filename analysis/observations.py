@@ -16,12 +16,14 @@ class Exclusion:
         rows: Rows left out for this reason.
         units: Units of which nothing was left: no other row of theirs was kept.
         affected_units: Units that lost at least one row, also those kept by a good one.
+        metric: The one metric that the rows are left out of; None where they are out of all.
     """
 
     reason: str
     rows: int
     units: int
     affected_units: int | None = None
+    metric: str | None = None
 
     def __post_init__(self) -> None:
         if min(self.rows, self.units, self.affected) < 0:
@@ -44,7 +46,7 @@ class Observations:
             not added up, and the metric's numbers are absent.
         funnel: Units that had an event at least once, by event then variant, in funnel order.
         contradictory_units: Units seen in several variants; they are in none of the counts.
-        duplicate_rows: Rows merged into another row of the same unit.
+        duplicate_rows: Rows beyond the first of a unit, merged into it or left out as copies.
         exclusions: Everything else that was left out, with its reason.
 
     Raises:

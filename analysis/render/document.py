@@ -156,6 +156,7 @@ def _exclusions(report: Report) -> Json:
             "rows": exclusion.rows,
             "units": exclusion.units,
             "affected_units": exclusion.affected,
+            **({} if exclusion.metric is None else {"metric": exclusion.metric}),
         }
         for exclusion in report.exclusions
     ]

@@ -49,7 +49,7 @@ def _trust(report: Report) -> str:
     rows = [
         ("Sample ratio", f"{state}, p {p_value(ratio.p_value)}"),
         ("Units in several variants, left out", count(report.checks.contradictory_units)),
-        ("Duplicate rows, merged", count(report.checks.duplicate_rows)),
+        ("Duplicate rows, merged or left out", count(report.checks.duplicate_rows)),
     ]
     return _table(("Check", "Result"), rows)
 

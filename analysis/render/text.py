@@ -62,7 +62,7 @@ def _trust(report: Report) -> list[str]:
         f"  sample ratio: {state}; p {p_value(ratio.p_value)}, always-valid p {running}",
         f"  {sizes}",
         f"  units in several variants, left out: {count(report.checks.contradictory_units)}",
-        f"  duplicate rows, merged: {count(report.checks.duplicate_rows)}",
+        f"  duplicate rows, merged or left out: {count(report.checks.duplicate_rows)}",
     ]
 
 

@@ -16,9 +16,10 @@ from analysis.analyze import analyze as judge
 from analysis.observations import Observations
 from analysis.render import to_csv, to_html, to_json, to_markdown, to_text
 from analysis.report import Report
+from analysis.wording import plural
 from experiments.metrics import Kind
 from service.cli.options import format_option, quiet_option
-from service.files import Agreement, FileLayout, InvalidFile, MetricColumn, read_experiment
+from service.files import COPY, Agreement, FileLayout, InvalidFile, MetricColumn, read_experiment
 
 RENDERINGS: dict[str, Callable[[Report, str], str]] = {
     "text": lambda report, _: to_text(report),
@@ -107,14 +108,35 @@ def _layout(options: dict[str, Any]) -> FileLayout:
     )
 
 
-def _said(path: Path, observations: Observations) -> str:
-    left_out = sum(exclusion.rows for exclusion in observations.exclusions)
-    units = sum(observations.units.values())
-    return (
-        f"{path}: compared {units:,} units; left out {left_out:,} rows, among them all of "
-        f"{observations.contradictory_units:,} units seen in several variants; merged "
-        f"{observations.duplicate_rows:,} duplicate rows"
-    )
+def _said(path: Path, layout: FileLayout, seen: Observations) -> str:
+    """What was compared, left out and merged; each row of the file is in one of the three."""
+    whole = [exclusion for exclusion in seen.exclusions if exclusion.metric is None]
+    parts = [
+        f"{path}: compared {plural(sum(seen.units.values()), 'unit')}",
+        f"left out {plural(sum(exclusion.rows for exclusion in whole), 'row')}{_torn(seen)}",
+    ]
+    parts += [
+        f"{plural(e.rows, 'row')} without a value left out of metric {e.metric} alone"
+        for e in seen.exclusions
+        if e.metric is not None
+    ]
+    merged = seen.duplicate_rows - sum(e.rows for e in whole if e.reason == COPY)
+    if merged:
+        how = " and ".join(dict.fromkeys(_MERGED[metric.kind] for metric in layout.metrics))
+        parts.append(f"merged {plural(merged, 'further row')} of the same unit: {how}")
+    return "; ".join(parts)
+
+
+_MERGED = {
+    Kind.PROPORTION: "any for a proportion",
+    Kind.MEAN: "summed for a mean",
+    Kind.RATIO: "summed for a ratio",
+}
+
+
+def _torn(seen: Observations) -> str:
+    units = seen.contradictory_units
+    return f", among them all of {plural(units, 'unit')} seen in several variants" if units else ""
 
 
 _EXAMPLE = """\b
@@ -161,7 +183,8 @@ Example: kassa analyze ab_data.csv --unit user_id --variant group
 def analyze(file: Path, form: str, **options: Any) -> None:
     """Print the lift report of any CSV or Parquet FILE, one row a unit or many.
 
-    Units seen in several variants are left out, rows of one unit merged; both are counted.
+    Units seen in several variants are left out. Rows of one unit are merged: any for a proportion,
+    summed for a mean or ratio, which leave out exact copies of a row. All are counted.
     """
     layout, output = _layout(options), options["output"]
     try:
@@ -174,7 +197,7 @@ def analyze(file: Path, form: str, **options: Any) -> None:
     command = shlex.join(["kassa", "analyze", *words])
     rendered = RENDERINGS[form](report, command)
     if not options["quiet"]:
-        click.echo(_said(file, observations), err=True)
+        click.echo(_said(file, layout, observations), err=True)
     if output is None:
         click.echo(rendered, nl=False)
         return

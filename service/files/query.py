@@ -8,6 +8,9 @@ from __future__ import annotations
 from experiments.metrics import Kind
 from service.files.layout import Agreement, FileLayout, MetricColumn
 
+# Beside the file's own columns, so no file may have one of this name.
+_COPIES = '"kassa: copies"'
+
 
 def reasons(layout: FileLayout) -> list[str]:
     """Why rows are left out, in the order in which a row is asked."""
@@ -25,7 +28,7 @@ def query(layout: FileLayout, reader: str) -> tuple[str, dict[str, object]]:
         for into, columns in zip((judged, merged, summed), _metric_sql(index, metric), strict=True):
             into.extend(columns)
     for index in range(len(rules)):
-        merged.append(f"count(*) FILTER (reason = {index}) AS left{index}")
+        merged.append(f"{_rows(f'reason = {index}')} AS left{index}")
         summed.extend(_reason_sums(index))
     bound: dict[str, object] = {key: v for *_, values in rules for key, v in values.items()}
     return _statement(layout, reader, cases, judged, merged, summed), bound
@@ -51,16 +54,34 @@ def _statement(
         WITH judged AS (
             SELECT {_quoted(layout.unit)}::VARCHAR AS unit,
                 {_quoted(layout.variant)}::VARCHAR AS variant,
-                CASE {cases} END AS reason, {", ".join(judged)}
-            FROM {reader}),
+                CASE {cases} END AS reason, {_COPIES} AS copies, {", ".join(judged)}
+            FROM ({_source(layout, reader)})),
         merged AS (
-            SELECT unit, min(reason) AS first, count(*) FILTER (reason IS NULL) AS kept,
+            SELECT unit, min(reason) AS first, {_rows("reason IS NULL")} AS kept,
+                {_rows("reason IS NULL")} - count(*) FILTER (reason IS NULL) AS copied,
                 min(variant) FILTER (reason IS NULL) AS arm,
                 max(variant) FILTER (reason IS NULL) AS other, {", ".join(merged)}
             FROM judged GROUP BY unit)
         SELECT CASE WHEN arm = other THEN arm END AS arm, coalesce(arm <> other, false) AS torn,
-            count(*) AS units, sum(kept)::BIGINT AS kept, {", ".join(summed)}
+            count(*) AS units, sum(kept)::BIGINT AS kept, sum(copied)::BIGINT AS copied,
+            count(*) FILTER (copied > 0) AS recopied, {", ".join(summed)}
         FROM merged GROUP BY ALL ORDER BY ALL"""  # noqa: S608 - names are quoted, values bound
+
+
+def _source(layout: FileLayout, reader: str) -> str:
+    """The file's rows; where values are summed, each once, with the number of its copies.
+
+    A copy is equal in every column of the file, and not only in those that are used: two purchases
+    of one amount differ in their time or their number.
+    """
+    if all(metric.kind is Kind.PROPORTION for metric in layout.metrics):
+        return f"SELECT *, 1 AS {_COPIES} FROM {reader}"  # noqa: S608 - two constants
+    return f"SELECT *, count(*) AS {_COPIES} FROM {reader} GROUP BY ALL"  # noqa: S608 - the same
+
+
+def _rows(condition: str) -> str:
+    """Rows of the file under a condition, copies and all."""
+    return f"coalesce(sum(copies) FILTER ({condition}), 0)"
 
 
 def _metric_sql(index: int, metric: MetricColumn) -> tuple[list[str], list[str], list[str]]:
@@ -75,7 +96,7 @@ def _metric_sql(index: int, metric: MetricColumn) -> tuple[list[str], list[str],
     for name in "vb":
         merged.append(f"{merge}({name}{index}) FILTER ({whole}) AS {name}{index}")
         wrong = f"reason IS NULL AND {name}t{index} IS NOT NULL AND {name}{index} IS NULL"
-        merged.append(f"count(*) FILTER ({wrong}) AS {name}bad{index}")
+        merged.append(f"{_rows(wrong)} AS {name}bad{index}")
         merged.append(f"min({name}t{index}) FILTER ({wrong}) AS {name}say{index}")
     merged.append(f"count(*) FILTER (reason IS NULL AND NOT ({whole})) AS empty{index}")
     v, b = f"v{index}", f"b{index}"

@@ -23,6 +23,8 @@ from experiments.metrics import Direction, Kind
 from service.files.layout import FileLayout, InvalidFile, MetricColumn
 from service.files.query import query, reasons
 
+# Why a row that equals another one in every column is left out of sums.
+COPY = "exact copy of another row of the same unit"
 _MOST_VARIANTS = 20
 _DELIMITERS = ",;\t|"
 # Nothing is guessed: DuckDB's sniffer can take a comment or a quote from a name.
@@ -42,7 +44,8 @@ def read_experiment(path: Path, layout: FileLayout) -> tuple[Plan, Observations]
 
     Returns:
         A plan, and what was observed: units in several variants are left
-        out, rows of one unit merged (any for a proportion, the sum for a mean or ratio).
+        out, rows of one unit merged (any for a proportion, the sum for a mean or ratio); where
+        there are sums, exact copies of a row are left out of them.
 
     Raises:
         InvalidFile: If the file or a value in it breaks a rule; the message names file, column,
@@ -227,25 +230,35 @@ def _aggregates(index: int, metric: MetricColumn, sums: Sums) -> Aggregates:
 def _exclusions(
     layout: FileLayout, rows: Sequence[Sums], torn: Sequence[Sums], arms: Mapping[str, Sums]
 ) -> list[Exclusion]:
-    def counted(name: str, among: Sequence[Sums]) -> int:
-        return sum(_whole(row[name]) for row in among)
-
+    compared = list(arms.values())
     found = [
-        Exclusion(words, *(counted(f"{name}{i}", rows) for name in ("rows", "lost", "touched")))
+        Exclusion(
+            words,
+            rows=_counted(f"rows{i}", rows),
+            units=_counted(f"lost{i}", rows),
+            affected_units=_counted(f"touched{i}", rows),
+        )
         for i, words in enumerate(reasons(layout))
     ]
     found.append(
-        Exclusion("unit seen in several variants", counted("kept", torn), counted("units", torn))
+        Exclusion("unit seen in several variants", _counted("kept", torn), _counted("units", torn))
     )
-    compared = list(arms.values())
-    found += [
-        Exclusion(
-            f"no value for metric {metric.name}; left out of this metric alone",
-            *(counted(f"{name}{i}", compared) for name in ("empty", "without", "emptied")),
-        )
-        for i, metric in enumerate(layout.metrics)
-    ]
-    return found
+    found.append(Exclusion(COPY, _counted("copied", compared), 0, _counted("recopied", compared)))
+    return [*found, *(_without(i, metric, compared) for i, metric in enumerate(layout.metrics))]
+
+
+def _without(index: int, metric: MetricColumn, compared: Sequence[Sums]) -> Exclusion:
+    return Exclusion(
+        f"no value for metric {metric.name}; left out of this metric alone",
+        rows=_counted(f"empty{index}", compared),
+        units=_counted(f"without{index}", compared),
+        affected_units=_counted(f"emptied{index}", compared),
+        metric=metric.name,
+    )
+
+
+def _counted(name: str, among: Sequence[Sums]) -> int:
+    return sum(_whole(row[name]) for row in among)
 
 
 def _whole(value: object) -> int:

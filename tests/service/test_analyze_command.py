@@ -132,8 +132,23 @@ def test_every_format_goes_alone_to_stdout_and_notes_to_stderr(trapped: Path, fo
         }[form]
     )
     assert result.stdout.endswith("\n")
-    assert "compared 7,980 units; left out 40 rows" in result.stderr
+    assert result.stderr == (
+        f"{trapped}: compared 7,980 units; left out 40 rows, among them all of 20 units seen in "
+        "several variants; merged 21 further rows of the same unit: any for a proportion\n"
+    )
     assert run(trapped, *BASE, "--format", form, "--quiet").stderr == ""
+
+
+def test_the_note_counts_each_row_of_the_file_once(tmp_path: Path) -> None:
+    file = tmp_path / "shop.csv"
+    rows = ["1,a,5,1,x", "1,a,5,1,x", "1,a,5,1,y", "2,b,,1,x", "3,b,2,1,x", "4,,2,1,x"]
+    file.write_text("\n".join(["u,v,spent,paid,at", *rows]) + "\n", "utf-8")
+    columns = ["--unit", "u", "--variant", "v", "--control", "a", "--metric", "spent=spent:mean"]
+    assert run(file, *columns, "--metric", "paid=paid").stderr == (
+        f"{file}: compared 3 units; left out 2 rows; 1 row without a value left out of metric "
+        "spent alone; merged 1 further row of the same unit: summed for a mean and any for a "
+        "proportion\n"
+    )
 
 
 def test_output_goes_to_a_file_and_leaves_stdout_empty(trapped: Path, tmp_path: Path) -> None:

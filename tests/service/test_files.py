@@ -73,7 +73,7 @@ def test_every_row_left_out_is_counted_with_its_reason(visits: Path) -> None:
         Exclusion("unit seen in several variants", rows=2, units=1),
         Exclusion(
             "no value for metric paid; left out of this metric alone",
-            rows=1, units=1, affected_units=1,
+            rows=1, units=1, affected_units=1, metric="paid",
         ),
     )  # fmt: skip
 
@@ -126,6 +126,29 @@ def test_means_and_ratios_sum_the_rows_of_a_unit(visits: Path) -> None:
     assert [(m.key, m.role) for m in plan.metrics] == [
         ("revenue", Role.PRIMARY), ("per_try", Role.SECONDARY),
     ]  # fmt: skip
+
+
+def test_exact_copies_of_a_row_are_summed_once_and_counted(written: Callable[..., Path]) -> None:
+    rows = "1,a,old,1,20,1,SE\n1,a,old,1,20,1,SE\n1,a,old,1,20,1,SE\n1,a,old,1,20,1,NO\n"
+    rows += "2,b,new,0,0,1,SE\n3,a,old,0,0,1,SE\n3,a,old,0,0,1,SE\n4,b,old,1,9,1,SE\n"
+    rows += "4,b,old,1,9,1,SE\n5,a,old,0,1,1,SE\n5,a,old,0,1,1,SE\n5,b,new,0,1,1,SE\n"
+    metrics = (MetricColumn("revenue", "spent", Kind.MEAN), *PAID)
+    layout = FileLayout("user", "arm", "a", metrics, agree=PAGES)
+    _, seen = read_experiment(written(HEAD + rows), layout)
+    # Two purchases of 20 that differ in their country are two; the copies of one are one.
+    assert seen.metrics["revenue"]["a"] == Aggregates(2, 40.0, 1600.0)
+    assert seen.metrics["paid"]["a"] == Aggregates.of_conversions(2, 1)
+    assert seen.duplicate_rows == 4
+    assert seen.exclusions == (
+        Exclusion("column page disagrees with the variant (--agree)", 2, 1, 1),
+        Exclusion("unit seen in several variants", rows=3, units=1),
+        Exclusion("exact copy of another row of the same unit", 3, 0, 2),
+    )
+
+
+def test_a_proportion_alone_merges_copies_like_any_row(visits: Path) -> None:
+    _, seen = read_experiment(visits, LAYOUT)
+    assert not [e for e in seen.exclusions if "copy" in e.reason]
 
 
 def test_shares_are_equal_unless_they_are_said(visits: Path) -> None:
