@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
+import yaml
 from click.testing import CliRunner
 
+from experiments import RULES
 from experiments.catalog import lint
+from service.checkout.flows import FLOWS
 from service.cli import main
 from service.settings import PROJECT
 
@@ -53,10 +58,51 @@ def test_every_documented_target_exists(command: str) -> None:
 
 
 @pytest.mark.parametrize("text", _blocks("yaml"))
-def test_every_documented_experiment_holds(text: str, tmp_path: Path) -> None:
-    definition = tmp_path / "documented.yaml"
+def test_every_documented_definition_holds(text: str, tmp_path: Path) -> None:
+    definition = tmp_path / ("documented.yaml" if "variants:" in text else "metrics.yaml")
     definition.write_text(text, encoding="utf-8")
-    assert lint([definition]) == []
+    assert lint([definition], flows=FLOWS) == []
+
+
+def test_the_documented_metrics_are_the_shipped_ones() -> None:
+    (text,) = [block for block in _blocks("yaml") if "variants:" not in block]
+    shipped = (PROJECT / "experiments" / "metrics.yaml").read_text(encoding="utf-8")
+    for metric in yaml.safe_load(text)["metrics"]:
+        assert metric in yaml.safe_load(shipped)["metrics"]
+
+
+def test_the_documented_analysis_of_a_file_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (text,) = [block for block in _blocks("") if block.startswith("kassa analyze ")]
+    rows = [f"u{n},{('control', 'other')[n % 2]},{n % 3 // 2}" for n in range(60)]
+    (tmp_path / "visits.csv").write_text("\n".join(["user_id,group,converted", *rows]) + "\n")
+    monkeypatch.chdir(tmp_path)
+    ran = CliRunner().invoke(main, shlex.split(text.replace("\\\n", " "))[1:])
+    assert ran.exit_code == 0, ran.stderr
+    assert json.loads(ran.stdout)["units"] == {"control": 30, "other": 30}
+
+
+def test_the_documented_plan_needs_the_units_it_says() -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    (command,) = _commands("kassa power")
+    ran = CliRunner().invoke(main, [*shlex.split(command)[1:], "--format", "json"])
+    plan = json.loads(ran.stdout)
+    assert f"planned_units: {plan['units']}" in readme
+    (lift,) = re.findall(r"lift of ([\d.]+)%\s+with 80% power", readme)
+    assert float(lift) == round(plan["lift"] * 100, 1)
+
+
+def test_every_rule_of_lint_is_documented_in_its_own_words() -> None:
+    text = (PROJECT / "docs" / "experiments.md").read_text(encoding="utf-8")
+    _, _, table = text.partition("## Lint rules\n")
+    assert dict(re.findall(r"^\| `([\w-]+)` \| (.+) \|$", table, re.MULTILINE)) == RULES
+
+
+@pytest.mark.parametrize("command", main.list_commands(click.Context(main)))
+def test_every_command_is_named_in_the_readme(command: str) -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    assert re.search(rf"\b(?:kassa|make) {command}\b", readme)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -81,9 +127,7 @@ def test_every_configuration_variable_is_documented() -> None:
         assert name in readme, name
 
 
-def test_every_flow_and_command_is_documented() -> None:
-    from service.checkout.flows import FLOWS  # noqa: PLC0415 - beside what it checks
-
+def test_every_flow_is_documented() -> None:
     experiments = (PROJECT / "docs" / "experiments.md").read_text(encoding="utf-8")
     for flow in FLOWS:
         assert f"`{flow}`" in experiments
