@@ -10,13 +10,15 @@ ServiceError
 │   ├── Forbidden
 │   ├── Conflict
 │   ├── Expired
+│   ├── TooManyAttempts
 │   ├── LengthRequired
 │   ├── TooLarge
 │   ├── UnsupportedMediaType
 │   ├── Malformed          not the JSON that was promised
 │   ├── InvalidSignature   a webhook that Stripe did not sign for us, now
 │   └── PaymentRefused     Stripe will not take this request as it stands
-└── Unavailable            try again later; nothing was done
+└── Unavailable            no answer now; try again later
+    ├── Prefetched             nobody is looking at the page yet
     ├── StoreUnavailable
     ├── SchemaMismatch
     ├── PaymentIndeterminate   Stripe did not answer; what it did is not known yet
@@ -54,14 +56,14 @@ class NotFound(ServiceError):
 
     status = HTTPStatus.NOT_FOUND
     title = "Page not found"
-    told = "There is nothing at this address. Nothing was charged."
+    told = "There is nothing at this address."
 
 
 class UnknownCheckout(NotFound):
     """No checkout has this id."""
 
     title = "Checkout not found"
-    told = "We can't find this checkout; the link may be incomplete. Nothing was charged."
+    told = "We can't find this checkout; the link may be incomplete."
 
 
 class UnknownOffer(NotFound):
@@ -104,6 +106,13 @@ class Expired(Refused):
 
     status = HTTPStatus.GONE
     title = "This checkout has expired"
+
+
+class TooManyAttempts(Refused):
+    """More cards were tried on one checkout than a shopper has."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    title = "Too many tries"
 
 
 class LengthRequired(Refused):
@@ -149,12 +158,16 @@ class PaymentRefused(Refused):
 
 
 class Unavailable(ServiceError):
-    """A dependency does not answer; nothing was done, try again."""
+    """No answer can be given now; the same request may be sent again."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "Temporarily unavailable"
-    told = "We can't show this page right now. Nothing was charged; try again in a moment."
+    told = "We can't show this page right now. Try again in a moment."
     retry_after = 1
+
+
+class Prefetched(Unavailable):
+    """Nobody is looking yet: the browser shall ask again when somebody is."""
 
 
 class StoreUnavailable(Unavailable):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, Row, select, update
 
 from experiments import Assignment, Experiment, FunnelEvent, Reason
 from service.store.session import insert_once, insert_or_read
 from service.store.tables import events, exposures, forged_events
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ def expose(
     assignment: Assignment,
     *,
     checkout_id: str,
+    attributes: Mapping[str, Any],
     definitions: str,
     now: datetime,
 ) -> Assignment:
@@ -42,33 +46,60 @@ def expose(
 
     Args:
         connection: a writing transaction.
-        experiment: the definition that made the assignment.
-        assignment: of an enrolled unit.
+        experiment: the definition that made the assignment; it runs now.
+        assignment: what the definition says of the unit. Of one outside the traffic nothing is
+            recorded, but an earlier exposure still holds.
         checkout_id: where it was seen.
+        attributes: what the merchant says about the order.
         definitions: version of the catalog in force.
         now: the time of the exposure.
 
     Returns:
-        The assignment to show: the recorded variant, whatever weights have become since.
+        The assignment to show: the recorded variant, whatever weights and traffic have become
+        since; the control, not enrolled, where the recorded variant is no longer defined.
     """
-    row, first = insert_or_read(
-        connection,
-        exposures,
-        {
-            "experiment": assignment.experiment,
-            "unit_id": assignment.unit_id,
-            "variant": assignment.variant.key,
-            "exposed_at": now,
-            "reason": assignment.reason.value,
-            "bucket": assignment.bucket,
-            "checkout_id": checkout_id,
-            "definitions": definitions,
-            "attributes": {},
-        },
-    )
-    if first or row.variant == assignment.variant.key:
+    row = _recorded(connection, assignment)
+    if row is None and not assignment.enrolled:
         return assignment
-    return assignment._replace(variant=experiment.variant(row.variant), reason=Reason.CACHED)
+    if row is None:
+        row, _ = insert_or_read(
+            connection,
+            exposures,
+            {
+                "experiment": assignment.experiment,
+                "unit_id": assignment.unit_id,
+                "variant": assignment.variant.key,
+                "exposed_at": now,
+                "reason": assignment.reason.value,
+                "bucket": assignment.bucket,
+                "checkout_id": checkout_id,
+                "definitions": definitions,
+                "attributes": dict(attributes),
+            },
+        )
+    return _kept(experiment, assignment, row.variant)
+
+
+def _recorded(connection: Connection, assignment: Assignment) -> Row[Any] | None:
+    """The earlier exposure of a unit that would not be exposed now."""
+    if assignment.enrolled:
+        return None
+    return connection.execute(
+        select(exposures).where(
+            exposures.c.experiment == assignment.experiment,
+            exposures.c.unit_id == assignment.unit_id,
+        )
+    ).one_or_none()
+
+
+def _kept(experiment: Experiment, assignment: Assignment, variant: str) -> Assignment:
+    if assignment.enrolled and variant == assignment.variant.key:
+        return assignment
+    try:
+        return assignment._replace(variant=experiment.variant(variant), reason=Reason.CACHED)
+    except KeyError:
+        log.warning("%s: variant %s was shown and is gone", experiment.key, variant)
+        return assignment._replace(variant=experiment.control, reason=Reason.DEFAULT)
 
 
 def record(connection: Connection, new: Sequence[Event]) -> set[str]:

@@ -6,10 +6,19 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from experiments import Assignment, Catalog, assign
+from experiments import Assignment, Catalog, Reason, assign
 from service import funnel
-from service.checkout.checkouts import Checkout, Placement, place
+from service.checkout.checkouts import (
+    Checkout,
+    Placement,
+    checkout_with_id,
+    move,
+    place,
+)
 from service.checkout.flows import flow_named
+
+# Inside the traffic a visitor is exposed; outside it, one who was exposed before still is.
+_RECORDED = {Reason.SPLIT, Reason.DEFAULT}
 
 
 def placement(unit_id: str, assignment: Assignment | None) -> Placement:
@@ -43,16 +52,22 @@ def admit(
     Returns:
         The checkout with its visitor and flow; one that was seen before comes back unchanged.
     """
-    if checkout.unit_id is not None:
-        return checkout
     assignment = assignment_of(catalog, unit_id, now=now)
-    if assignment is not None and assignment.enrolled:
-        assignment = funnel.expose(
-            connection,
-            catalog.experiment(assignment.experiment),
-            assignment,
-            checkout_id=checkout.checkout_id,
-            definitions=catalog.version,
-            now=now,
-        )
-    return place(connection, checkout.checkout_id, placement(unit_id, assignment))
+    shown = placement(unit_id, assignment)
+    # First the checkout, whose row decides between two first visitors, and then the exposure.
+    placed = place(connection, checkout.checkout_id, shown)
+    if placed is None:
+        return checkout_with_id(connection, checkout.checkout_id)
+    if assignment is None or assignment.reason not in _RECORDED:
+        return placed
+    kept = funnel.expose(
+        connection,
+        catalog.experiment(assignment.experiment),
+        assignment,
+        checkout_id=checkout.checkout_id,
+        attributes=checkout.attributes,
+        definitions=catalog.version,
+        now=now,
+    )
+    seen = placement(unit_id, kept)
+    return placed if seen == shown else move(connection, checkout.checkout_id, seen)

@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -101,7 +101,9 @@ class Checkout:
     success_url: str | None
     cancel_url: str | None
     locale: str | None
+    attributes: Mapping[str, Any]
     metadata: Mapping[str, str]
+    customer: str | None
     unit_id: str | None
     experiment: str | None
     variant: str | None
@@ -111,10 +113,6 @@ class Checkout:
     def expired(self, now: datetime) -> bool:
         """Whether nobody can start paying it any more."""
         return now >= self.expires_at
-
-    def seen_as(self, placement: Placement) -> Checkout:
-        """The same checkout as that visitor would see it; nothing is recorded."""
-        return replace(self, **asdict(placement))
 
 
 def order_offer(offer: Offer, *, quantity: int, cancel_url: str | None = None) -> Order:
@@ -180,12 +178,18 @@ def checkout_with_id(connection: Connection, checkout_id: str) -> Checkout:
     return _checkout(row)
 
 
-def place(connection: Connection, checkout_id: str, placement: Placement) -> Checkout:
-    """Give an unseen checkout to its first visitor; a seen one stays as it is."""
-    placed = connection.execute(
-        _PLACED, {"placed_id": checkout_id, **asdict(placement)}
-    ).one_or_none()
-    return checkout_with_id(connection, checkout_id) if placed is None else _checkout(placed)
+def place(connection: Connection, checkout_id: str, placement: Placement) -> Checkout | None:
+    """Give an unseen checkout to its first visitor; None when somebody was first."""
+    values = {"placed_id": checkout_id, **asdict(placement)}
+    placed = connection.execute(_PLACED, values).one_or_none()
+    return None if placed is None else _checkout(placed)
+
+
+def move(connection: Connection, checkout_id: str, placement: Placement) -> Checkout:
+    """Show the checkout's visitor something else than it was placed for."""
+    here = checkouts.c.checkout_id == checkout_id
+    connection.execute(update(checkouts).where(here).values(**asdict(placement)))
+    return checkout_with_id(connection, checkout_id)
 
 
 _ID = re.compile(r"co_[\w-]{1,37}", re.ASCII)

@@ -14,10 +14,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, exists, or_, select, update
 
 from service.checkout.checkouts import Checkout
-from service.errors import Expired, PaymentBusy, PaymentIndeterminate, PaymentRefused
+from service.errors import (
+    Expired,
+    PaymentBusy,
+    PaymentIndeterminate,
+    PaymentRefused,
+    TooManyAttempts,
+)
 from service.payments.gateway import (
     Confirmation,
     Failure,
@@ -25,12 +31,19 @@ from service.payments.gateway import (
     PaymentGateway,
     PaymentStatus,
 )
-from service.payments.ledger import open_payment
+from service.payments.lattice import Standing
+from service.payments.ledger import open_payment, payment_of
 from service.store.session import Store
-from service.store.tables import checkouts, payment_attempts
+from service.store.tables import UtcTime, checkouts, payment_attempts, payments
 
 # Longer than the gateway's three tries and pauses together: nobody else may ask meanwhile.
 LEASE = timedelta(seconds=60)
+# Stripe keeps a key for a day at least; after that a repeat would be a second charge.
+KEY_LIFETIME = timedelta(hours=23)
+# Cards that may be tried on one checkout: a shopper needs few, a card tester many.
+MAX_ATTEMPTS = 10
+# How long after pressing the button a visitor is taken to the answer instead of the form.
+RECENTLY = timedelta(minutes=10)
 _PATIENCE = 25.0
 _PAUSE = 0.1
 
@@ -53,6 +66,8 @@ _STATUS = {
     PaymentStatus.SUCCEEDED: AttemptStatus.SUCCEEDED,
 }
 _FINAL = {AttemptStatus.SUCCEEDED, AttemptStatus.PROCESSING}
+_NOT_PAID = {AttemptStatus.DECLINED, AttemptStatus.REFUSED}
+_CANCELED = "payment_canceled"
 
 
 @dataclass(frozen=True)
@@ -67,6 +82,12 @@ class Outcome:
     status: AttemptStatus
     failure: Failure | None = None
     client_secret: str | None = field(default=None, repr=False)
+
+
+_PROVED = {
+    Standing.SUCCEEDED: Outcome(AttemptStatus.SUCCEEDED),
+    Standing.PROCESSING: Outcome(AttemptStatus.PROCESSING),
+}
 
 
 @dataclass(frozen=True)
@@ -94,51 +115,73 @@ class Cashier:
         """
         deadline = time.monotonic() + _PATIENCE
         while True:
-            claim = self._claim(checkout, confirmation_token)
+            claim = self._claim(checkout, confirmation_token, return_url)
             if isinstance(claim, Outcome):
                 return claim
             if claim is not None:
-                outcome = self._run(checkout, claim, return_url)
+                outcome = self._run(checkout, claim)
                 ours = claim.confirmation_token == confirmation_token
-                if ours or outcome.status not in {AttemptStatus.DECLINED, AttemptStatus.REFUSED}:
+                if ours or outcome.status not in _NOT_PAID:
                     return outcome
             elif time.monotonic() > deadline:
                 return Outcome(AttemptStatus.STARTED)
             else:
                 self.sleep(_PAUSE)
 
-    def check(self, checkout: Checkout, *, return_url: str) -> Outcome | None:
-        """Ask Stripe how the last attempt stands; None when there was none.
+    def check(self, checkout: Checkout, *, resume_within: timedelta) -> Outcome | None:
+        """How paying this checkout stands: by the ledger, else by Stripe; None if nobody tried.
 
-        An attempt that Stripe never answered is taken up again with its own key.
+        Args:
+            checkout: whose payment is asked about.
+            resume_within: take up an attempt that Stripe never answered, with its own key, if it
+                is no older. That can charge, so it is only for whoever just pressed the button.
         """
+        resume = False
         with self.store.write() as connection:
-            attempt = _last(_attempts(connection, checkout))
-            if attempt is None:
-                return None
-            unanswered = attempt.status == AttemptStatus.STARTED
-            if unanswered and not self._lease(connection, attempt):
-                return Outcome(AttemptStatus.STARTED)
-        if unanswered:
-            return self._run(checkout, attempt, return_url)
-        return self._asked(checkout, attempt)
+            attempts = _attempts(connection, checkout)
+            paid = _paid(connection, checkout)
+            under_way = _under_way(attempts)
+            if paid is None and under_way is not None:
+                fresh = self.clock() - under_way.started_at < min(resume_within, KEY_LIFETIME)
+                resume = fresh and self._lease(connection, under_way)
+        if paid is not None:
+            return paid
+        if under_way is not None:
+            return self._run(checkout, under_way) if resume else Outcome(AttemptStatus.STARTED)
+        return self._asked(checkout, attempts[-1]) if attempts else None
 
-    def _claim(self, checkout: Checkout, confirmation_token: str) -> Row[Any] | Outcome | None:
+    def _claim(
+        self, checkout: Checkout, confirmation_token: str, return_url: str
+    ) -> Row[Any] | Outcome | None:
         """An attempt to run, the outcome there already is, or None: somebody else is at it."""
         now = self.clock()
         with self.store.write() as connection:
             attempts = _attempts(connection, checkout)
+            # After the attempts, which are locked: what the ledger knows is then the newest.
+            paid = _paid(connection, checkout)
+            if paid is not None:
+                return paid
             settled = _settled(attempts, confirmation_token)
-            if settled is None:
-                under_way = [a for a in attempts if a.status == AttemptStatus.STARTED]
-                if under_way:
-                    return under_way[0] if self._lease(connection, under_way[0]) else None
-                if checkout.expired(now):
-                    raise Expired("this checkout has expired; nothing was charged")
-                return _start(connection, checkout, attempts, confirmation_token, now)
-        if settled.status == AttemptStatus.REQUIRES_ACTION:
-            return self._asked(checkout, settled)
-        return _recorded(settled)
+            under_way = _under_way(attempts)
+            if settled is None and under_way is not None:
+                if now - under_way.started_at >= KEY_LIFETIME:
+                    return Outcome(AttemptStatus.STARTED)
+                return under_way if self._lease(connection, under_way) else None
+            if settled is None and not checkout.expired(now):
+                _refuse_more(attempts)
+                return _start(connection, checkout, attempts, confirmation_token, return_url, now)
+        return (
+            self._too_late(checkout, attempts)
+            if settled is None
+            else self._asked(checkout, settled)
+        )
+
+    def _too_late(self, checkout: Checkout, attempts: Sequence[Row[Any]]) -> Outcome:
+        """A checkout that is over is paid, or being paid, or it has expired."""
+        outcome = self._asked(checkout, attempts[-1]) if attempts else None
+        if outcome is None or outcome.status in _NOT_PAID:
+            raise Expired("this checkout has expired; nothing was charged")
+        return outcome
 
     def _lease(self, connection: Connection, attempt: Row[Any]) -> bool:
         """Take an attempt over from whoever left it; False while they may still be at it."""
@@ -153,13 +196,13 @@ class Cashier:
         )
         return taken.rowcount == 1
 
-    def _run(self, checkout: Checkout, attempt: Row[Any], return_url: str) -> Outcome:
+    def _run(self, checkout: Checkout, attempt: Row[Any]) -> Outcome:
         confirmation = Confirmation(
             idempotency_key=attempt.idempotency_key,
             confirmation_token=attempt.confirmation_token,
             amount=checkout.amount,
             currency=checkout.currency,
-            return_url=return_url,
+            return_url=attempt.return_url,
             metadata=_metadata(checkout),
             payment_intent_id=attempt.payment_intent_id,
         )
@@ -174,18 +217,23 @@ class Cashier:
         return self._finish(checkout, attempt, payment)
 
     def _asked(self, checkout: Checkout, attempt: Row[Any]) -> Outcome:
-        """What Stripe says of an attempt now; a refused one never reached a payment."""
-        if attempt.status == AttemptStatus.REFUSED or attempt.payment_intent_id is None:
+        """What Stripe says of the attempt's payment now; a refused one may never have had one."""
+        final = attempt.status in {AttemptStatus.SUCCEEDED, AttemptStatus.DECLINED}
+        if attempt.payment_intent_id is None or final:
             return _recorded(attempt)
         try:
             payment = self.gateway.retrieve(attempt.payment_intent_id)
-        except (PaymentBusy, PaymentIndeterminate):
+        except (PaymentBusy, PaymentIndeterminate, PaymentRefused):
             return Outcome(AttemptStatus.STARTED)
+        if attempt.status == AttemptStatus.REFUSED and payment.status not in _STATUS:
+            return _recorded(attempt)
         return self._finish(checkout, attempt, payment)
 
     def _finish(self, checkout: Checkout, attempt: Row[Any], payment: Payment) -> Outcome:
         status = _STATUS.get(payment.status, AttemptStatus.DECLINED)
-        failure = payment.failure if status is AttemptStatus.DECLINED else None
+        if payment.status is PaymentStatus.CANCELED:
+            status = AttemptStatus.REFUSED
+        failure = _failure(payment, status)
         now = self.clock()
         with self.store.write() as connection:
             _write(
@@ -194,9 +242,9 @@ class Cashier:
                 status=status.value,
                 payment_intent_id=payment.payment_intent_id,
                 charge_id=payment.charge_id or (failure.charge_id if failure else None),
-                failure_code=failure.code if failure else None,
-                decline_code=failure.decline_code if failure else None,
-                finished_at=now,
+                failure_code=failure.code[:64] if failure else None,
+                decline_code=(failure.decline_code or "")[:64] or None if failure else None,
+                finished_at=attempt.finished_at or now,
             )
             open_payment(connection, checkout.checkout_id, payment.payment_intent_id, now=now)
         secret = payment.client_secret if status is AttemptStatus.REQUIRES_ACTION else None
@@ -227,15 +275,61 @@ def _attempts(connection: Connection, checkout: Checkout) -> Sequence[Row[Any]]:
     ).all()
 
 
+def may_be_paid(connection: Connection, checkout_id: str, *, now: datetime) -> bool:
+    """Whether the checkout is paid, is being paid, or was tried moments ago without an answer."""
+    values = {"checkout_id": checkout_id, "recently": now - RECENTLY}
+    return bool(connection.scalar(_MAY_BE_PAID, values))
+
+
+_MAY_BE_PAID = select(
+    or_(
+        exists().where(
+            payments.c.checkout_id == bindparam("checkout_id"),
+            payments.c.status.in_([Standing.SUCCEEDED, Standing.PROCESSING]),
+        ),
+        exists().where(
+            payment_attempts.c.checkout_id == bindparam("checkout_id"),
+            or_(
+                payment_attempts.c.status.in_([*_FINAL]),
+                and_(
+                    payment_attempts.c.status == AttemptStatus.STARTED,
+                    payment_attempts.c.started_at > bindparam("recently", type_=UtcTime),
+                ),
+            ),
+        ),
+    )
+)
+
+
+def _paid(connection: Connection, checkout: Checkout) -> Outcome | None:
+    """The outcome that the ledger proves, whatever the attempts say."""
+    payment = payment_of(connection, checkout.checkout_id)
+    return None if payment is None else _PROVED.get(Standing(payment.status))
+
+
+def _under_way(attempts: Sequence[Row[Any]]) -> Row[Any] | None:
+    return next((a for a in attempts if a.status == AttemptStatus.STARTED), None)
+
+
+def _refuse_more(attempts: Sequence[Row[Any]]) -> None:
+    if len(attempts) >= MAX_ATTEMPTS:
+        raise TooManyAttempts("too many cards were tried here; start again with a new checkout")
+
+
 def _start(
     connection: Connection,
     checkout: Checkout,
     attempts: Sequence[Row[Any]],
     confirmation_token: str,
+    return_url: str,
     now: datetime,
 ) -> Row[Any]:
     number = len(attempts) + 1
-    known = [a.payment_intent_id for a in attempts if a.payment_intent_id is not None]
+    over = {a.payment_intent_id for a in attempts if a.failure_code == _CANCELED}
+    payment = payment_of(connection, checkout.checkout_id)
+    known = [payment.payment_intent_id] if payment is not None else []
+    known += [a.payment_intent_id for a in attempts]
+    known = [intent for intent in known if intent is not None and intent not in over]
     return connection.execute(
         payment_attempts.insert()
         .values(
@@ -244,6 +338,7 @@ def _start(
             number=number,
             idempotency_key=f"{checkout.checkout_id}:{number}",
             confirmation_token=confirmation_token,
+            return_url=return_url,
             payment_intent_id=known[-1] if known else None,
             status=AttemptStatus.STARTED.value,
             started_at=now,
@@ -254,7 +349,7 @@ def _start(
 
 
 def _settled(attempts: Sequence[Row[Any]], confirmation_token: str) -> Row[Any] | None:
-    """The attempt whose outcome is the answer: one that paid, else the one of this token."""
+    """The attempt whose outcome is the answer: one that may have paid, else this token's."""
     for attempt in attempts:
         if attempt.status in _FINAL:
             return attempt
@@ -265,8 +360,10 @@ def _settled(attempts: Sequence[Row[Any]], confirmation_token: str) -> Row[Any] 
     return None
 
 
-def _last(attempts: Sequence[Row[Any]]) -> Row[Any] | None:
-    return attempts[-1] if attempts else None
+def _failure(payment: Payment, status: AttemptStatus) -> Failure | None:
+    if status is AttemptStatus.REFUSED:
+        return Failure(_CANCELED)
+    return payment.failure if status is AttemptStatus.DECLINED else None
 
 
 def _recorded(attempt: Row[Any]) -> Outcome:
@@ -286,8 +383,12 @@ def _metadata(checkout: Checkout) -> dict[str, str]:
     """What Stripe carries for us, so that a webhook can be understood before we are ready."""
     ours = {
         "order_id": checkout.checkout_id,
+        "customer": checkout.customer,
         "unit_id": checkout.unit_id,
         "experiment": checkout.experiment,
         "variant": checkout.variant,
     }
     return dict(checkout.metadata) | {k: v for k, v in ours.items() if v is not None}
+
+
+OUR_METADATA = {"order_id", "customer", "unit_id", "experiment", "variant"}

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from service.payments.gateway import Failure
 
+# Our fault or Stripe's: the bank was never asked.
+REFUSED = "We could not take this payment, and nothing was charged. It is not your card: try again."
 GENERIC = "Your bank declined this payment. Try another card, or ask your bank why."
 
 _MESSAGES = {
@@ -31,5 +33,6 @@ _MESSAGES = {
 def told(failure: Failure | None) -> str:
     """The message for a failure; never more than the visitor should know."""
     if failure is None:
-        return GENERIC
-    return _MESSAGES.get(failure.decline_code or "") or _MESSAGES.get(failure.code, GENERIC)
+        return REFUSED
+    known = _MESSAGES.get(failure.decline_code or "") or _MESSAGES.get(failure.code)
+    return known or (GENERIC if failure.code == "card_declined" else REFUSED)

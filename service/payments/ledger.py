@@ -6,13 +6,14 @@ One about something that is not known here yet waits, and is applied when that a
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import singledispatch
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, select, text, update
 
 from experiments import FunnelEvent
 from service import funnel
@@ -26,9 +27,18 @@ from service.payments.lattice import (
     settled,
     standing_of,
 )
-from service.payments.wire import ChargeFact, DisputeFact, Fact, StripeEvent, read_event
+from service.payments.wire import (
+    ChargeFact,
+    DisputeFact,
+    Fact,
+    StripeEvent,
+    Unreadable,
+    read_event,
+)
 from service.store.session import Store, insert_once, insert_or_read
 from service.store.tables import charges, checkouts, payments, stripe_events
+
+log = logging.getLogger(__name__)
 
 
 class Receipt(StrEnum):
@@ -37,6 +47,7 @@ class Receipt(StrEnum):
     APPLIED = "applied"
     WAITING = "waiting"
     IGNORED = "ignored"
+    UNREADABLE = "unreadable"
     DUPLICATE = "duplicate"
 
 
@@ -57,6 +68,7 @@ def receive(store: Store, event: StripeEvent, payload: bytes, *, now: datetime) 
         StoreUnavailable: nothing was kept; Stripe will send it again.
     """
     with store.write() as connection:
+        _one_at_a_time(connection, event.payment_intent_id)
         row = {
             "event_id": event.event_id,
             "type": event.type,
@@ -75,6 +87,18 @@ def receive(store: Store, event: StripeEvent, payload: bytes, *, now: datetime) 
         return receipt
 
 
+def _one_at_a_time(connection: Connection, payment_intent_id: str | None) -> None:
+    """Let the events of one payment take turns, also before it has a row to lock.
+
+    Else one that waits for what another is just writing would wait for ever.
+    """
+    if payment_intent_id is not None and connection.dialect.name == "postgresql":
+        connection.execute(_TURN, {"payment_intent_id": payment_intent_id})
+
+
+_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:payment_intent_id, 0))")
+
+
 def open_payment(
     connection: Connection, checkout_id: str, payment_intent_id: str, *, now: datetime
 ) -> None:
@@ -82,6 +106,7 @@ def open_payment(
 
     The answer itself proves nothing here: only webhooks move the ledger.
     """
+    _one_at_a_time(connection, payment_intent_id)
     if _locked(connection, payment_intent_id, checkout_id) is not None:
         _apply_waiting(connection, payment_intent_id, now)
 
@@ -106,6 +131,9 @@ def charges_of(connection: Connection, payment_intent_id: str) -> list[Charge]:
 def _apply(connection: Connection, event: StripeEvent, now: datetime) -> Receipt:
     if event.fact is None:
         return Receipt.IGNORED
+    if isinstance(event.fact, Unreadable):
+        log.error("webhook %s is kept and not applied: %s", event.event_id, event.fact.reason)
+        return Receipt.UNREADABLE
     row = _locked(connection, event.payment_intent_id, _order_id(event.fact))
     if row is None:
         return Receipt.WAITING
@@ -160,7 +188,7 @@ _LOCKED = (
 
 
 def _order_id(fact: Fact) -> str | None:
-    return None if isinstance(fact, DisputeFact) else fact.order_id
+    return fact.order_id if isinstance(fact, Payment | ChargeFact) else None
 
 
 @singledispatch
@@ -178,6 +206,8 @@ def _(payment: Payment, account: _Account) -> bool:
     succeeded_at = row.succeeded_at
     if proved is Standing.SUCCEEDED:
         succeeded_at = min(filter(None, (succeeded_at, account.occurred_at)))
+    if mismatch:
+        log.error("%s: Stripe's amount is not the checkout's", payment.payment_intent_id)
     _settle(
         account,
         proved=join_standings(Standing(row.proved), proved).value,

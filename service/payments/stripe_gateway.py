@@ -5,11 +5,13 @@ With keys it talks to Stripe, with a simulator's address to the simulator; the c
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 import stripe
@@ -26,6 +28,8 @@ _RETRIES = 2
 # The SDK never repeats a 429; these are our own pauses, in seconds, before it is passed on.
 _BUSY_PAUSES = (0.2, 0.6)
 
+_OUR_FAULT = (stripe.AuthenticationError, stripe.PermissionError, stripe.IdempotencyError)
+log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
@@ -34,7 +38,7 @@ class StripeGateway:
 
     def __init__(self, keys: StripeKeys, *, base_address: str | None = None) -> None:
         stripe.enable_telemetry = False
-        stripe.set_app_info("Kassa", url="https://github.com/kassa-checkout/kassa")
+        stripe.set_app_info("Kassa", version=version("kassa"))
         self._keys = keys
         self._client = stripe.StripeClient(
             keys.secret_key,
@@ -109,11 +113,16 @@ def _answered(call: Callable[[], stripe.PaymentIntent]) -> Payment:
         raise PaymentBusy("Stripe asks to slow down; nothing was charged") from exc
     except (stripe.APIConnectionError, stripe.APIError) as exc:
         raise PaymentIndeterminate("Stripe did not answer; the payment is being checked") from exc
+    except _OUR_FAULT as exc:
+        # About our keys or our parameters, never about the charge: an earlier try may have paid.
+        log.error("Stripe refuses our requests: %s, request %s", exc, exc.request_id)  # noqa: TRY400 - the sentence is what an operator needs
+        raise PaymentIndeterminate("Stripe did not say how the payment stands") from exc
     except stripe.StripeError as exc:
         if exc.http_status == HTTPStatus.CONFLICT:
             raise PaymentIndeterminate("the same attempt is under way at Stripe") from exc
         if exc.code == "payment_intent_unexpected_state":
             return _described(exc)
+        log.error("Stripe refused a payment: %s, request %s", exc, exc.request_id)  # noqa: TRY400 - the sentence is what an operator needs
         raise PaymentRefused(exc.code or type(exc).__name__) from exc
 
 

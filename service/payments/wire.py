@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
 
 from service.errors import Malformed
 from service.payments.gateway import Failure, Payment, PaymentStatus
@@ -17,40 +18,47 @@ from service.payments.lattice import Charge, ChargeStatus
 _M = TypeVar("_M", bound=BaseModel)
 
 
+_Id = Annotated[str, StringConstraints(max_length=255, pattern=r"^[A-Za-z0-9_:.-]+$")]
+_Seconds = Annotated[int, Field(ge=0, lt=250_000_000_000)]
+_Currency = Annotated[str, StringConstraints(pattern=r"^[a-z]{3}$")]
+# Said by banks and networks: kept as it is, but PostgreSQL can't hold a NUL.
+_Said = Annotated[str, AfterValidator(lambda text: text.replace("\0", ""))]
+
+
 class _Object(BaseModel):
     """Of Stripe's objects only what Kassa uses is read; the raw body is kept beside it."""
 
-    id: str = Field(min_length=1, max_length=255)
+    id: _Id
 
 
 class _Decline(BaseModel):
-    code: str | None = None
-    type: str | None = None
-    decline_code: str | None = None
-    charge: str | None = None
-    payment_method: _Object | None = None
+    code: _Said | None = None
+    type: _Said | None = None
+    decline_code: _Said | None = None
+    charge: _Id | None = None
+    payment_method: _Id | _Object | None = None
 
 
 class _Intent(_Object):
     status: PaymentStatus
     amount: int
     amount_received: int = 0
-    currency: str
-    metadata: dict[str, str] = {}
-    latest_charge: str | _Object | None = None
+    currency: _Currency
+    metadata: dict[str, str] | None = None
+    latest_charge: _Id | _Object | None = None
     last_payment_error: _Decline | None = None
     client_secret: str | None = None
 
 
 class _Outcome(BaseModel):
-    network_status: str | None = None
-    reason: str | None = None
+    network_status: _Said | None = None
+    reason: _Said | None = None
 
 
 class _Card(BaseModel):
-    brand: str | None = None
-    funding: str | None = None
-    country: str | None = None
+    brand: _Said | None = None
+    funding: _Said | None = None
+    country: _Said | None = None
 
 
 class _Method(BaseModel):
@@ -61,24 +69,23 @@ class _Charge(_Object):
     status: ChargeStatus
     amount: int
     amount_refunded: int = 0
-    currency: str
-    created: int
+    currency: _Currency
+    created: _Seconds
     disputed: bool = False
-    payment_intent: str | None = None
-    metadata: dict[str, str] = {}
-    failure_code: str | None = None
+    payment_intent: _Id | _Object | None = None
+    metadata: dict[str, str] | None = None
+    failure_code: _Said | None = None
     outcome: _Outcome | None = None
     payment_method_details: _Method | None = None
 
 
 class _Dispute(_Object):
-    charge: str
-    payment_intent: str | None = None
+    charge: _Id
 
 
 class _Event(_Object):
-    type: str = Field(max_length=128)
-    created: int = Field(ge=0, lt=2**40)
+    type: Annotated[str, StringConstraints(max_length=128, pattern=r"^[a-z0-9_.]+$")]
+    created: _Seconds
     livemode: bool
 
     class _Data(BaseModel):
@@ -102,7 +109,14 @@ class DisputeFact:
     charge_id: str
 
 
-Fact = Payment | ChargeFact | DisputeFact
+@dataclass(frozen=True)
+class Unreadable:
+    """An event that Kassa has a use for, in a shape it does not know."""
+
+    reason: str
+
+
+Fact = Payment | ChargeFact | DisputeFact | Unreadable
 
 
 @dataclass(frozen=True)
@@ -110,7 +124,7 @@ class StripeEvent:
     """One webhook.
 
     Attributes:
-        fact: what it teaches, or None when Kassa has no use for its type.
+        fact: what it teaches, or None when Kassa has no use for it.
         payment_intent_id: what it is about, where it says so.
     """
 
@@ -135,7 +149,7 @@ def read_payment(obj: Mapping[str, Any]) -> Payment:
         amount=intent.amount,
         amount_received=intent.amount_received,
         currency=intent.currency,
-        order_id=intent.metadata.get("order_id"),
+        order_id=(intent.metadata or {}).get("order_id"),
         charge_id=_id(intent.latest_charge),
         failure=_failure(intent.last_payment_error),
         client_secret=intent.client_secret,
@@ -152,28 +166,37 @@ def read_event(body: bytes | str) -> StripeEvent:
         event = _validated(_Event, json.loads(body))
     except (ValueError, RecursionError) as exc:
         raise Malformed("the body is not JSON") from exc
-    reader = _READERS.get(event.type)
-    fact = reader(event.data.object) if reader else None
     return StripeEvent(
         event_id=event.id,
         type=event.type,
         created_at=datetime.fromtimestamp(event.created, UTC),
         livemode=event.livemode,
         payment_intent_id=_payment_intent_id(event),
-        fact=fact,
+        fact=_fact(event),
     )
+
+
+def _fact(event: _Event) -> Fact | None:
+    reader = _READERS.get(event.type)
+    if reader is None:
+        return None
+    try:
+        return reader(event.data.object)
+    except Malformed as exc:
+        return Unreadable(str(exc))
 
 
 def _read_charge(obj: Mapping[str, Any]) -> ChargeFact | None:
     charge = _validated(_Charge, obj)
-    if charge.payment_intent is None:
+    intent = _id(charge.payment_intent)
+    if intent is None:
         return None
     card = charge.payment_method_details and charge.payment_method_details.card
     outcome = charge.outcome or _Outcome()
     return ChargeFact(
         Charge(
             charge_id=charge.id,
-            payment_intent_id=charge.payment_intent,
+            payment_intent_id=intent,
             status=charge.status,
             amount=charge.amount,
             amount_refunded=charge.amount_refunded,
@@ -187,7 +210,7 @@ def _read_charge(obj: Mapping[str, Any]) -> ChargeFact | None:
             failure_code=charge.failure_code,
             decline_code=outcome.reason if charge.status is ChargeStatus.FAILED else None,
         ),
-        charge.metadata.get("order_id"),
+        (charge.metadata or {}).get("order_id"),
     )
 
 
@@ -233,7 +256,9 @@ def _validated(model: type[_M], obj: object) -> _M:
 def _payment_intent_id(event: _Event) -> str | None:
     obj = event.data.object
     found = obj.get("id") if obj.get("object") == "payment_intent" else obj.get("payment_intent")
-    return found if isinstance(found, str) else None
+    if isinstance(found, dict):
+        found = found.get("id")
+    return found if isinstance(found, str) and re.fullmatch(r"\w{1,255}", found, re.ASCII) else None
 
 
 def _id(reference: str | _Object | None) -> str | None:
@@ -247,5 +272,5 @@ def _failure(error: _Decline | None) -> Failure | None:
         code=error.code or error.type or "unknown",
         decline_code=error.decline_code,
         charge_id=error.charge,
-        payment_method_id=error.payment_method.id if error.payment_method else None,
+        payment_method_id=_id(error.payment_method),
     )

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
+    case,
     distinct,
     func,
     select,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 
 from analysis.aggregates import Aggregates
 from analysis.observations import Observations
-from experiments import Experiment, FunnelEvent, Kind, Metric
+from experiments import LEDGER_EVENTS, Experiment, FunnelEvent, Kind, Metric
 from service.store.tables import events, exposures, microseconds
 
 # Stripe tells times in whole seconds: a payment in the second of the exposure came after it.
@@ -79,14 +80,23 @@ def _exposed(experiment: Experiment, as_of: datetime) -> tuple[ColumnElement[boo
 def _followed(experiment: Experiment, as_of: datetime) -> ColumnElement[bool]:
     """An event belongs to an exposure: same unit, after it, inside the window, known by then."""
     exposed = type_coerce(exposures.c.exposed_at, BigInteger)
-    occurred = type_coerce(events.c.occurred_at, BigInteger)
     window = microseconds(experiment.analysis.conversion_window)
     return and_(
         events.c.unit_id == exposures.c.unit_id,
-        occurred > exposed - _RESOLUTION,
-        occurred < exposed + window,
+        _happened_at > exposed - _RESOLUTION,
+        _happened_at < exposed + window,
         events.c.received_at <= as_of,
     )
+
+
+# A visitor's clock may be wrong by hours; the ledger's times are Stripe's.
+_happened_at = type_coerce(
+    case(
+        (events.c.name.in_(sorted(LEDGER_EVENTS)), events.c.occurred_at),
+        else_=events.c.received_at,
+    ),
+    BigInteger,
+)
 
 
 def _per_unit(

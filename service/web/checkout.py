@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from werkzeug import Response as AnyResponse
 
-from service.checkout.admission import admit, assignment_of, placement
+from service.checkout.admission import admit
 from service.checkout.checkouts import Checkout, checkout_with_id
 from service.checkout.flows import flow_named
 from service.errors import Expired, Forbidden
-from service.payments.attempts import AttemptStatus, Outcome
+from service.payments.attempts import (
+    KEY_LIFETIME,
+    RECENTLY,
+    AttemptStatus,
+    Outcome,
+    may_be_paid,
+)
 from service.payments.declines import told
 from service.payments.gateway import PaymentStatus
-from service.payments.lattice import Standing
-from service.payments.ledger import payment_of
 from service.web.bodies import read_json, validated
-from service.web.context import Services, address, prefetching, services, visitor
+from service.web.context import Services, address, refuse_prefetch, services, visitor
 
 checkout = Blueprint("checkout", __name__, url_prefix="/c")
 
@@ -38,7 +43,10 @@ _STATE = {
     AttemptStatus.STARTED: "processing",
     AttemptStatus.REQUIRES_ACTION: "action_needed",
 }
-_PAID = {Standing.SUCCEEDED, Standing.PROCESSING}
+_ERRORS = {
+    AttemptStatus.DECLINED: "payment_declined",
+    AttemptStatus.REFUSED: "payment_refused",
+}
 
 
 class ConfirmBody(BaseModel):
@@ -51,14 +59,18 @@ class ConfirmBody(BaseModel):
 @checkout.get("/<checkout_id>")
 def show(checkout_id: str) -> AnyResponse | str:
     """The checkout in the flow of the visitor's variant; showing it is the exposure."""
+    refuse_prefetch()
     kassa, unit_id = services(), visitor()
+    now = kassa.clock()
     with kassa.store.read() as connection:
         found = checkout_with_id(connection, checkout_id)
-        payment = payment_of(connection, checkout_id)
-    if payment is not None and payment.status in _PAID:
+        may_be = may_be_paid(connection, checkout_id, now=now)
+    if may_be:
         return redirect(url_for(".finished", checkout_id=checkout_id), 303)
-    if found.expired(kassa.clock()):
+    if found.expired(now):
         return _expired(found)
+    if request.method == "HEAD":
+        return Response(mimetype="text/html")
     return _page(kassa, _admitted(kassa, found, unit_id), unit_id)
 
 
@@ -75,11 +87,11 @@ def confirm(checkout_id: str) -> Response:
 
 @checkout.post("/<checkout_id>/status")
 def status(checkout_id: str) -> Response:
-    """Ask Stripe how the payment stands, e.g. after the bank's own page."""
+    """Ask how the payment stands, e.g. after the bank's own page."""
     kassa = services()
     found = _own_checkout(kassa, checkout_id)
     read_json()
-    outcome = kassa.cashier.check(found, return_url=_return_url(found))
+    outcome = kassa.cashier.check(found, resume_within=KEY_LIFETIME)
     if outcome is None:
         return jsonify(status=PaymentStatus.REQUIRES_PAYMENT_METHOD.value)
     return _reply(outcome)
@@ -87,19 +99,24 @@ def status(checkout_id: str) -> Response:
 
 @checkout.get("/<checkout_id>/return")
 def finished(checkout_id: str) -> AnyResponse | str:
-    """Where payments end: asks Stripe, and says what it says."""
+    """Where payments end: asks the ledger and Stripe, and says what they say."""
+    refuse_prefetch()
     if request.args:
         # Stripe adds the client secret to the address: it must not stay in history or logs.
         return redirect(url_for(".finished", checkout_id=checkout_id), 303)
     kassa = services()
     with kassa.store.read() as connection:
         found = checkout_with_id(connection, checkout_id)
-    outcome = kassa.cashier.check(found, return_url=_return_url(found))
+    looking = RECENTLY if request.method == "GET" else timedelta(0)
+    outcome = kassa.cashier.check(found, resume_within=looking)
     if outcome is None:
         return redirect(url_for(".show", checkout_id=checkout_id), 303)
+    state = _STATE.get(outcome.status, "failed")
+    if state in {"failed", "action_needed"} and found.expired(kassa.clock()):
+        return _expired(found)
     return render_template(
         "checkout/complete.html",
-        state=_STATE.get(outcome.status, "failed"),
+        state=state,
         message=told(outcome.failure),
         checkout=found,
         checkout_url=url_for(".show", checkout_id=checkout_id),
@@ -109,12 +126,8 @@ def finished(checkout_id: str) -> AnyResponse | str:
 def _admitted(kassa: Services, found: Checkout, unit_id: str) -> Checkout:
     if found.unit_id is not None:
         return found
-    now = kassa.clock()
-    if prefetching():
-        shown = placement(unit_id, assignment_of(kassa.catalog, unit_id, now=now))
-        return found.seen_as(shown)
     with kassa.store.write() as connection:
-        return admit(connection, kassa.catalog, found, unit_id, now=now)
+        return admit(connection, kassa.catalog, found, unit_id, now=kassa.clock())
 
 
 def _page(kassa: Services, found: Checkout, unit_id: str) -> str:
@@ -152,16 +165,9 @@ def _own_checkout(kassa: Services, checkout_id: str) -> Checkout:
     """The checkout, if the request comes from a page that we rendered for it."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         raise Forbidden("this request comes from another site")
-    unit_id = kassa.signing.page_unit(request.headers.get(TOKEN_HEADER), checkout_id)
+    kassa.signing.page_unit(request.headers.get(TOKEN_HEADER), checkout_id)
     with kassa.store.read() as connection:
-        found = checkout_with_id(connection, checkout_id)
-    # A page that was rendered from a prefetch is somebody's now.
-    return found if found.unit_id else _bound(kassa, found, unit_id)
-
-
-def _bound(kassa: Services, found: Checkout, unit_id: str) -> Checkout:
-    with kassa.store.write() as connection:
-        return admit(connection, kassa.catalog, found, unit_id, now=kassa.clock())
+        return checkout_with_id(connection, checkout_id)
 
 
 def _return_url(found: Checkout) -> str:
@@ -172,6 +178,6 @@ def _reply(outcome: Outcome) -> Response:
     body: dict[str, Any] = {"status": _REPLY[outcome.status]}
     if outcome.client_secret is not None:
         body["next_action"] = {"client_secret": outcome.client_secret}
-    if outcome.status in {AttemptStatus.DECLINED, AttemptStatus.REFUSED}:
-        body["error"] = {"code": "payment_declined", "message": told(outcome.failure)}
+    if outcome.status in _ERRORS:
+        body["error"] = {"code": _ERRORS[outcome.status], "message": told(outcome.failure)}
     return jsonify(body)

@@ -9,6 +9,7 @@ from datetime import datetime
 from flask import Response, current_app, g, request
 
 from experiments import Catalog
+from service.errors import Prefetched
 from service.payments.attempts import Cashier
 from service.payments.gateway import PaymentGateway
 from service.settings import Settings
@@ -64,10 +65,15 @@ def keep_visitor(response: Response) -> Response:
     return response
 
 
-def prefetching() -> bool:
-    """Whether nobody is looking: a prefetch or a HEAD gets a page, but sees no experiment."""
+def refuse_prefetch() -> None:
+    """Keep a page for when somebody looks at it: showing it counts.
+
+    Raises:
+        Prefetched: the browser asks only in case; it will ask again.
+    """
     purpose = request.headers.get("Sec-Purpose") or request.headers.get("Purpose") or ""
-    return request.method == "HEAD" or "prefetch" in purpose.lower()
+    if "prefetch" in purpose.lower():
+        raise Prefetched("ask again when the page is looked at")
 
 
 def secure() -> bool:

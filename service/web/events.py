@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from flask import Blueprint, Response, jsonify
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -42,6 +43,12 @@ def _fraction(value: object) -> object:
     return value
 
 
+def _plausible(value: datetime) -> datetime:
+    if not 1970 <= value.year < 3000:
+        raise ValueError("must be between the years 1970 and 3000")
+    return value
+
+
 _Small = Annotated[int, Field(ge=-(2**53), le=2**53)]
 _Property = (
     Annotated[str, StringConstraints(max_length=500)]
@@ -60,7 +67,9 @@ class EventBody(BaseModel):
     # No colon: ids of the ledger's own events hold one, and can't be taken from outside.
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{8,64}$")]
     name: Annotated[str, StringConstraints(max_length=40)]
-    occurred_at: Annotated[AwareDatetime, BeforeValidator(_written), Field(strict=False)]
+    occurred_at: Annotated[
+        AwareDatetime, BeforeValidator(_written), AfterValidator(_plausible), Field(strict=False)
+    ]
     checkout_id: Annotated[str, StringConstraints(pattern=r"^[\w-]{1,40}$")] | None = None
     properties: Annotated[dict[str, _Property], Field(max_length=20)] = {}
 

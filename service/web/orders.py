@@ -5,12 +5,20 @@ from __future__ import annotations
 import hmac
 from typing import Annotated, Any, Literal
 
-from babel.numbers import is_currency
 from flask import Blueprint, Response, jsonify, request, url_for
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from service.checkout.checkouts import Checkout, Line, Order, checkout_with_id, open_checkout
+from experiments.offers import CURRENCIES
+from service.checkout.checkouts import (
+    MAX_AMOUNT,
+    Checkout,
+    Line,
+    Order,
+    checkout_with_id,
+    open_checkout,
+)
 from service.errors import Refused, Unauthorized
+from service.payments.attempts import OUR_METADATA
 from service.payments.lattice import Standing
 from service.payments.ledger import charges_of, payment_of
 from service.web.bodies import read_json, validated
@@ -20,16 +28,24 @@ orders = Blueprint("orders", __name__, url_prefix="/v1/checkouts")
 
 
 def _known_currency(code: str) -> str:
-    if not is_currency(code.upper()):
-        raise ValueError("must be a three-letter ISO 4217 currency")
+    if code.lower() not in CURRENCIES:
+        raise ValueError("must be an ISO 4217 currency that Stripe takes, such as usd")
     return code.lower()
+
+
+def _not_ours(metadata: dict[str, str]) -> dict[str, str]:
+    taken = sorted(OUR_METADATA & set(metadata))
+    if taken:
+        raise ValueError(f"{', '.join(taken)} is set by Kassa; use another key")
+    return metadata
 
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 _Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/\\@]+(/[^\s\\]*)?$")]
-_Flat = Annotated[
-    dict[str, Annotated[str, StringConstraints(max_length=500)]], Field(max_length=20)
-]
+# Stripe's own limits for metadata, so that no order is taken that can't be paid.
+_Key = Annotated[str, StringConstraints(pattern=r"^[^\[\]]{1,40}$")]
+_Value = Annotated[str, StringConstraints(max_length=500)]
+_Flat = Annotated[dict[_Key, _Value], Field(max_length=20)]
 
 
 class LineBody(BaseModel):
@@ -37,7 +53,7 @@ class LineBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
     description: _Text
-    amount: Annotated[int, Field(ge=0, le=99_999_999)]
+    amount: Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
     quantity: Annotated[int, Field(ge=1, le=9_999)] = 1
 
 
@@ -59,7 +75,7 @@ class CheckoutBody(BaseModel):
         Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,4})?$")] | None
     ) = None
     attributes: _Flat = {}
-    metadata: _Flat = {}
+    metadata: Annotated[_Flat, AfterValidator(_not_ours)] = {}
 
     def order(self) -> Order:
         """The same as an order."""
@@ -85,7 +101,8 @@ def create() -> tuple[Response, int]:
         made = open_checkout(
             connection, order, now=kassa.clock(), idempotency_key=_idempotency_key()
         )
-    return jsonify(_described(made, _status(made, None))), 201
+        payment = payment_of(connection, made.checkout_id)
+    return jsonify(_described(made, _status(made, payment and payment.status))), 201
 
 
 @orders.get("/<checkout_id>")

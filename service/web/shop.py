@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug import Response
 
-from experiments import Offer
+from experiments import Offer, UnknownExperiment
 from service.checkout.checkouts import Placement, open_checkout, order_offer
 from service.checkout.flows import flow_named
-from service.errors import Refused, UnknownOffer
-from service.web.context import Services, services
+from service.errors import NotFound, Refused, UnknownOffer
+from service.web.context import Services, refuse_prefetch, services
 from service.web.signing import new_unit_id
 
 shop = Blueprint("shop", __name__)
@@ -24,9 +24,12 @@ def index() -> str:
 @shop.get("/buy/<offer>")
 def buy(offer: str) -> Response:
     """Make a checkout for an offer and send the visitor there."""
+    refuse_prefetch()
     kassa = services()
     order = order_offer(_offer(kassa, offer), quantity=_quantity(), cancel_url=url_for(".index"))
     preview = _preview(kassa)
+    if request.method == "HEAD":
+        return Response(mimetype="text/html")
     with kassa.store.write() as connection:
         checkout = open_checkout(connection, order, now=kassa.clock(), preview=preview)
     return redirect(url_for("checkout.show", checkout_id=checkout.checkout_id), 303)
@@ -51,5 +54,8 @@ def _preview(kassa: Services) -> Placement | None:
     if token is None:
         return None
     experiment, key = kassa.signing.previewed(token)
-    variant = kassa.catalog.experiment(experiment).variant(key)
+    try:
+        variant = kassa.catalog.experiment(experiment).variant(key)
+    except (UnknownExperiment, KeyError) as exc:
+        raise NotFound(f"experiment {experiment}, variant {key}: no longer defined") from exc
     return Placement(f"preview-{new_unit_id()}", flow_named(variant.flow).key, experiment, key)

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import stripe
 
 from service.checkout.checkouts import Checkout, checkout_with_id
-from service.payments.attempts import AttemptStatus, Cashier, Outcome
+from service.payments.attempts import KEY_LIFETIME, AttemptStatus, Cashier, Outcome
 from service.payments.gateway import Confirmation, Payment
 from tests.service.conftest import DECLINES, PAYS, Page, Shop, reply
 
@@ -152,7 +153,9 @@ def test_an_attempt_left_by_a_killed_process_is_taken_up_after_its_lease(shop: S
     with pytest.raises(KeyboardInterrupt):
         _cashier(shop, gateway=_Dying(shop)).confirm(checkout, token, return_url=RETURN)
     impatient = _cashier(shop, sleep=lambda _: shop.clock.pass_by(seconds=61))
-    assert _cashier(shop).check(checkout, return_url=RETURN) == Outcome(AttemptStatus.STARTED)
+    assert _cashier(shop).check(checkout, resume_within=KEY_LIFETIME) == Outcome(
+        AttemptStatus.STARTED
+    )
     again = impatient.confirm(checkout, token, return_url=RETURN)
     assert again == Outcome(AttemptStatus.SUCCEEDED)
     assert _charges(shop, page) == ["succeeded"]
@@ -160,7 +163,7 @@ def test_an_attempt_left_by_a_killed_process_is_taken_up_after_its_lease(shop: S
 
 def test_a_checkout_that_nobody_tried_to_pay_has_nothing_to_check(shop: Shop) -> None:
     checkout = _checkout(shop, shop.visit())
-    assert _cashier(shop).check(checkout, return_url=RETURN) is None
+    assert _cashier(shop).check(checkout, resume_within=KEY_LIFETIME) is None
 
 
 def test_a_paid_checkout_stays_paid_after_it_expires(shop: Shop) -> None:
@@ -183,3 +186,72 @@ def test_every_attempt_has_a_key_of_its_own_and_shares_the_intent(shop: Shop) ->
         (3, f"{page.checkout_id}:3", "succeeded"),
     ]
     assert len(_intents(shop, page)) == 1
+
+
+def test_a_repeat_from_another_address_sends_what_the_first_try_sent(shop: Shop) -> None:
+    page = shop.visit()
+    checkout, token = _checkout(shop, page), shop.token(page)
+    with pytest.raises(KeyboardInterrupt):
+        _cashier(shop, gateway=_Dying(shop)).confirm(checkout, token, return_url=RETURN)
+    shop.clock.pass_by(seconds=61)
+    again = _cashier(shop).confirm(checkout, token, return_url="https://elsewhere.example/")
+    assert again == Outcome(AttemptStatus.SUCCEEDED)
+    assert len(_intents(shop, page)) == 1
+
+
+@pytest.mark.parametrize("error", [stripe.AuthenticationError, stripe.PermissionError])
+def test_an_error_about_our_keys_says_nothing_about_the_charge(
+    shop: Shop, error: type[stripe.StripeError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = shop.visit()
+    checkout, token = _checkout(shop, page), shop.token(page)
+    with pytest.raises(KeyboardInterrupt):
+        _cashier(shop, gateway=_Dying(shop)).confirm(checkout, token, return_url=RETURN)
+    shop.clock.pass_by(seconds=61)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error("Expired API Key")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stripe.PaymentIntentService, "create", refuse)
+        rolled = _cashier(shop).confirm(checkout, token, return_url=RETURN)
+    assert rolled == Outcome(AttemptStatus.STARTED)
+    other = _cashier(shop).confirm(checkout, shop.token(page), return_url=RETURN)
+    assert other == Outcome(AttemptStatus.SUCCEEDED)
+    assert _charges(shop, page) == ["succeeded"]
+
+
+def test_what_the_ledger_knows_to_be_paid_is_never_charged_again(shop: Shop) -> None:
+    page = shop.visit()
+    checkout, token = _checkout(shop, page), shop.token(page)
+    with pytest.raises(KeyboardInterrupt):
+        _cashier(shop, gateway=_Dying(shop)).confirm(checkout, token, return_url=RETURN)
+    shop.deliver_all(page)
+    paid = Outcome(AttemptStatus.SUCCEEDED)
+    assert _cashier(shop).confirm(checkout, shop.token(page), return_url=RETURN) == paid
+    assert _cashier(shop).check(checkout, resume_within=KEY_LIFETIME) == paid
+    assert _charges(shop, page) == ["succeeded"]
+
+
+def test_looking_at_the_return_page_much_later_charges_nobody(shop: Shop) -> None:
+    page = shop.visit()
+    shop.simulator.faults({"do": "drop", "path": "/v1/payment_intents", "times": 3})
+    assert reply(shop.confirm(page, shop.token(page))) == {"status": "checking"}
+    shop.clock.pass_by(hours=30)
+    for method in (shop.client.get, shop.client.head):
+        method(page.attributes["return-url"])
+    checkout = _checkout(shop, page)
+    late = _cashier(shop).check(checkout, resume_within=KEY_LIFETIME)
+    assert late == Outcome(AttemptStatus.STARTED)
+    assert _intents(shop, page) == set()
+
+
+def test_a_canceled_payment_makes_way_for_a_new_one(shop: Shop) -> None:
+    page = shop.visit()
+    shop.pay(page, DECLINES)
+    (intent,) = _intents(shop, page)
+    shop.simulator.client().v1.payment_intents.cancel(intent)
+    assert shop.pay(page)["error"]["code"] == "payment_refused"
+    assert shop.pay(page) == {"status": "succeeded"}
+    assert len(_intents(shop, page)) == 2
+    assert sorted(_charges(shop, page)) == ["failed", "succeeded"]

@@ -11,7 +11,7 @@ import pytest
 
 from analysis.aggregates import Aggregates
 from analysis.observations import Observations
-from experiments import Direction, Experiment, FunnelEvent, Kind, Metric, Status
+from experiments import LEDGER_EVENTS, Direction, Experiment, FunnelEvent, Kind, Metric, Status
 from experiments.definition import AnalysisPlan, MetricRoles, Variant
 from service.store.observations import read_observations
 from service.store.session import Store, insert_once
@@ -135,8 +135,10 @@ def _expected(seen: list[Exposure], happened: list[Happened], as_of: datetime) -
         exposure = mine.get(event.unit)
         if exposure is None or (event.received or event.at) > as_of:
             continue
+        # A browser's clock may be wrong: its events happened when they arrived.
+        happened_at = event.at if event.name in LEDGER_EVENTS else event.received or event.at
         # Stripe tells whole seconds: up to a second early is still after.
-        if not -SECOND < event.at - exposure.at < WINDOW:
+        if not -SECOND < happened_at - exposure.at < WINDOW:
             continue
         values[event.name, event.unit].append(event.value or 0)
         if event.name == PAID and event.currency:

@@ -69,7 +69,7 @@ def test_the_database_itself_lets_one_attempt_of_a_checkout_be_under_way(store: 
         "attributes": {},
         "metadata": {},
     }
-    attempt = {"checkout_id": "c", "started_at": NOON, "leased_until": NOON}
+    attempt = {"checkout_id": "c", "started_at": NOON, "leased_until": NOON, "return_url": "/"}
 
     def add(number: int, status: str) -> None:
         mine = {"number": number, "status": status, "confirmation_token": f"ctoken_{number}"}

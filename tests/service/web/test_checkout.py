@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from service.payments.declines import GENERIC
+from service.payments.declines import GENERIC, REFUSED
 from tests.service.conftest import AUTHENTICATES, DECLINES, MakeShop, Shop, reply
 
 
@@ -111,8 +113,9 @@ def test_a_paid_checkout_leads_to_its_receipt_and_never_charges_again(shop: Shop
 
 def test_the_amount_is_the_servers_whatever_the_page_claims(shop: Shop) -> None:
     page = shop.visit()
-    answer = shop.confirm(page, shop.token(page, amount=1))
-    assert reply(answer)["status"] == "requires_payment_method"
+    answer = reply(shop.confirm(page, shop.token(page, amount=1)))
+    assert answer["status"] == "requires_payment_method"
+    assert answer["error"] == {"code": "payment_refused", "message": REFUSED}
     assert shop.stands(page)["status"] == "open"
     assert shop.simulator.events_of(page.checkout_id) == []
 
@@ -130,20 +133,22 @@ def test_seeing_the_checkout_is_the_exposure_and_happens_once(shop: Shop) -> Non
 @pytest.mark.parametrize(
     "headers", [{"Sec-Purpose": "prefetch;prerender"}, {"Purpose": "prefetch"}]
 )
-def test_a_prefetched_page_is_no_exposure(shop: Shop, headers: dict[str, str]) -> None:
+def test_a_prefetch_is_sent_away_until_somebody_looks(shop: Shop, headers: dict[str, str]) -> None:
+    assert shop.client.get("/buy/team-plan", headers=headers).status_code == 503
     made = shop.client.get("/buy/team-plan")
-    assert shop.client.get(made.location, headers=headers).status_code == 200
-    assert shop.client.head(made.location).status_code == 200
+    for path in (made.location, f"{made.location}/return"):
+        assert shop.client.get(path, headers=headers).status_code == 503
     assert shop.rows("SELECT * FROM exposures") == []
     shop.client.get(made.location)
     assert len(shop.rows("SELECT * FROM exposures")) == 1
 
 
-def test_a_prefetched_page_can_pay_and_is_exposed_by_paying(shop: Shop) -> None:
+def test_asking_for_the_head_makes_and_exposes_nothing(shop: Shop) -> None:
+    assert shop.client.head("/buy/team-plan").status_code == 200
+    assert shop.rows("SELECT * FROM checkouts") == []
     made = shop.client.get("/buy/team-plan")
-    page = shop.page(shop.client.get(made.location, headers={"Sec-Purpose": "prefetch"}))
-    assert shop.pay(page) == {"status": "succeeded"}
-    assert len(shop.rows("SELECT * FROM exposures")) == 1
+    assert shop.client.head(made.location).status_code == 200
+    assert shop.rows("SELECT * FROM exposures") == []
 
 
 def test_a_visitor_keeps_the_variant_on_every_checkout(shop: Shop) -> None:
@@ -299,3 +304,107 @@ def test_a_visitor_keeps_the_variant_when_the_weights_change(
     reweighted = make_shop(directory)
     reweighted.client.set_cookie("kassa_visitor", cookie.value)
     assert reweighted.visit().steps == 1
+
+
+def _changed(make_shop: MakeShop, shop: Shop, directory: Path, old: str, new: str) -> Shop:
+    """The same store and visitor, under changed definitions."""
+    definitions = directory / "definitions"
+    definitions.mkdir()
+    name = "one-page-checkout.yaml"
+    text = (shop.settings.definitions / name).read_text()
+    assert old in text
+    (definitions / name).write_text(text.replace(old, new))
+    changed = make_shop(definitions)
+    cookie = shop.client.get_cookie("kassa_visitor")
+    assert cookie is not None
+    changed.client.set_cookie("kassa_visitor", cookie.value)
+    return changed
+
+
+def _visitor_with(shop: Shop, *, steps: int) -> None:
+    while shop.visit().steps != steps:
+        shop.client.delete_cookie("kassa_visitor")
+
+
+def test_a_visitor_keeps_the_variant_when_the_traffic_is_cut(
+    make_shop: MakeShop, tmp_path: Path
+) -> None:
+    shop = make_shop()
+    _visitor_with(shop, steps=1)
+    cut = _changed(make_shop, shop, tmp_path, "traffic: 1.0", "traffic: 0.0001")
+    assert cut.visit().steps == 1
+    cut.client.delete_cookie("kassa_visitor")
+    assert cut.visit().steps == 2
+
+
+def test_a_variant_that_is_gone_gives_its_visitors_the_control(
+    make_shop: MakeShop, tmp_path: Path
+) -> None:
+    shop = make_shop()
+    _visitor_with(shop, steps=1)
+    gone = _changed(make_shop, shop, tmp_path, "key: one_page", "key: single_page")
+    page = gone.visit()
+    assert page.steps == 2
+    ((experiment,),) = gone.rows(
+        "SELECT experiment FROM checkouts WHERE checkout_id = :id", id=page.checkout_id
+    )
+    assert experiment is None
+
+
+def test_two_first_visitors_of_one_checkout_are_one_exposure_of_what_is_shown(shop: Shop) -> None:
+    app = shop.client.application
+    for _ in range(6):
+        location = shop.client.get("/buy/team-plan").location
+
+        def look(_: int, path: str = location) -> int:
+            return Shop.page(app.test_client().get(path)).steps
+
+        with ThreadPoolExecutor(4) as pool:
+            assert len(set(pool.map(look, range(4)))) == 1
+    exposed = shop.rows(
+        "SELECT e.variant, c.variant, e.unit_id, c.unit_id FROM exposures e "
+        "JOIN checkouts c ON c.checkout_id = e.checkout_id"
+    )
+    assert len(exposed) == 6
+    for exposure, shown, unit, visitor in exposed:
+        assert (exposure, unit) == (shown, visitor)
+
+
+def test_the_return_page_asks_about_the_payment_and_not_about_the_last_try(shop: Shop) -> None:
+    page = shop.visit()
+    asked = shop.pay(page, AUTHENTICATES)
+    shop.confirm(page, "ctoken_unusable")
+    shop.authenticate(asked["next_action"]["client_secret"])
+    assert "Payment received" in shop.client.get(page.attributes["return-url"]).text
+    shop.deliver_all(page)
+    assert "Payment received" in shop.client.get(page.attributes["return-url"]).text
+
+
+def test_a_paid_checkout_whose_day_is_over_before_the_webhook_is_not_called_unpaid(
+    shop: Shop,
+) -> None:
+    page = shop.visit()
+    shop.pay(page)
+    shop.clock.pass_by(hours=25)
+    assert shop.client.get(f"/c/{page.checkout_id}").location.endswith("/return")
+    assert "Payment received" in shop.client.get(page.attributes["return-url"]).text
+    assert reply(shop.confirm(page, "ctoken_other")) == {"status": "succeeded"}
+
+
+def test_a_failed_checkout_whose_day_is_over_starts_again(shop: Shop) -> None:
+    page = shop.visit()
+    shop.pay(page, DECLINES)
+    shop.clock.pass_by(hours=25)
+    for path in (f"/c/{page.checkout_id}", page.attributes["return-url"]):
+        gone = shop.client.get(path)
+        assert gone.status_code == 410
+        assert "/buy/team-plan" in gone.text
+    assert shop.confirm(page, shop.token(page)).status_code == 410
+
+
+def test_too_many_cards_on_one_checkout_are_refused(shop: Shop) -> None:
+    page = shop.visit()
+    for _ in range(10):
+        assert shop.pay(page, DECLINES)["status"] == "requires_payment_method"
+    answer = shop.confirm(page, shop.token(page))
+    assert (answer.status_code, reply(answer)["type"]) == (429, "urn:kassa:too-many-attempts")

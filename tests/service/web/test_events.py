@@ -89,6 +89,8 @@ def test_a_browser_can_not_take_the_id_of_a_conversion(shop: Shop) -> None:
         ({"occurred_at": "yesterday"}, "invalid: occurred_at"),
         ({"occurred_at": "2026-11-23T10:00:00"}, "invalid: occurred_at"),
         ({"occurred_at": 1763892000}, "invalid: occurred_at"),
+        ({"occurred_at": "9999-12-31T23:59:59-14:00"}, "invalid: occurred_at"),
+        ({"occurred_at": "0001-01-01T00:00:00+14:00"}, "invalid: occurred_at"),
         ({"checkout_id": "../etc"}, "invalid: checkout_id"),
         ({"properties": []}, "invalid: properties"),
         ({"properties": {"a": {"deep": 1}}}, "invalid: properties"),

@@ -57,6 +57,24 @@ def test_the_same_idempotency_key_finds_the_same_checkout(shop: Shop) -> None:
     assert reply(first)["id"] == reply(again)["id"] != reply(other)["id"]
 
 
+def test_the_same_key_after_payment_tells_that_it_is_paid(shop: Shop) -> None:
+    made = reply(_create(shop, **{"Idempotency-Key": "cart-19"}))
+    page = Page(*_opened(shop, made["url"]))
+    shop.pay(page)
+    shop.deliver_all(page)
+    assert reply(_create(shop, **{"Idempotency-Key": "cart-19"}))["status"] == "paid"
+
+
+def test_what_the_merchant_says_reaches_the_exposure_and_stripe(shop: Shop) -> None:
+    order = ORDER | {"attributes": {"plan": "pro"}, "customer": "cus-17"}
+    page = Page(*_opened(shop, reply(_create(shop, order))["url"]))
+    shop.pay(page)
+    ((attributes,),) = shop.rows("SELECT attributes FROM exposures")
+    assert "pro" in str(attributes)
+    created = shop.simulator.events_of(page.checkout_id)[0]["data"]["object"]
+    assert created["metadata"]["customer"] == "cus-17"
+
+
 def test_twenty_requests_with_one_key_make_one_checkout(shop: Shop) -> None:
     app = shop.client.application
     headers = {"Authorization": f"Bearer {API_KEY}", "Idempotency-Key": "cart-18"}
@@ -113,6 +131,10 @@ def test_without_a_key_nothing_is_made_or_read(shop: Shop, header: str | None) -
         ({"email": "not an address"}, "email"),
         ({"locale": "english"}, "locale"),
         ({"metadata": {"deep": {"a": 1}}}, "metadata.deep"),
+        ({"metadata": {"k" * 41: "1"}}, "metadata"),
+        ({"metadata": {"a[b]": "1"}}, "metadata"),
+        ({"metadata": {"order_id": "1"}}, "metadata"),
+        ({"currency": "dem"}, "currency"),
         ({"amount": 1}, "amount"),
         ({"status": "paid"}, "status"),
     ],
@@ -122,7 +144,7 @@ def test_a_broken_order_is_refused_and_the_field_named(
 ) -> None:
     answer = _create(shop, ORDER | change)
     assert (answer.status_code, answer.mimetype) == (422, "application/problem+json")
-    assert reply(answer)["detail"].startswith(f"{field}: ")
+    assert reply(answer)["detail"].startswith((f"{field}: ", f"{field}."))
     assert shop.rows("SELECT * FROM checkouts") == []
 
 
