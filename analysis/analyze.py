@@ -52,7 +52,7 @@ def analyze(
     """
     _refuse_misfits(plan, observations, (as_of, generated_at))
     units = {variant: observations.units[variant] for variant in plan.variants}
-    progress, checks = _progress(plan, units), _checks(plan, observations)
+    progress, checks = _progress(plan, observations), _checks(plan, observations)
     labels = [Label.SAMPLE_RATIO_MISMATCH] if checks.sample_ratio.ok is False else []
     labels += [Label.TOO_EARLY] if progress.early else []
     metrics = _adjust([_judge(plan, metric, observations, labels) for metric in plan.metrics])
@@ -85,12 +85,16 @@ def _refuse_misfits(plan: Plan, observations: Observations, times: Sequence[date
         raise InvalidObservations("as_of, generated_at: need a time zone")
 
 
-def _progress(plan: Plan, units: dict[str, int]) -> Progress:
-    if plan.planned_units is None:
-        gap = Absent(_NO_PLAN)
-        return Progress(plan.method, plan.alpha, gap, gap)
-    fraction = sum(units.values()) / plan.planned_units
-    return Progress(plan.method, plan.alpha, fraction, plan.planned_units)
+def _progress(plan: Plan, observations: Observations) -> Progress:
+    units, planned = sum(observations.units.values()), plan.planned_units
+    return Progress(
+        method=plan.method,
+        alpha=plan.alpha,
+        information_fraction=Absent(_NO_PLAN) if planned is None else units / planned,
+        planned_units=Absent(_NO_PLAN) if planned is None else planned,
+        units=units,
+        open_windows=observations.open_windows,
+    )
 
 
 def _checks(plan: Plan, observations: Observations) -> Checks:

@@ -18,7 +18,7 @@ from analysis.report import (
     Progress,
     Role,
 )
-from analysis.wording import count, interval, level, p_value, percent, signed_percent
+from analysis.wording import count, interval, level, open_windows, p_value, percent, signed_percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,4 +188,6 @@ def _reached(evidence: Evidence) -> str:
     if isinstance(planned, Absent):
         return f"{total} units are read as the whole experiment, because no size was planned"
     share = percent(evidence.progress.information_fraction)
-    return f"{total} of {count(planned)} planned units are in ({share})"
+    reached = f"{total} of {count(planned)} planned units are in ({share})"
+    still_open = evidence.progress.open_windows
+    return f"{reached}, and {open_windows(still_open)}" if still_open else reached

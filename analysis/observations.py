@@ -47,6 +47,8 @@ class Observations:
         funnel: Units that had an event at least once, by event then variant, in funnel order.
         contradictory_units: Units seen in several variants; they are in none of the counts.
         duplicate_rows: Rows beyond the first of a unit, merged into it or left out as copies.
+        open_windows: Exposed units whose conversion window is still open (exposed less than one
+            window ago), so they may yet convert.
         exclusions: Everything else that was left out, with its reason.
 
     Raises:
@@ -60,11 +62,16 @@ class Observations:
     funnel: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     contradictory_units: int = 0
     duplicate_rows: int = 0
+    open_windows: int = 0
     exclusions: tuple[Exclusion, ...] = ()
 
     def __post_init__(self) -> None:
         if min((self.contradictory_units, self.duplicate_rows, *self.units.values())) < 0:
             raise InvalidObservations("counts of units and rows must not be negative")
+        if not 0 <= self.open_windows <= sum(self.units.values()):
+            raise InvalidObservations(
+                f"open_windows: {self.open_windows} of {sum(self.units.values())} exposed units"
+            )
         for metric, by_variant in self.metrics.items():
             self._refuse_excess(metric, {key: arm.units for key, arm in by_variant.items()})
         for event, counts in self.funnel.items():

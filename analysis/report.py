@@ -74,8 +74,9 @@ class Label(StrEnum):
 _MEANINGS = {
     Label.SAMPLE_RATIO_MISMATCH: "The variants do not have the sizes they were designed to have, "
     "so something removed units from one of them; no difference can be trusted.",
-    Label.TOO_EARLY: "The planned number of units is not reached, so a p-value and interval made "
-    "for one reading at the end must not be read; the always-valid interval may.",
+    Label.TOO_EARLY: "The planned number of units, each with its whole conversion window, is not "
+    "reached, so a p-value and interval made for one reading at the end must not be read; the "
+    "always-valid interval may.",
     Label.TOO_FEW_CONVERSIONS: "A variant has fewer than 10 conversions or fewer than 10 units "
     "without one, so the p-value comes from an exact test and may disagree with the interval.",
     Label.TOO_FEW_UNITS: "A variant's values come from the equal of fewer than 30 units, too few "
@@ -301,18 +302,22 @@ class Progress:
         alpha: Two-sided chance of a false alarm.
         information_fraction: Exposed units over planned units; above 1 when it ran longer.
         planned_units: Units over all variants, or absent when nobody planned.
+        units: Exposed units over all variants.
+        open_windows: Those of them that are still inside their conversion window.
     """
 
     method: str
     alpha: float
     information_fraction: Number
     planned_units: int | Absent
+    units: int
+    open_windows: int = 0
 
     @property
     def early(self) -> bool:
-        """Whether the planned number of units is still to come."""
-        fraction = self.information_fraction
-        return not isinstance(fraction, Absent) and fraction < 1
+        """Whether the planned number of units, each with its whole window, is still to come."""
+        planned = self.planned_units
+        return not isinstance(planned, Absent) and self.units - self.open_windows < planned
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,12 @@ def plural(number: int, noun: str) -> str:
     return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
+def open_windows(units: int) -> str:
+    """What is still to come from units that may yet convert."""
+    verb = "is still inside its" if units == 1 else "are still inside their"
+    return f"{plural(units, 'unit')} {verb} conversion window"
+
+
 def interval(low: Number, high: Number) -> str:
     """Two ends of a lift's interval, as "-6.00% to +9.40%"."""
     if isinstance(low, Absent):

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 from analysis.report import (
     Absent,
-    Checks,
     Comparison,
     Estimate,
     MetricResult,
@@ -37,7 +36,7 @@ def to_json(report: Report) -> dict[str, Json]:
         "control": report.control,
         "shares": dict(report.shares),
         "units": dict(report.units),
-        "checks": _checks(report.checks),
+        "checks": _checks(report),
         "metrics": [_metric(metric) for metric in report.metrics],
         "funnel": _funnel(report.funnel),
         "exclusions": _exclusions(report),
@@ -59,7 +58,8 @@ def _analysis(progress: Progress) -> Json:
     }
 
 
-def _checks(checks: Checks) -> Json:
+def _checks(report: Report) -> Json:
+    checks = report.checks
     ratio, loss = checks.sample_ratio, checks.outcome_loss
     return {
         "sample_ratio": {
@@ -69,6 +69,7 @@ def _checks(checks: Checks) -> Json:
         },
         "contradictory_units": checks.contradictory_units,
         "duplicate_rows": checks.duplicate_rows,
+        "open_windows": report.progress.open_windows,
         "outcome_loss": {**_field("ok", loss.ok), **_field("p_value", loss.p_value)},
     }
 

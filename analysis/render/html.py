@@ -27,6 +27,7 @@ from analysis.wording import (
     instant,
     interval,
     level,
+    open_windows,
     p_value,
     percent,
     signed_percent,
@@ -95,7 +96,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(count=count, percent=percent, p_value=p_value, typeset=_typeset)
+    environment.filters.update(
+        count=count, percent=percent, p_value=p_value, open_windows=open_windows, typeset=_typeset
+    )
     return environment
 
 

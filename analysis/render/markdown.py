@@ -8,6 +8,7 @@ from analysis.wording import (
     difference_text,
     interval,
     level,
+    open_windows,
     p_value,
     p_values,
     percent,
@@ -51,6 +52,8 @@ def _trust(report: Report) -> str:
         ("Units in several variants, left out", count(report.checks.contradictory_units)),
         ("Duplicate rows, merged or left out", count(report.checks.duplicate_rows)),
     ]
+    if report.progress.open_windows:
+        rows.append(("Conversion windows", open_windows(report.progress.open_windows)))
     return _table(("Check", "Result"), rows)
 
 

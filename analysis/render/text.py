@@ -10,6 +10,7 @@ from analysis.wording import (
     difference_text,
     interval,
     level,
+    open_windows,
     p_value,
     p_values,
     percent,
@@ -51,6 +52,7 @@ def _headline(report: Report) -> list[str]:
 def _trust(report: Report) -> list[str]:
     ratio = report.checks.sample_ratio
     state = "not checked" if isinstance(ratio.ok, Absent) else "ok" if ratio.ok else "MISMATCH"
+    still_open = report.progress.open_windows
     running = p_value(ratio.sequential_p_value)
     sizes = ", ".join(
         f"{variant} {count(units)} ({percent(_share(units, report))} seen, "
@@ -63,6 +65,7 @@ def _trust(report: Report) -> list[str]:
         f"  {sizes}",
         f"  units in several variants, left out: {count(report.checks.contradictory_units)}",
         f"  duplicate rows, merged or left out: {count(report.checks.duplicate_rows)}",
+        *([f"  {open_windows(still_open)}"] if still_open else []),
     ]
 
 

@@ -63,6 +63,7 @@ def make_report(make_plan: Callable[..., Plan]) -> Callable[..., Report]:
         *,
         funnel: dict[str, dict[str, int]] | None = None,
         exclusions: tuple[Exclusion, ...] = (),
+        open_windows: int = 0,
         **changes: Any,
     ) -> Report:
         observations = Observations(
@@ -75,6 +76,7 @@ def make_report(make_plan: Callable[..., Plan]) -> Callable[..., Report]:
             funnel=funnel or {},
             contradictory_units=3,
             duplicate_rows=12,
+            open_windows=open_windows,
             exclusions=exclusions,
         )
         plan = make_plan(**changes)

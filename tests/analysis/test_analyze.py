@@ -213,3 +213,28 @@ def test_money_of_several_currencies_is_never_added_up(make_plan: Callable[..., 
         assert "950" not in rendered
     assert reason in to_text(report)
     assert report.decision.action is Action.KEEP_RUNNING
+
+
+def test_units_inside_their_conversion_window_are_not_yet_in(
+    make_report: Callable[..., Report], clear_gain: dict[str, tuple[int, int]]
+) -> None:
+    closed = make_report(clear_gain, planned_units=20_000, open_windows=4000)
+    assert not closed.progress.early
+    report = make_report(clear_gain, planned_units=20_000, open_windows=4001)
+    assert report.progress.early
+    assert report.progress.information_fraction == 1.2
+    assert Label.TOO_EARLY in report.primary.comparisons[0].labels
+    said = "4,001 units are still inside their conversion window"
+    assert said in " ".join(report.decision.reasons)
+    for rendered in (to_text(report), to_html(report), to_markdown(report)):
+        assert said in rendered
+    assert to_json(report)["checks"]["open_windows"] == 4001  # type: ignore[index,call-overload]  # JSON
+    one = to_text(make_report(clear_gain, planned_units=None, open_windows=1))
+    assert "1 unit is still inside its conversion window" in one
+    assert "conversion window" not in to_html(make_report(clear_gain))
+
+
+def test_more_open_windows_than_units_are_refused() -> None:
+    for wrong in (-1, 3):
+        with pytest.raises(InvalidObservations, match="open_windows"):
+            Observations({"a": 1, "b": 1}, {}, open_windows=wrong)
