@@ -14,6 +14,36 @@ from service.errors import LengthRequired, Malformed, Refused, TooLarge, Unsuppo
 
 MAX_BODY = 64 * 1024
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_TIME = "must be an ISO 8601 time with its zone"
+_OBJECT = "must be a JSON object"
+# pydantic's name of a broken rule -> the rule, in words for who sent the request.
+_RULES = {
+    "value_error": "{error}",
+    "missing": "is required",
+    "extra_forbidden": "is not a field of this request",
+    "literal_error": "must be {expected}",
+    "string_type": "must be a string",
+    "string_unicode": "must be a string of whole characters",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must match {pattern}",
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "list_type": "must be a list",
+    "too_short": "must hold at least {min_length}",
+    "too_long": "must hold at most {max_length}",
+    "dict_type": _OBJECT,
+    "model_type": _OBJECT,
+    "model_attributes_type": _OBJECT,
+    "datetime_type": _TIME,
+    "datetime_parsing": _TIME,
+    "datetime_from_date_parsing": _TIME,
+    "datetime_object_invalid": _TIME,
+    "timezone_aware": _TIME,
+}
 _M = TypeVar("_M", bound=BaseModel)
 
 
@@ -68,7 +98,8 @@ def broken_rule(exc: ValidationError) -> str:
     """The first broken rule, as ``field: rule``; never the value, which may be private."""
     first = exc.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "body"
-    return f"{where}: {first['msg']}"
+    rule = _RULES.get(first["type"], "does not have the right form")
+    return f"{where}: {rule.format(**first.get('ctx', {}))}"
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

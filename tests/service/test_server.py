@@ -1,5 +1,6 @@
 """`kassa serve` as it runs: several processes, signals, definitions on disk, and kill -9."""
 
+import os
 import random
 import shutil
 import signal
@@ -106,6 +107,8 @@ def test_a_started_service_is_two_workers_and_a_simulator(tmp_path: Path) -> Non
         workers = _two_workers(kassa, other_than=[])
         simulators = _processes(kassa)[1]
         assert len(simulators) == 1
+        assert os.getsid(simulators[0].pid) == simulators[0].pid, "Ctrl-C is not for it"
+        assert "-P" in simulators[0].cmdline()
         for path in ("/livez", "/readyz"):
             assert requests.get(kassa.url + path, timeout=10).json() == {"status": "ok"}
         kept_alive = requests.Session()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from service.settings import StripeKeys
-from tests.service.conftest import MakeShop, Shop, reply
+from tests.service.conftest import API_KEY, MakeShop, Shop, reply
 
 REAL_KEYS = StripeKeys("sk_test_1", "pk_test_1", ("whsec_1",))
 
@@ -135,6 +135,29 @@ def test_a_person_reads_our_words_and_not_the_protocols(shop: Shop) -> None:
     assert report.status_code == 401
     assert "kassa report" not in report.text
     assert "by a link that signs you in" in report.text
+
+
+def test_a_receipt_without_an_address_of_the_merchant_leads_back_to_the_shop(shop: Shop) -> None:
+    page = shop.visit()
+    shop.pay(page)
+    receipt = shop.client.get(f"/c/{page.checkout_id}/return").text
+    assert '<a class="button" href="/">Back to the shop</a>' in receipt
+
+
+def test_a_page_says_the_language_its_texts_are_in(shop: Shop) -> None:
+    order = {
+        "mode": "payment",
+        "currency": "eur",
+        "lines": [{"description": "Plan", "amount": 900}],
+        "success_url": "https://shop.example/thanks",
+        "locale": "ar",
+    }
+    made = shop.client.post(
+        "/v1/checkouts", json=order, headers={"Authorization": f"Bearer {API_KEY}"}
+    )
+    page = shop.page(shop.client.get(f"/c/{reply(made)['id']}"))
+    assert '<html lang="en" dir="ltr">' in page.html
+    assert page.attributes["locale"] == "ar"
 
 
 def test_liveness_and_readiness_answer(shop: Shop) -> None:
