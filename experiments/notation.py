@@ -26,7 +26,9 @@ KEY_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 # A full date and a time of at least minutes; the zone is what tells two markets apart.
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([Zz]|[+-]\d\d:\d\d)")
 _DURATION = re.compile(r"([1-9][0-9]{0,6})([dhm])")
-_WORDED = re.compile(r"([1-9][0-9]{0,6})\s*(d|h|m)(ays?|ours?|rs?|in|inutes?)?", re.IGNORECASE)
+_WORDED = re.compile(
+    r"([1-9][0-9]{0,6})\s*(?:(d)(?:ays?)?|(h)(?:ours?|rs?)?|(m)(?:in(?:ute)?s?)?)", re.IGNORECASE
+)
 _UNITS: Final = {"d": "days", "h": "hours", "m": "minutes"}
 
 
@@ -116,7 +118,7 @@ def _as_duration(value: object) -> timedelta:
 def _meant_duration(value: object) -> str:
     """The mend of a duration in words, or nothing."""
     match = _WORDED.fullmatch(value) if isinstance(value, str) else None
-    return f"write {match[1]}{match[2].lower()}" if match else ""
+    return f"write {''.join(part for part in match.groups() if part).lower()}" if match else ""
 
 
 def _says_something(text: str) -> str:

@@ -79,7 +79,9 @@ def _counted(count: int, name: str) -> str:
 @click.argument(
     "kind", type=click.Choice(["experiment", "metrics", "offers"]), default="experiment"
 )
-def schema(kind: str) -> None:
+@format_option("json")
+@quiet_option
+def schema(kind: str, form: str, quiet: bool) -> None:  # noqa: ARG001, FBT001 - one form, printed alone; click passes flags by name
     """Print the JSON Schema of one KIND of definition file, for editors and other programs."""
     click.echo(json.dumps(json_schema(kind), indent=2))
 

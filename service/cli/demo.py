@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from service.cli.options import quiet_option
 from service.demo import Demo
 from service.settings import environment_with_dotenv
 from service.traffic import Behaviour
@@ -24,7 +25,8 @@ from service.traffic import Behaviour
 )
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--no-serve", is_flag=True, help="End after the report.")
-def demo(visitors: int, seed: int, lift: float, port: int, no_serve: bool) -> None:  # noqa: FBT001 - click passes flags by name
+@quiet_option
+def demo(visitors: int, seed: int, lift: float, port: int, no_serve: bool, quiet: bool) -> None:  # noqa: FBT001 - click passes flags by name
     """Send simulated visitors through a real Kassa and print the lift report."""
     here = Path.cwd()
     Demo(
@@ -33,5 +35,5 @@ def demo(visitors: int, seed: int, lift: float, port: int, no_serve: bool) -> No
         visitors=visitors,
         seed=seed,
         behaviour=Behaviour(lift=lift),
-        console=Console(stderr=True),
+        console=Console(stderr=True, quiet=quiet),
     ).run(environment_with_dotenv(here), serve=not no_serve)

@@ -180,3 +180,24 @@ def test_a_validators_rule_is_one_of_the_listed() -> None:
         "end-before-start",
     }
     assert {error["type"] for error in refusal.value.errors()} <= set(RULES)
+
+
+@pytest.mark.parametrize(
+    ("written", "mend"),
+    [
+        ("7 days", "write 7d"),
+        ("1 Day", "write 1d"),
+        ("72 hours", "write 72h"),
+        ("72hrs", "write 72h"),
+        ("30 min", "write 30m"),
+        ("30 minutes", "write 30m"),
+        ("3 months", "write a whole number and d, h or m, such as 7d, 72h or 30m"),
+        ("7.5 days", "write a whole number and d, h or m, such as 7d, 72h or 30m"),
+    ],
+)
+def test_a_duration_in_words_is_answered_with_what_was_meant(written: str, mend: str) -> None:
+    values: dict[str, Any] = {"planned_units": 100, "conversion_window": written}
+    with pytest.raises(ValidationError) as refused:
+        AnalysisPlan(**values)
+    (error,) = refused.value.errors()
+    assert error["ctx"]["mend"] == mend

@@ -515,6 +515,7 @@ def test_commands_that_only_look_leave_nothing_behind(terminal: Terminal) -> Non
     [
         ["lint"],
         ["config"],
+        ["schema"],
         ["assign", "one-page-checkout", "--unit", "u"],
         ["power", "--baseline", "0.05", "--lift", "0.1"],
         ["db", "upgrade"],
@@ -526,6 +527,15 @@ def test_every_command_can_be_quiet(ledger: Terminal, words: list[str]) -> None:
     loud, quiet = ledger.kassa(*words), ledger.kassa(*words, "--quiet")
     assert (quiet.code, quiet.err) == (loud.code, "")
     assert quiet.out == ("" if words == ["db", "upgrade"] else loud.out)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [*(words for words in COMMANDS if words != ["db"]), ["db", "upgrade"], ["db", "current"]],
+    ids=" ".join,
+)
+def test_every_command_takes_the_option_to_be_quiet(terminal: Terminal, words: list[str]) -> None:
+    assert "--quiet" in terminal.kassa(*words, "--help").out
 
 
 @pytest.mark.parametrize("kind", ["experiment", "metrics", "offers"])
