@@ -349,6 +349,7 @@ def test_with_stripes_keys_there_is_no_simulator_to_pay(tmp_path: Path) -> None:
         "STRIPE_SECRET_KEY": LIVE_KEY,
         "STRIPE_PUBLISHABLE_KEY": "pk_live_51Kassa0Public",
         "STRIPE_WEBHOOK_SECRET": "whsec_Kassa0Webhook",
+        "KASSA_PUBLIC_URL": "https://pay.example.com",
     }
     with serving(tmp_path, port=0, workers=2, **keys) as kassa:
         assert _processes(kassa)[1] == []
