@@ -66,6 +66,7 @@ _STATUS = {
     PaymentStatus.SUCCEEDED: AttemptStatus.SUCCEEDED,
 }
 _FINAL = {AttemptStatus.SUCCEEDED, AttemptStatus.PROCESSING}
+_OPEN = {AttemptStatus.STARTED, AttemptStatus.REQUIRES_ACTION, AttemptStatus.PROCESSING}
 _NOT_PAID = {AttemptStatus.DECLINED, AttemptStatus.REFUSED}
 _CANCELED = "payment_canceled"
 
@@ -139,7 +140,7 @@ class Cashier:
         resume = False
         with self.store.write() as connection:
             attempts = _attempts(connection, checkout)
-            paid = _paid(connection, checkout)
+            paid = _paid(connection, checkout, attempts, self.clock())
             under_way = _under_way(attempts)
             if paid is None and under_way is not None:
                 fresh = self.clock() - under_way.started_at < min(resume_within, KEY_LIFETIME)
@@ -158,7 +159,7 @@ class Cashier:
         with self.store.write() as connection:
             attempts = _attempts(connection, checkout)
             # After the attempts, which are locked: what the ledger knows is then the newest.
-            paid = _paid(connection, checkout)
+            paid = _paid(connection, checkout, attempts, now)
             if paid is not None:
                 return paid
             settled = _settled(attempts, confirmation_token)
@@ -301,10 +302,22 @@ _MAY_BE_PAID = select(
 )
 
 
-def _paid(connection: Connection, checkout: Checkout) -> Outcome | None:
-    """The outcome that the ledger proves, whatever the attempts say."""
+def _paid(
+    connection: Connection, checkout: Checkout, attempts: Sequence[Row[Any]], now: datetime
+) -> Outcome | None:
+    """The outcome that the ledger proves, whatever the attempts say; the open one learns of it."""
     payment = payment_of(connection, checkout.checkout_id)
-    return None if payment is None else _PROVED.get(Standing(payment.status))
+    paid = None if payment is None else _PROVED.get(Standing(payment.status))
+    if paid is not None:
+        for attempt in attempts:
+            if attempt.status in _OPEN:
+                _write(
+                    connection,
+                    attempt,
+                    status=paid.status.value,
+                    finished_at=attempt.finished_at or now,
+                )
+    return paid
 
 
 def _under_way(attempts: Sequence[Row[Any]]) -> Row[Any] | None:

@@ -101,7 +101,7 @@ def test_the_pages_around_the_checkout(arrive: Come) -> None:
     expect(visit.page.get_by_role("link", name=re.compile("^Buy"))).to_have_count(3)
     look(visit, "01-index")
     for name, path, title in (
-        ("02-no-page", "/nothing-here", "Not Found"),
+        ("02-no-page", "/nothing-here", "Page not found"),
         ("03-no-checkout", "/c/co_unknown", "Checkout not found"),
         ("04-no-offer", "/buy/unknown", "Offer not found"),
         ("05-no-sign-in", "/reports/one-page-checkout", ""),

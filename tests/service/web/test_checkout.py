@@ -380,6 +380,15 @@ def test_the_return_page_asks_about_the_payment_and_not_about_the_last_try(shop:
     assert "Payment received" in shop.client.get(page.attributes["return-url"]).text
 
 
+def test_an_attempt_learns_from_the_ledger_that_it_paid(shop: Shop) -> None:
+    page = shop.visit()
+    asked = shop.pay(page, AUTHENTICATES)
+    shop.authenticate(asked["next_action"]["client_secret"])
+    shop.deliver_all(page)
+    shop.client.get(page.attributes["return-url"])
+    assert shop.rows("SELECT status FROM payment_attempts") == [("succeeded",)]
+
+
 def test_a_paid_checkout_whose_day_is_over_before_the_webhook_is_not_called_unpaid(
     shop: Shop,
 ) -> None:
