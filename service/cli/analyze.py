@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,26 +12,11 @@ import click
 
 from analysis.analyze import analyze as judge
 from analysis.observations import Observations
-from analysis.render import to_csv, to_html, to_json, to_markdown, to_text
-from analysis.report import Report
 from analysis.wording import plural
 from experiments.metrics import Kind
 from service.cli.options import format_option, quiet_option
-from service.files import COPY, Agreement, FileLayout, InvalidFile, MetricColumn, read_experiment
-
-RENDERINGS: dict[str, Callable[[Report, str], str]] = {
-    "text": lambda report, _: to_text(report),
-    "json": lambda report, _: json.dumps(to_json(report), indent=2, allow_nan=False) + "\n",
-    "html": lambda report, command: to_html(report, rerun=command),
-    "markdown": lambda report, _: to_markdown(report),
-    "csv": lambda report, _: to_csv(report),
-}
-
-
-class _Unusable(click.ClickException):
-    """A file that breaks a rule: as wrong as a wrong option."""
-
-    exit_code = 2
+from service.cli.rendering import RENDERINGS, put
+from service.files import COPY, Agreement, FileLayout, MetricColumn, read_experiment
 
 
 class _Remembering(click.Command):
@@ -187,25 +170,11 @@ def analyze(file: Path, form: str, **options: Any) -> None:
     summed for a mean or ratio, which leave out exact copies of a row. All are counted.
     """
     layout, output = _layout(options), options["output"]
-    try:
-        plan, observations = read_experiment(file, layout)
-    except InvalidFile as exc:
-        raise _Unusable(str(exc)) from exc
+    plan, observations = read_experiment(file, layout)
     now = datetime.now(UTC)
     report = judge(plan, observations, as_of=now, generated_at=now)
     words = click.get_current_context().meta["words"]
     command = shlex.join(["kassa", "analyze", *words])
-    rendered = RENDERINGS[form](report, command)
     if not options["quiet"]:
         click.echo(_said(file, layout, observations), err=True)
-    if output is None:
-        click.echo(rendered, nl=False)
-        return
-    _write(output, rendered)
-
-
-def _write(output: Path, rendered: str) -> None:
-    try:
-        output.write_text(rendered, encoding="utf-8")
-    except OSError as exc:
-        raise _Unusable(f"--output {output}: cannot be written: {exc.strerror}") from exc
+    put(RENDERINGS[form](report, command), output, quiet=options["quiet"])

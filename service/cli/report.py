@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from analysis.render import to_csv, to_html, to_json, to_markdown, to_text
-from analysis.report import Report
 from experiments import Catalog
-from service.cli.options import format_option, quiet_option, settings_in_force
+from service.cli.options import (
+    check_store_exists,
+    format_option,
+    quiet_option,
+    settings_in_force,
+)
+from service.cli.rendering import RENDERINGS, put
 from service.reporting import make_report, store_report
 from service.store import schema
 from service.store.session import Store
 from service.web.signing import Signing
-
-RENDERINGS: dict[str, Callable[[Report], str]] = {
-    "text": to_text,
-    "json": lambda report: json.dumps(to_json(report), indent=2),
-    "html": to_html,
-    "markdown": to_markdown,
-    "csv": to_csv,
-}
 
 
 def _time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
@@ -37,13 +31,6 @@ def _time(_ctx: click.Context, _param: click.Parameter, value: str | None) -> da
     if time.tzinfo is None:
         raise click.BadParameter("must carry its zone, e.g. 2026-11-23T12:00:00Z")
     return time.astimezone(UTC)
-
-
-def _write(output: Path, rendered: str) -> None:
-    try:
-        output.write_text(rendered, encoding="utf-8")
-    except OSError as exc:
-        raise click.UsageError(f"--output {output} can't be written: {exc.strerror}") from exc
 
 
 @click.command(epilog="Example: kassa report one-page-checkout --format html --output report.html")
@@ -64,9 +51,11 @@ def report(
     quiet: bool,  # noqa: FBT001 - click passes flags by name
 ) -> None:
     """Print the lift report of EXPERIMENT."""
-    settings = settings_in_force()
+    settings = settings_in_force(make_secret=link)
     catalog = Catalog.load(settings.definitions)
-    store = Store(source or settings.database_url)
+    url = source or settings.database_url
+    check_store_exists(url)
+    store = Store(url)
     try:
         schema.check(store)
         now = datetime.now(UTC)
@@ -75,13 +64,9 @@ def report(
             store_report(store, made)
     finally:
         store.close()
-    rendered = RENDERINGS[form](made).rstrip("\n") + "\n"
-    if output is None:
-        click.echo(rendered, nl=False)
-    else:
-        _write(output, rendered)
-        if not quiet:
-            click.echo(f"written to {output}", err=True)
+    again = f"kassa report {experiment} --as-of {made.as_of.isoformat()}"
+    put(RENDERINGS[form](made, again), output, quiet=quiet)
     if link:
         token = Signing(settings.secret_keys).analyst_token()
-        click.echo(f"/reports/{experiment}?access={token}", err=True)
+        path = f"/reports/{experiment}?access={token}"
+        click.echo(f"{settings.public_url or ''}{path}", err=True)

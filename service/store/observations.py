@@ -60,7 +60,24 @@ def read_observations(
         },
         currencies={key: _currencies(connection, experiment, metrics[key], as_of) for key in named},
         funnel=_funnel(connection, experiment, as_of, units),
+        open_windows=_open_windows(connection, experiment, as_of),
     )
+
+
+def _open_windows(connection: Connection, experiment: Experiment, as_of: datetime) -> int:
+    """Units that can still convert: exposed less than a conversion window ago."""
+    since = as_of - experiment.analysis.conversion_window
+    known = [variant.key for variant in experiment.variants]
+    counted = connection.scalar(
+        select(func.count())
+        .select_from(exposures)
+        .where(
+            *_exposed(experiment, as_of),
+            exposures.c.exposed_at > since,
+            exposures.c.variant.in_(known),
+        )
+    )
+    return int(counted or 0)
 
 
 def _units(connection: Connection, experiment: Experiment, as_of: datetime) -> dict[str, int]:

@@ -8,7 +8,7 @@ from werkzeug import Response as AnyResponse
 from service.errors import NotFound, Unauthorized
 from service.store.reports import latest_report
 from service.web.answers import REPORT_POLICY
-from service.web.context import services
+from service.web.context import secure, services
 from service.web.signing import LINK_LIFETIME
 
 reports = Blueprint("reports", __name__, url_prefix="/reports")
@@ -44,7 +44,7 @@ def _signed_in(experiment: str, token: str) -> AnyResponse:
         token,
         max_age=int(LINK_LIFETIME.total_seconds()),
         httponly=True,
-        secure=request.is_secure,
+        secure=secure(),
         samesite="Lax",
         path=url_for(".show", experiment=experiment),
     )

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
-from service.cli.analyze import RENDERINGS, analyze
+from service.cli.analyze import RENDERINGS
 
 AB_DATA = Path(__file__).parents[2] / "../shared/data/ab_data.csv.gz"
 COLUMNS = ["--unit", "user_id", "--variant", "group", "--control", "control"]
@@ -18,7 +18,7 @@ BASE = [*COLUMNS, *CONVERTED]
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(analyze, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, ["analyze", *(str(argument) for argument in arguments)])
 
 
 @pytest.fixture
@@ -249,7 +249,7 @@ def test_an_unusable_file_exits_with_2_and_one_sentence(trapped: Path, tmp_path:
 def test_an_output_that_cannot_be_written_exits_with_2(trapped: Path, tmp_path: Path) -> None:
     result = run(trapped, *BASE, "--output", tmp_path / "no" / "folder.txt")
     assert result.exit_code == 2
-    assert "cannot be written: No such file or directory" in result.stderr
+    assert "can't be written: No such file or directory" in result.stderr
 
 
 def test_a_column_with_a_colon_can_be_named(tmp_path: Path) -> None:
