@@ -8,7 +8,8 @@ import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
-from service.cli.analyze import RENDERINGS
+from service.cli import main
+from service.cli.rendering import RENDERINGS
 
 AB_DATA = Path(__file__).parents[2] / "../shared/data/ab_data.csv.gz"
 COLUMNS = ["--unit", "user_id", "--variant", "group", "--control", "control"]
