@@ -13,7 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from experiments import Catalog
 from service.checkout.flows import check_flows
 from service.money import money
-from service.payments.attempts import Cashier
+from service.payments.cashier import Cashier
 from service.payments.gateway import PaymentGateway
 from service.settings import PROJECT, Settings
 from service.store.session import Store

@@ -10,7 +10,7 @@ from flask import Response, current_app, g, request
 
 from experiments import Catalog
 from service.errors import Prefetched
-from service.payments.attempts import Cashier
+from service.payments.cashier import Cashier
 from service.payments.gateway import PaymentGateway
 from service.settings import Settings
 from service.store.session import Store

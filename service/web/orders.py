@@ -18,7 +18,7 @@ from service.checkout.checkouts import (
     open_checkout,
 )
 from service.errors import Refused, Unauthorized
-from service.payments.attempts import OUR_METADATA
+from service.payments.cashier import OUR_METADATA
 from service.payments.lattice import Standing
 from service.payments.ledger import charges_of, payment_of
 from service.web.bodies import read_json, validated

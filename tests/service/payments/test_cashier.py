@@ -1,4 +1,4 @@
-"""Attempts: whatever happens on the way, one checkout is charged at most once."""
+"""The cashier: whatever happens on the way, one checkout is charged at most once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 import stripe
 
 from service.checkout.checkouts import Checkout, checkout_with_id
-from service.payments.attempts import KEY_LIFETIME, AttemptStatus, Cashier, Outcome
+from service.payments.attempts import KEY_LIFETIME, AttemptStatus, Outcome
+from service.payments.cashier import Cashier
 from service.payments.gateway import Confirmation, Payment
 from tests.service.conftest import DECLINES, PAYS, Page, Shop, reply
 

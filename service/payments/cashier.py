@@ -1,0 +1,236 @@
+"""The cashier: one press of the pay button is at most one charge, however often it arrives.
+
+An attempt is written down with its idempotency key before Stripe is asked, and asked again with
+exactly the same until Stripe has answered.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row
+
+from service.checkout.checkouts import Checkout
+from service.errors import Expired, PaymentBusy, PaymentIndeterminate, PaymentRefused
+from service.payments.attempts import (
+    CANCELED,
+    KEY_LIFETIME,
+    NOT_PAID,
+    AttemptStatus,
+    NewAttempt,
+    Outcome,
+    attempts_of,
+    change_attempt,
+    lease,
+    paid_by_ledger,
+    recorded,
+    refuse_more,
+    settled_by,
+    start_attempt,
+    under_way_of,
+)
+from service.payments.gateway import (
+    Confirmation,
+    Failure,
+    Payment,
+    PaymentGateway,
+    PaymentStatus,
+)
+from service.payments.ledger import open_payment
+from service.store.session import Store
+
+_PATIENCE = 25.0
+_PAUSE = 0.1
+_STATUS = {
+    PaymentStatus.REQUIRES_ACTION: AttemptStatus.REQUIRES_ACTION,
+    PaymentStatus.PROCESSING: AttemptStatus.PROCESSING,
+    PaymentStatus.REQUIRES_CAPTURE: AttemptStatus.PROCESSING,
+    PaymentStatus.SUCCEEDED: AttemptStatus.SUCCEEDED,
+}
+
+
+@dataclass(frozen=True)
+class Cashier:
+    """Takes payments for checkouts.
+
+    Attributes:
+        clock: the time now, in UTC.
+        sleep: how to wait for an attempt that somebody else has under way.
+    """
+
+    store: Store
+    gateway: PaymentGateway
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None] = time.sleep
+
+    def confirm(self, checkout: Checkout, confirmation_token: str, *, return_url: str) -> Outcome:
+        """Try to charge a checkout with what the visitor entered, once.
+
+        The same token again, or another one while a try is under way, never charges twice:
+        the caller gets the result of the first.
+
+        Raises:
+            Expired: the checkout is over and was not paid.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            claim = self._claim(checkout, confirmation_token, return_url)
+            if isinstance(claim, Outcome):
+                return claim
+            if claim is not None:
+                outcome = self._run(checkout, claim)
+                ours = claim.confirmation_token == confirmation_token
+                if ours or outcome.status not in NOT_PAID:
+                    return outcome
+            elif time.monotonic() > deadline:
+                return Outcome(AttemptStatus.STARTED)
+            else:
+                self.sleep(_PAUSE)
+
+    def check(self, checkout: Checkout, *, resume_within: timedelta) -> Outcome | None:
+        """How paying this checkout stands: by the ledger, else by Stripe; None if nobody tried.
+
+        Args:
+            checkout: whose payment is asked about.
+            resume_within: take up an attempt that Stripe never answered, with its own key, if it
+                is no older. That can charge, so it is only for whoever just pressed the button.
+        """
+        resume = False
+        with self.store.write() as connection:
+            attempts = attempts_of(connection, checkout)
+            paid = paid_by_ledger(connection, checkout, attempts, self.clock())
+            under_way = under_way_of(attempts)
+            if paid is None and under_way is not None:
+                fresh = self.clock() - under_way.started_at < min(resume_within, KEY_LIFETIME)
+                resume = fresh and lease(connection, under_way, self.clock())
+        if paid is not None:
+            return paid
+        if under_way is not None:
+            return self._run(checkout, under_way) if resume else Outcome(AttemptStatus.STARTED)
+        return self._asked(checkout, attempts[-1]) if attempts else None
+
+    def _claim(
+        self, checkout: Checkout, confirmation_token: str, return_url: str
+    ) -> Row[Any] | Outcome | None:
+        """An attempt to run, the outcome there already is, or None: somebody else is at it."""
+        now = self.clock()
+        with self.store.write() as connection:
+            attempts = attempts_of(connection, checkout)
+            # After the attempts, which are locked: what the ledger knows is then the newest.
+            paid = paid_by_ledger(connection, checkout, attempts, now)
+            if paid is not None:
+                return paid
+            settled = settled_by(attempts, confirmation_token)
+            under_way = under_way_of(attempts)
+            if settled is None and under_way is not None:
+                if now - under_way.started_at >= KEY_LIFETIME:
+                    return Outcome(AttemptStatus.STARTED)
+                return under_way if lease(connection, under_way, self.clock()) else None
+            if settled is None and not checkout.expired(now):
+                refuse_more(attempts)
+                new = NewAttempt(confirmation_token, return_url, now)
+                return start_attempt(connection, checkout, attempts, new)
+        return (
+            self._too_late(checkout, attempts)
+            if settled is None
+            else self._asked(checkout, settled)
+        )
+
+    def _too_late(self, checkout: Checkout, attempts: Sequence[Row[Any]]) -> Outcome:
+        """A checkout that is over is paid, or being paid, or it has expired."""
+        outcome = self._asked(checkout, attempts[-1]) if attempts else None
+        if outcome is None or outcome.status in NOT_PAID:
+            raise Expired("this checkout has expired; nothing was charged")
+        return outcome
+
+    def _run(self, checkout: Checkout, attempt: Row[Any]) -> Outcome:
+        confirmation = Confirmation(
+            idempotency_key=attempt.idempotency_key,
+            confirmation_token=attempt.confirmation_token,
+            amount=checkout.amount,
+            currency=checkout.currency,
+            return_url=attempt.return_url,
+            metadata=_metadata(checkout),
+            payment_intent_id=attempt.payment_intent_id,
+        )
+        try:
+            payment = self.gateway.confirm(confirmation)
+        except PaymentRefused as exc:
+            return self._refuse(attempt, str(exc))
+        except (PaymentBusy, PaymentIndeterminate):
+            # Stripe may have done the work: only the same key may ask again.
+            self._change(attempt, leased_until=self.clock())
+            return Outcome(AttemptStatus.STARTED)
+        return self._finish(checkout, attempt, payment)
+
+    def _asked(self, checkout: Checkout, attempt: Row[Any]) -> Outcome:
+        """What Stripe says of the attempt's payment now; a refused one may never have had one."""
+        final = attempt.status in {AttemptStatus.SUCCEEDED, AttemptStatus.DECLINED}
+        if attempt.payment_intent_id is None or final:
+            return recorded(attempt)
+        try:
+            payment = self.gateway.retrieve(attempt.payment_intent_id)
+        except (PaymentBusy, PaymentIndeterminate, PaymentRefused):
+            return Outcome(AttemptStatus.STARTED)
+        if attempt.status == AttemptStatus.REFUSED and payment.status not in _STATUS:
+            return recorded(attempt)
+        return self._finish(checkout, attempt, payment)
+
+    def _finish(self, checkout: Checkout, attempt: Row[Any], payment: Payment) -> Outcome:
+        status = _STATUS.get(payment.status, AttemptStatus.DECLINED)
+        if payment.status is PaymentStatus.CANCELED:
+            status = AttemptStatus.REFUSED
+        failure = _failure(payment, status)
+        now = self.clock()
+        with self.store.write() as connection:
+            change_attempt(
+                connection,
+                attempt,
+                status=status.value,
+                payment_intent_id=payment.payment_intent_id,
+                charge_id=payment.charge_id or (failure.charge_id if failure else None),
+                failure_code=failure.code[:64] if failure else None,
+                decline_code=(failure.decline_code or "")[:64] or None if failure else None,
+                finished_at=attempt.finished_at or now,
+            )
+            open_payment(connection, checkout.checkout_id, payment.payment_intent_id, now=now)
+        secret = payment.client_secret if status is AttemptStatus.REQUIRES_ACTION else None
+        return Outcome(status, failure, secret)
+
+    def _refuse(self, attempt: Row[Any], code: str) -> Outcome:
+        self._change(
+            attempt,
+            status=AttemptStatus.REFUSED.value,
+            failure_code=code[:64],
+            finished_at=self.clock(),
+        )
+        return Outcome(AttemptStatus.REFUSED, Failure(code))
+
+    def _change(self, attempt: Row[Any], **values: Any) -> None:
+        with self.store.write() as connection:
+            change_attempt(connection, attempt, **values)
+
+
+def _failure(payment: Payment, status: AttemptStatus) -> Failure | None:
+    if status is AttemptStatus.REFUSED:
+        return Failure(CANCELED)
+    return payment.failure if status is AttemptStatus.DECLINED else None
+
+
+def _metadata(checkout: Checkout) -> dict[str, str]:
+    """What Stripe carries for us, so that a webhook can be understood before we are ready."""
+    ours = {
+        "order_id": checkout.checkout_id,
+        "customer": checkout.customer,
+        "unit_id": checkout.unit_id,
+        "experiment": checkout.experiment,
+        "variant": checkout.variant,
+    }
+    return dict(checkout.metadata) | {k: v for k, v in ours.items() if v is not None}
+
+
+OUR_METADATA = {"order_id", "customer", "unit_id", "experiment", "variant"}
