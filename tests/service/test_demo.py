@@ -151,7 +151,7 @@ def _presses_control_c(demo: "subprocess.Popen[str]") -> str:
     """Ends it as people do; returns what it printed."""
     everything = psutil.Process(demo.pid).children(recursive=True)
     os.killpg(demo.pid, signal.SIGINT)
-    printed, told = demo.communicate(timeout=60)
+    printed, told = demo.communicate(timeout=200)
     assert demo.returncode == 0, told
     assert "Traceback" not in told
     _gone, alive = psutil.wait_procs(everything, timeout=10)
@@ -199,7 +199,7 @@ def test_a_demo_whose_service_dies_says_so_and_leaves_nothing_behind(tmp_path: P
         time.sleep(0.5)
         for each in everything:
             each.kill()
-        printed, rest = demo.communicate(timeout=60)
+        printed, rest = demo.communicate(timeout=200)
     assert (demo.returncode, printed) == (3, ""), told
     assert "Traceback" not in rest
     assert re.search(rf"^Error: http://127\.0\.0\.1:{port} does not answer: ", rest, re.MULTILINE)

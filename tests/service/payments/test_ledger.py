@@ -109,6 +109,7 @@ def _event(event_id: str, kind: str, obj: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.timeout(900)
 def test_forty_webhooks_in_200_orders_with_duplicates_make_the_same_books(books: Books) -> None:
     expected = books.written(list(range(40)))
     succeeded = [row for row in expected["events"] if row[3] == "payment_succeeded"]

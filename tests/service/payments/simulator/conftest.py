@@ -33,7 +33,10 @@ class Receiver:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:
+                    return  # the sender was killed in the middle, and will send it again
                 status = receiver.take(body, dict(self.headers))
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
