@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 
-from tests.provision import typescript
+from tests.provision import node_packages, typescript
 from tests.provision.programs import find_node
 
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa")
@@ -17,7 +17,7 @@ _RUN = "tags => axe.run(document, {runOnly: tags, resultTypes: ['violations']})"
 
 def axe_core() -> Path:
     """The library's one file, from the lock of the tools."""
-    typescript._install(find_node())
+    node_packages.install(find_node(), typescript.PROJECT)
     return typescript.PROJECT / "node_modules" / "axe-core" / "axe.min.js"
 
 

