@@ -117,7 +117,7 @@ def resolve(experiment: Experiment, metrics: Mapping[str, Metric]) -> Plan:
 def _metric_plans(experiment: Experiment, metrics: Mapping[str, Metric]) -> tuple[MetricPlan, ...]:
     wanted = [(experiment.metrics.primary, Role.PRIMARY)]
     wanted += [(key, Role.SECONDARY) for key in experiment.metrics.secondary]
-    wanted += [(key, Role.GUARDRAIL) for key in experiment.metrics.guardrails]
+    wanted += [(each.metric, Role.GUARDRAIL) for each in experiment.metrics.guardrails]
     unknown = sorted({key for key, _ in wanted} - set(metrics))
     if unknown:
         raise UnknownMetric(f"{experiment.key}: metrics not declared: {', '.join(unknown)}")

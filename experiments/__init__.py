@@ -1,9 +1,11 @@
 """What is tested, who sees what, what counts."""
 
-from experiments.assignment import Assignment, Reason, assign
+from experiments.assignment import Assignment, Cause, Reason, assign, kept, unidentified
+from experiments.attributes import Attribute, Attributes, AttributeType
 from experiments.bucketing import bucket
 from experiments.catalog import Catalog, Linted, examine, lint
-from experiments.definition import AnalysisPlan, Experiment, MetricRoles, Status, Variant
+from experiments.definition import Experiment, Status, Unit
+from experiments.entry import Override, RampStep
 from experiments.errors import (
     RULES,
     ExperimentError,
@@ -11,36 +13,68 @@ from experiments.errors import (
     Problem,
     UnknownExperiment,
 )
-from experiments.events import BROWSER_EVENTS, LEDGER_EVENTS, FunnelEvent
+from experiments.events import BROWSER_EVENTS, LEDGER_EVENTS, FunnelEvent, LedgerColumn
+from experiments.layers import Holdout, Layer, Slot
 from experiments.metrics import Direction, Kind, Metric
 from experiments.offers import Offer
-from experiments.schema import json_schema
+from experiments.operation import Switch
+from experiments.plan import (
+    AnalysisPlan,
+    DecisionRule,
+    Exposure,
+    Guardrail,
+    MetricRoles,
+    Scale,
+    ShipIf,
+)
+from experiments.schema import KINDS, json_schema
+from experiments.variants import Variant
 
 __all__ = [
     "BROWSER_EVENTS",
+    "KINDS",
     "LEDGER_EVENTS",
     "RULES",
     "AnalysisPlan",
     "Assignment",
+    "Attribute",
+    "AttributeType",
+    "Attributes",
     "Catalog",
+    "Cause",
+    "DecisionRule",
     "Direction",
     "Experiment",
     "ExperimentError",
+    "Exposure",
     "FunnelEvent",
+    "Guardrail",
+    "Holdout",
     "InvalidDefinition",
     "Kind",
+    "Layer",
+    "LedgerColumn",
     "Linted",
     "Metric",
     "MetricRoles",
     "Offer",
+    "Override",
     "Problem",
+    "RampStep",
     "Reason",
+    "Scale",
+    "ShipIf",
+    "Slot",
     "Status",
+    "Switch",
+    "Unit",
     "UnknownExperiment",
     "Variant",
     "assign",
     "bucket",
     "examine",
     "json_schema",
+    "kept",
     "lint",
+    "unidentified",
 ]

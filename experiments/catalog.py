@@ -1,25 +1,46 @@
 """Every definition there is, read together and valid together."""
 
 import os
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeVar, cast
 
-from experiments.definition import Experiment, Status
-from experiments.document import Document, Location, parse, path_text, read
+from experiments.attributes import Attribute
+from experiments.definition import Experiment
+from experiments.document import Document, parse, read
 from experiments.errors import InvalidDefinition, Problem, UnknownExperiment, first_problems
+from experiments.layers import Layer
 from experiments.metrics import Metric
-from experiments.notation import KEY_PATTERN, nearest, shown, some
 from experiments.offers import Offer
-from experiments.schema import parse_experiment, parse_metrics, parse_offers
+from experiments.operation import Switch
+from experiments.references import (
+    Placed,
+    Shared,
+    deciding_the_flow,
+    references,
+    rivals,
+    slot_problems,
+)
+from experiments.schema import (
+    LayersFile,
+    parse_attributes,
+    parse_experiment,
+    parse_layers,
+    parse_metrics,
+    parse_offers,
+)
 
 METRICS_FILE: Final = "metrics.yaml"
 OFFERS_FILE: Final = "offers.yaml"
+LAYERS_FILE: Final = "layers.yaml"
+ATTRIBUTES_FILE: Final = "attributes.yaml"
+TESTS_SUFFIX: Final = ".test.yaml"
+"""Assignment tests stand beside the definitions, and are none."""
 _SHIPPED: Final = Path(__file__).parent
 
 Parsed = TypeVar("Parsed")
@@ -27,25 +48,30 @@ Parsed = TypeVar("Parsed")
 
 @dataclass(frozen=True)
 class Catalog:
-    """The experiments, metrics and offers in force.
+    """The experiments in force, and all that they share.
 
     Attributes:
-        experiments: every experiment, by key.
+        experiments: every experiment, by key, each with its slot and its holdouts.
         metrics: every metric, by key.
         offers: everything for sale, by key.
+        layers: every layer, by key.
+        attributes: every attribute that is known of units, by key.
         version: SHA-256 of the files it was loaded from, in hexadecimal.
     """
 
     experiments: Mapping[str, Experiment]
     metrics: Mapping[str, Metric]
     offers: Mapping[str, Offer]
+    layers: Mapping[str, Layer]
+    attributes: Mapping[str, Attribute]
     version: str
 
     @classmethod
     def load(cls, definitions: Path, *, flows: Collection[str] | None = None) -> "Catalog":
-        """Reads a directory of definitions, with the metrics and offers of the directory above.
+        """Reads a directory of definitions, with what they share from the directory above.
 
-        Where there is no `metrics.yaml` or `offers.yaml` above, the shipped one is used.
+        Where there is no `metrics.yaml`, `offers.yaml`, `layers.yaml` or `attributes.yaml` above,
+        the shipped one is used.
 
         Args:
             definitions: the directory; each of its `*.yaml` files is one experiment.
@@ -55,16 +81,26 @@ class Catalog:
             InvalidDefinition: with every problem of every file.
         """
         reading = _Reading(flows)
-        files = [file for file in reading.files_in(definitions) if file.name not in _NAMED]
-        metrics = reading.take(_beside(definitions, METRICS_FILE), parse_metrics)
-        offers = reading.take(_beside(definitions, OFFERS_FILE), parse_offers)
+        files = [file for file in reading.files_in(definitions) if _is_experiment(file)]
         experiments = reading.experiments(definitions, files)
-        if reading.problems or metrics is None or offers is None:
+        shared = reading.shared(definitions)
+        if (
+            reading.problems
+            or shared.metrics is None
+            or shared.offers is None
+            or shared.attributes is None
+            or shared.layers is None
+        ):
             raise InvalidDefinition(reading.problems)
+        _, layers = shared.layers
         return cls(
-            experiments=MappingProxyType({found.key: found for found in experiments}),
-            metrics=MappingProxyType(metrics),
-            offers=MappingProxyType(offers),
+            experiments=MappingProxyType(
+                {found.key: _resolved(found, layers) for found in experiments}
+            ),
+            metrics=MappingProxyType(shared.metrics),
+            offers=MappingProxyType(shared.offers),
+            layers=MappingProxyType({layer.key: layer for layer in layers.layers}),
+            attributes=MappingProxyType(shared.attributes),
             version=reading.version(),
         )
 
@@ -78,14 +114,24 @@ class Catalog:
             raise UnknownExperiment(key)
         return self.experiments[key]
 
-    @property
-    def checkout_experiment(self) -> Experiment | None:
-        """The one experiment that decides the checkout's flow.
+    @cached_property
+    def checkout_experiments(self) -> tuple[Experiment, ...]:
+        """The experiments that decide the checkout's flow; a unit enters one of them at most.
 
-        It is the running experiment whose variants name flows; while none runs, the shipped
-        one; None when there is neither.
+        They are the running experiments whose variants name flows, which have slots of one layer
+        where they are several; while none runs, the shipped one.
         """
-        return next(iter(_deciding_the_flow(self.experiments.values())), None)
+        return tuple(deciding_the_flow(self.experiments.values()))
+
+    def operated(self, switches: Mapping[str, Switch]) -> "Catalog":
+        """The same with what operators have switched, by the experiment's key."""
+        experiments = {
+            key: replace(found, stopped=switches[key].stopped, granted=switches[key].granted)
+            if key in switches
+            else found
+            for key, found in self.experiments.items()
+        }
+        return replace(self, experiments=MappingProxyType(experiments))
 
 
 @dataclass(frozen=True)
@@ -130,7 +176,7 @@ def examine(paths: Iterable[Path], *, flows: Collection[str] | None = None) -> L
     for file in found.values():
         if parser := _NAMED.get(file.name):
             reading.take(file, parser)
-    experiments = sorted(file for file in found.values() if file.name not in _NAMED)
+    experiments = sorted(file for file in found.values() if _is_experiment(file))
     together = {
         directory: list(files)
         for directory, files in groupby(experiments, lambda file: file.parent)
@@ -149,22 +195,35 @@ def examine(paths: Iterable[Path], *, flows: Collection[str] | None = None) -> L
 _NAMED: Final[Mapping[str, Callable[[Document], object]]] = {
     METRICS_FILE: parse_metrics,
     OFFERS_FILE: parse_offers,
+    ATTRIBUTES_FILE: parse_attributes,
+    LAYERS_FILE: lambda document: (document, parse_layers(document)),
 }
+_layers: Final = cast("Callable[[Document], tuple[Document, LayersFile]]", _NAMED[LAYERS_FILE])
 
 
-class _Placed(NamedTuple):
-    """The document of an experiment, and the experiment or what is wrong with it."""
+def _resolved(experiment: Experiment, layers: LayersFile) -> Experiment:
+    """The experiment with its slot and every holdout that holds for it."""
+    layer = next((each for each in layers.layers if each.key == experiment.layer), None)
+    holdouts = tuple(
+        holdout
+        for holdout in layers.holdouts
+        if holdout.everywhere or holdout.key == experiment.holdout
+    )
+    if layer is None and not holdouts:
+        return experiment
+    slot = None if layer is None else layer.slot_of(experiment.key)
+    return replace(experiment, slot=slot, holdouts=holdouts)
 
-    document: Document
-    experiment: Experiment | None
-    problems: tuple[Problem, ...]
+
+def _is_experiment(file: Path) -> bool:
+    return file.name not in _NAMED and not file.name.endswith(TESTS_SUFFIX)
 
 
-def _placed(document: Document) -> _Placed:
+def _placed(document: Document) -> Placed:
     try:
-        return _Placed(document, parse_experiment(document), ())
+        return Placed(document, parse_experiment(document), ())
     except InvalidDefinition as refused:
-        return _Placed(document, None, refused.problems)
+        return Placed(document, None, refused.problems)
 
 
 class _Reading:
@@ -211,7 +270,7 @@ class _Reading:
             whole: whether the directory itself was asked about, with all that belongs to it.
         """
         if whole:
-            self.take(_beside(directory, OFFERS_FILE), parse_offers)
+            self.shared(directory)
         named = {file.absolute() for file in files}
         others = [file for file in _listed(directory) if file.absolute() not in named]
         # The others come first: of two rivals, the one that was asked about is told.
@@ -223,17 +282,30 @@ class _Reading:
         """The experiments of one directory, judged also by what they share."""
         self._refuse_misplaced(directory)
         taken = (self.take(file, _placed) for file in files)
-        placed = [found for found in taken if found is not None]
-        metrics = self.take(_beside(directory, METRICS_FILE), parse_metrics)
-        for document, _, problems in placed:
-            self.problems.extend(problems)
-            if metrics is not None:
-                self.problems.extend(first_problems(_unknown_metrics(document, metrics)))
-            if self._flows is not None:
-                self.problems.extend(first_problems(_unknown_flows(document, self._flows)))
-        valid = {found: document for document, found, _ in placed if found is not None}
-        self.problems.extend(_rivals(valid))
+        placed = {_key_of(found.document): found for found in taken if found is not None}
+        shared = self.shared(directory)
+        for found in placed.values():
+            self.problems.extend(found.problems)
+            self.problems.extend(first_problems(references(found, shared)))
+        if shared.layers is not None:
+            self.problems.extend(first_problems(slot_problems(*shared.layers, placed)))
+        valid = {
+            found.experiment: found.document
+            for found in placed.values()
+            if found.experiment is not None
+        }
+        self.problems.extend(rivals(valid))
         return list(valid)
+
+    def shared(self, directory: Path) -> Shared:
+        """What the experiments of a directory share, from the directory above."""
+        return Shared(
+            metrics=self.take(_beside(directory, METRICS_FILE), parse_metrics),
+            offers=self.take(_beside(directory, OFFERS_FILE), parse_offers),
+            attributes=self.take(_beside(directory, ATTRIBUTES_FILE), parse_attributes),
+            layers=self.take(_beside(directory, LAYERS_FILE), _layers),
+            flows=self._flows,
+        )
 
     def _refuse_misplaced(self, directory: Path) -> None:
         for name in _NAMED:
@@ -281,7 +353,7 @@ def _listed(directory: Path) -> list[Path]:
         return sorted(
             path
             for path in directory.iterdir()
-            if path.suffix == ".yaml" and path.name not in _NAMED and path.name[0] != "."
+            if path.suffix == ".yaml" and _is_experiment(path) and path.name[0] != "."
         )
     except OSError:
         return []
@@ -308,61 +380,5 @@ def _beside(definitions: Path, name: str) -> Path:
     return own if os.path.lexists(own) else _SHIPPED / name
 
 
-def _unknown_metrics(document: Document, metrics: Mapping[str, Metric]) -> Iterator[Problem]:
-    for at, key in _metric_keys(document):
-        if key not in metrics and re.fullmatch(KEY_PATTERN, key):
-            near = nearest(key, metrics)
-            yield document.problem(
-                document.at(at),
-                "unknown-metric",
-                f"{path_text(at)}: no metric has the key {shown(key)}",
-                f"write {f'`{near}`' if near else 'one of ' + some(metrics)}, "
-                f"or define it in {METRICS_FILE}",
-            )
-
-
-def _unknown_flows(document: Document, flows: Collection[str]) -> Iterator[Problem]:
-    for at, key in _flow_keys(document):
-        if key not in flows and re.fullmatch(KEY_PATTERN, key):
-            near = nearest(key, flows)
-            yield document.problem(
-                document.at(at),
-                "unknown-flow",
-                f"{path_text(at)}: there is no checkout flow {shown(key)}",
-                f"write {f'`{near}`' if near else 'one of ' + some(flows)}",
-            )
-
-
-def _flow_keys(document: Document) -> Iterator[tuple[Location, str]]:
-    variants = document.content.get("variants")
-    for at, variant in enumerate(variants if isinstance(variants, list) else ()):
-        flow = variant.get("flow") if isinstance(variant, dict) else None
-        if isinstance(flow, str):
-            yield ("variants", at, "flow"), flow
-
-
-def _metric_keys(document: Document) -> Iterator[tuple[Location, str]]:
-    # Read from the document, so that an experiment with another mistake is judged too.
-    roles = document.content.get("metrics")
-    for role, named in roles.items() if isinstance(roles, dict) else ():
-        listed = enumerate(named) if isinstance(named, list) else ()
-        places = [(("metrics", role), named), *((("metrics", role, at), key) for at, key in listed)]
-        yield from ((place, key) for place, key in places if isinstance(key, str))
-
-
-def _deciding_the_flow(experiments: Iterable[Experiment]) -> list[Experiment]:
-    candidates = [found for found in experiments if found.control.flow is not None]
-    running = [found for found in candidates if found.status is Status.RUNNING]
-    return running or [found for found in candidates if found.status is Status.SHIPPED]
-
-
-def _rivals(documents: Mapping[Experiment, Document]) -> Iterator[Problem]:
-    deciding = _deciding_the_flow(documents)
-    for rival in deciding[1:]:
-        document = documents[rival]
-        yield document.problem(
-            document.at(("status",)),
-            "one-checkout-experiment",
-            f"{shown(deciding[0].key)} is {rival.status} too and decides the checkout's flow",
-            "pause or stop one of the two",
-        )
+def _key_of(document: Document) -> str:
+    return Path(document.file).stem

@@ -1,31 +1,47 @@
 """What is tested: experiments that are valid once they exist, and never change."""
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
+from hashlib import sha256
 from types import MappingProxyType
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic.dataclasses import dataclass
 
 from experiments.bucketing import ranges
+from experiments.entry import Override, RampStep, increasing
+from experiments.layers import Holdout, Slot
 from experiments.notation import (
     STRICT,
     Breach,
-    Duration,
     Key,
     Line,
     Moment,
     Paragraph,
     nearest,
-    refusal,
     refuse_all,
     repeated,
     shown,
     some,
 )
+from experiments.plan import AnalysisPlan, DecisionRule, Exposure, MetricRoles, document
+from experiments.sizing import units_needed
+from experiments.targeting import Predicate, Targeting
+from experiments.targeting_file import read_targeting
+from experiments.variants import Variant, agreeing
+
+WEEK = timedelta(days=7)
 
 
 class Status(StrEnum):
@@ -38,216 +54,25 @@ class Status(StrEnum):
     SHIPPED = "shipped"
 
 
+class Unit(StrEnum):
+    """What is assigned."""
+
+    VISITOR = "visitor"
+    """A browser, by its cookie."""
+    CUSTOMER = "customer"
+    """A customer, by the id the merchant's server gives the checkout."""
+
+
 class Slice(NamedTuple):
     """The positions `lower <= position < upper` that one variant takes."""
 
     lower: float
     upper: float
-    variant: "Variant"
+    variant: Variant
 
 
-def _two_decimals(weight: float) -> float:
-    if abs(weight * 100 - round(weight * 100)) > 1e-6:
-        raise refusal(
-            "weight-decimals",
-            f"the weight {shown(weight)} has more than two decimals",
-            f"write {round(weight, 2)}",
-        )
-    return weight
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class Variant:
-    """One of the experiences that are compared.
-
-    Attributes:
-        key: the name in reports, cookies and payments.
-        weight: percent of the units in the experiment, above 0, at most two decimals.
-        control: whether the others are compared with this one.
-        flow: the checkout flow it shows, by a name the service knows; opaque here.
-        name: the name people read; None means the key.
-
-    Raises:
-        pydantic.ValidationError: when a value breaks its rule.
-    """
-
-    key: Annotated[Key, Field(description="a key such as one_page")]
-    weight: Annotated[
-        float,
-        AfterValidator(_two_decimals),
-        Field(
-            gt=0,
-            le=100,
-            description="a percentage above 0 and at most 100, with at most two decimals, "
-            "such as 50",
-        ),
-    ]
-    control: Annotated[bool, Field(description="true for the control, else nothing")] = False
-    flow: Annotated[Key | None, Field(description="the key of a checkout flow")] = None
-    name: Annotated[Line | None, Field(description="a short name such as One page")] = None
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class MetricRoles:
-    """Which metrics are read, and what each may decide.
-
-    Attributes:
-        primary: key of the metric the experiment is about.
-        secondary: keys of metrics that explain it.
-        guardrails: keys of metrics that must not get worse.
-
-    Raises:
-        pydantic.ValidationError: when a value breaks its rule.
-    """
-
-    primary: Annotated[Key, Field(description="the key of one metric such as paid_conversion")]
-    secondary: Annotated[
-        tuple[Key, ...], Field(description="a list of metric keys such as [revenue_per_visitor]")
-    ] = ()
-    guardrails: Annotated[
-        tuple[Key, ...], Field(description="a list of metric keys such as [refund_rate]")
-    ] = ()
-
-    @field_validator("secondary", "guardrails")
-    @classmethod
-    def _one_role_each(cls, keys: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        taken = {info.data.get("primary"), *info.data.get("secondary", ())}
-        twice = {index for index, key in enumerate(keys) if key in taken} | set(repeated(keys))
-        refuse_all(
-            Breach(
-                (index,),
-                "metric-once",
-                f"the metric {shown(keys[index])} has a role already",
-                "remove it here or there",
-            )
-            for index in sorted(twice)
-        )
-        return keys
-
-
-def _within_a_year(window: timedelta) -> timedelta:
-    if not timedelta(0) < window <= timedelta(days=365):
-        raise refusal(
-            "out-of-range",
-            f"a window of {window / timedelta(days=1):g} days is not above 0 and at most 365",
-            "write a duration of at most 365d, such as 7d, 72h or 30m",
-        )
-    return window
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class AnalysisPlan:
-    """How the numbers are judged, settled before there are any.
-
-    Attributes:
-        method: `fixed`: one look, once the planned units are in.
-        alpha: probability of a false alarm, in (0, 0.5).
-        planned_units: units in all variants together at which the result is read, at least 2.
-        conversion_window: how long after its first exposure a unit can convert, up to 365 days.
-
-    Raises:
-        pydantic.ValidationError: when a value breaks its rule.
-    """
-
-    planned_units: Annotated[
-        int,
-        Field(ge=2, le=10**12, description="the number of units to wait for, such as 40000"),
-    ]
-    method: Annotated[Literal["fixed"], Field(description="fixed")] = "fixed"
-    alpha: Annotated[
-        float, Field(gt=0, lt=0.5, description="a probability such as 0.05, below 0.5")
-    ] = 0.05
-    conversion_window: Annotated[
-        Duration,
-        AfterValidator(_within_a_year),
-        Field(
-            description="a duration of at most 365d, such as 7d, 72h or 30m",
-        ),
-    ] = timedelta(days=7)
-
-
-def _count(variants: tuple[Variant, ...]) -> Iterator[Breach]:
-    if not 2 <= len(variants) <= 20:
-        yield Breach(
-            (),
-            "variant-count",
-            f"there are {len(variants)} variants" if len(variants) != 1 else "there is 1 variant",
-            "write 2 to 20 variants",
-        )
-
-
-def _unique_keys(variants: tuple[Variant, ...]) -> Iterator[Breach]:
-    for index in repeated(variant.key for variant in variants):
-        key = variants[index].key
-        yield Breach(
-            (index, "key"),
-            "unique-key",
-            f"two variants have the key {shown(key)}",
-            "give each variant a key of its own",
-        )
-
-
-def _one_control(variants: tuple[Variant, ...]) -> Iterator[Breach]:
-    controls = [index for index, variant in enumerate(variants) if variant.control]
-    if variants and not controls:
-        yield Breach(
-            (),
-            "one-control",
-            "no variant is the control",
-            "write `control: true` on the variant that visitors see today",
-        )
-    for index in controls[1:]:
-        yield Breach(
-            (index, "control"),
-            "one-control",
-            f"{shown(variants[index].key)} is a second control beside "
-            f"{shown(variants[controls[0]].key)}",
-            "keep `control: true` on one variant only",
-        )
-
-
-def _weights_sum(variants: tuple[Variant, ...]) -> Iterator[Breach]:
-    # In hundredths of a percent the sum is exact: 33.33 + 33.33 + 33.34 is 100.
-    total = sum(round(variant.weight * 100) for variant in variants)
-    if total != 10000 and 2 <= len(variants) <= 20:
-        yield Breach(
-            (),
-            "weights-sum",
-            f"the weights sum to {total / 100:g}, not 100",
-            f"change them so that they sum to 100; equal weights are {_equal(len(variants))}",
-        )
-
-
-def _equal(count: int) -> str:
-    each = 10000 // count
-    rest = 10000 - each * (count - 1)
-    return ", ".join(f"{hundredths / 100:g}" for hundredths in [each] * (count - 1) + [rest])
-
-
-def _flows(variants: tuple[Variant, ...]) -> Iterator[Breach]:
-    without = [index for index, variant in enumerate(variants) if variant.flow is None]
-    if len(without) != len(variants):
-        for index in without:
-            yield Breach(
-                (index,),
-                "flow-on-every-variant",
-                f"{shown(variants[index].key)} names no flow, though other variants do",
-                "write `flow:` on this variant too",
-            )
-
-
-_VARIANT_RULES: Final[tuple[Callable[[tuple[Variant, ...]], Iterator[Breach]], ...]] = (
-    _count,
-    _unique_keys,
-    _one_control,
-    _weights_sum,
-    _flows,
-)
-
-
-def _agreeing(variants: tuple[Variant, ...]) -> tuple[Variant, ...]:
-    refuse_all(breach for rule in _VARIANT_RULES for breach in rule(variants))
-    return variants
+def _optional_targeting(value: object) -> Targeting | None:
+    return None if value is None else read_targeting(value)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -265,12 +90,23 @@ class Experiment:
         status: where it is in its life.
         start: when assignment begins, in UTC; None means as soon as it runs.
         end: when assignment ends (not included), in UTC; None means when it is stopped.
-        unit: what is assigned: a visitor.
-        traffic: share of units that enter, in (0, 1].
+        unit: what is assigned: a visitor or a customer.
+        traffic: share of units that enter, in (0, 1]; with a ramp, at its last step.
         variants: what is compared, 2 to 20, one of them the control.
         winner: key of the variant everyone gets once it is shipped.
+        layer: key of the layer whose experiments exclude each other, in layers.yaml.
+        holdout: key of a holdout of layers.yaml that sees nothing of this experiment.
+        targeting: whom it is for; None means everyone.
+        overrides: who is shown a variant on purpose, and never analysed.
+        ramp: the steps in which traffic grows; empty means at once.
+        exposure: from when a unit counts.
         metrics: what is read.
         analysis: how it is judged.
+        decision: when the result is acted on.
+        slot: its positions in its layer, from layers.yaml; None outside any layer.
+        holdouts: every holdout that holds for it, from layers.yaml.
+        stopped: whether an operator has stopped it, whatever its file says.
+        granted: how many steps of its ramp may be taken, as operators and guardrails have it.
 
     Raises:
         pydantic.ValidationError: with every rule that a value breaks.
@@ -297,14 +133,14 @@ class Experiment:
     end: Annotated[
         Moment | None, Field(description="a time with a zone such as 2027-02-08T09:00:00Z")
     ] = None
-    unit: Annotated[Literal["visitor"], Field(description="visitor")] = "visitor"
+    unit: Annotated[Unit, Field(description="visitor or customer")] = Unit.VISITOR
     traffic: Annotated[
         float,
         Field(gt=0, le=1, description="a share above 0 and at most 1, such as 0.5 for half"),
     ] = 1.0
     variants: Annotated[
         tuple[Variant, ...],
-        AfterValidator(_agreeing),
+        AfterValidator(agreeing),
         Field(
             description="a list of variants such as - {key: one_page, weight: 50}",
             json_schema_extra={"minItems": 2, "maxItems": 20},
@@ -313,19 +149,48 @@ class Experiment:
     winner: Annotated[
         Key | None, Field(description="the key of the variant that everyone gets")
     ] = None
+    layer: Annotated[
+        Key | None, Field(description="the key of a layer of layers.yaml, such as checkout")
+    ] = None
+    holdout: Annotated[
+        Key | None, Field(description="the key of a holdout of layers.yaml, such as h1-2027")
+    ] = None
+    targeting: Annotated[
+        Targeting | None,
+        PlainValidator(_optional_targeting),
+        WithJsonSchema({"title": "Targeting"}),
+        Field(
+            description="a condition such as {attribute: country, in: [SE, NO]}, or all, any, not"
+        ),
+    ] = None
+    overrides: Annotated[
+        tuple[Override, ...],
+        Field(description="a list such as - {name: qa-team, variant: one_page}"),
+    ] = ()
+    ramp: Annotated[
+        tuple[RampStep, ...],
+        AfterValidator(increasing),
+        Field(description="a list such as - {after: 24h, traffic: 0.1}"),
+    ] = ()
+    exposure: Annotated[
+        Exposure, Field(description="a mapping such as {trigger: checkout_viewed}")
+    ] = Exposure()
     metrics: Annotated[MetricRoles, Field(description="a mapping with the key primary")]
     analysis: Annotated[AnalysisPlan, Field(description="a mapping with the key planned_units")]
+    decision: Annotated[
+        DecisionRule, Field(description="a mapping such as {minimum_runtime: 14d}")
+    ] = DecisionRule()
+    slot: Annotated[Slot | None, Field(exclude=True)] = None
+    holdouts: Annotated[tuple[Holdout, ...], Field(exclude=True)] = ()
+    stopped: Annotated[bool, Field(exclude=True)] = False
+    granted: Annotated[int, Field(ge=1, exclude=True)] = 1
 
     @field_validator("end")
     @classmethod
-    def _after_the_start(cls, end: datetime | None, info: ValidationInfo) -> datetime | None:
-        start = info.data.get("start")
-        if end is not None and start is not None and end <= start:
-            raise refusal(
-                "end-before-start",
-                f"it would end at {end.isoformat()}, no later than its start",
-                f"write a time after {start.isoformat()}",
-            )
+    def _whole_weeks_after_the_start(
+        cls, end: datetime | None, info: ValidationInfo
+    ) -> datetime | None:
+        refuse_all(_run_breaches(info.data.get("start"), end))
         return end
 
     @field_validator("winner")
@@ -334,6 +199,35 @@ class Experiment:
         keys = [variant.key for variant in info.data.get("variants", ())]
         refuse_all(_winner_breaches(winner, info.data.get("status"), keys))
         return winner
+
+    @field_validator("overrides")
+    @classmethod
+    def _of_known_variants(
+        cls, overrides: tuple[Override, ...], info: ValidationInfo
+    ) -> tuple[Override, ...]:
+        keys = [variant.key for variant in info.data.get("variants", ())]
+        refuse_all(_override_breaches(overrides, keys, info.data.get("unit")))
+        return overrides
+
+    @field_validator("ramp")
+    @classmethod
+    def _up_to_the_traffic(
+        cls, ramp: tuple[RampStep, ...], info: ValidationInfo
+    ) -> tuple[RampStep, ...]:
+        refuse_all(_ramp_breaches(ramp, info.data))
+        return ramp
+
+    @field_validator("analysis")
+    @classmethod
+    def _within_the_run(cls, analysis: AnalysisPlan, info: ValidationInfo) -> AnalysisPlan:
+        refuse_all(_analysis_breaches(analysis, info.data))
+        return analysis
+
+    @field_validator("decision")
+    @classmethod
+    def _before_the_end(cls, decision: DecisionRule, info: ValidationInfo) -> DecisionRule:
+        refuse_all(_decision_breaches(decision, info.data))
+        return decision
 
     @property
     def control(self) -> Variant:
@@ -355,24 +249,86 @@ class Experiment:
 
     @cached_property
     def slices(self) -> tuple[Slice, ...]:
-        """Which positions get which variant, in the order of the variants."""
-        edges = ranges(self.shares.values(), self.traffic)
-        return tuple(
-            Slice(*edge, variant) for edge, variant in zip(edges, self.variants, strict=True)
-        )
+        """Which positions get which variant at full traffic, in the order of the variants."""
+        return self._slices(self.traffic)
+
+    def slices_at(self, now: datetime) -> tuple[Slice, ...]:
+        """Which positions get which variant at this time; with a ramp, fewer at first."""
+        return self._steps[self._step_at(now)] if self.ramp else self.slices
+
+    def traffic_at(self, now: datetime) -> float:
+        """Share of units that enter at this time, in [0, 1]."""
+        step = self._step_at(now) if self.ramp else 0
+        return (0.0, *(each.traffic for each in self.ramp))[step] if self.ramp else self.traffic
 
     @cached_property
     def always_open(self) -> bool:
-        """Whether units are assigned at any time: it runs, with neither start nor end."""
-        return self.status is Status.RUNNING and self.start is None and self.end is None
+        """Whether units are assigned in the same way at any time: no date, ramp or period."""
+        dated = self.start or self.end or self.ramp
+        periods = any(holdout.start or holdout.end for holdout in self.holdouts)
+        running = self.status is Status.RUNNING and not self.stopped
+        return running and not dated and not periods
 
     def is_open(self, now: datetime) -> bool:
         """Whether units are assigned at this time, given as an aware `datetime`."""
         return (
             self.status is Status.RUNNING
+            and not self.stopped
             and (self.start is None or self.start <= now)
             and (self.end is None or now < self.end)
         )
+
+    @cached_property
+    def admits(self) -> Predicate | None:
+        """Whether a unit of some attributes is one the experiment is for; None means everyone."""
+        return None if self.targeting is None else self.targeting.compiled()
+
+    @cached_property
+    def forced(self) -> Mapping[str, Override]:
+        """The override of each listed customer."""
+        return {
+            customer: override for override in self.overrides for customer in override.customers
+        }
+
+    def override(self, name: str) -> Override:
+        """The override of that name.
+
+        Raises:
+            KeyError: when there is none.
+        """
+        return {override.name: override for override in self.overrides}[name]
+
+    def plan_document(self) -> dict[str, Any]:
+        """What is settled before there are numbers, as JSON: its change is an amendment."""
+        return {
+            "unit": self.unit.value,
+            "exposure": document(self.exposure),
+            "metrics": document(self.metrics),
+            "analysis": document(self.analysis),
+            "decision": document(self.decision),
+        }
+
+    @property
+    def plan_digest(self) -> str:
+        """SHA-256 of the plan's document, in hexadecimal."""
+        said = json.dumps(self.plan_document(), sort_keys=True, separators=(",", ":"))
+        return sha256(said.encode()).hexdigest()
+
+    def _slices(self, traffic: float) -> tuple[Slice, ...]:
+        edges = ranges(self.shares.values(), traffic)
+        return tuple(
+            Slice(*edge, variant) for edge, variant in zip(edges, self.variants, strict=True)
+        )
+
+    def _step_at(self, now: datetime) -> int:
+        """How many steps of the ramp have been taken at this time."""
+        begun = self.start
+        allowed = self.ramp[: self.granted] if begun is not None else ()
+        return sum(begun is not None and begun + step.after <= now for step in allowed)
+
+    @cached_property
+    def _steps(self) -> tuple[tuple[Slice, ...], ...]:
+        return ((), *(self._slices(step.traffic) for step in self.ramp))
 
     @cached_property
     def _control(self) -> Variant:
@@ -381,6 +337,27 @@ class Experiment:
     @cached_property
     def _by_key(self) -> Mapping[str, Variant]:
         return {variant.key: variant for variant in self.variants}
+
+
+def _run_breaches(start: datetime | None, end: datetime | None) -> Iterator[Breach]:
+    if start is None or end is None:
+        return
+    if end <= start:
+        yield Breach(
+            (),
+            "end-before-start",
+            f"it would end at {end.isoformat()}, no later than its start",
+            f"write a time after {start.isoformat()}",
+        )
+    elif (end - start) % WEEK:
+        weeks = max(1, round((end - start) / WEEK))
+        yield Breach(
+            (),
+            "whole-weeks",
+            f"it would run for {(end - start) / WEEK:.2f} weeks, and weekdays differ",
+            f"write {(start + weeks * WEEK).isoformat()}, for {weeks} whole "
+            f"week{'s' if weeks > 1 else ''}",
+        )
 
 
 def _winner_breaches(
@@ -397,7 +374,133 @@ def _winner_breaches(
         mend = "write `status: shipped`, or remove the winner"
         yield Breach((), "winner-not-shipped", message, mend)
     if keys and winner not in keys:
-        near = nearest(winner, keys)
-        message = f"no variant has the key {shown(winner)}"
-        mend = f"write `{near}`" if near else f"write one of {some(keys)}"
-        yield Breach((), "unknown-winner", message, mend)
+        yield _no_such_variant((), "unknown-winner", winner, keys)
+
+
+def _no_such_variant(at: tuple[str | int, ...], rule: str, key: str, keys: list[str]) -> Breach:
+    near = nearest(key, keys)
+    message = f"no variant has the key {shown(key)}"
+    return Breach(at, rule, message, f"write `{near}`" if near else f"write one of {some(keys)}")
+
+
+def _override_breaches(
+    overrides: tuple[Override, ...], keys: list[str], unit: Unit | None
+) -> Iterator[Breach]:
+    for index in repeated(override.name for override in overrides):
+        message = f"two overrides have the name {shown(overrides[index].name)}"
+        yield Breach((index, "name"), "unique-key", message, "give each override its own name")
+    for index, override in enumerate(overrides):
+        if keys and override.variant not in keys:
+            yield _no_such_variant((index, "variant"), "unknown-variant", override.variant, keys)
+        if override.customers and unit is Unit.VISITOR:
+            yield Breach(
+                (index, "customers"),
+                "customers-of-visitors",
+                "customers are listed, but visitors are assigned",
+                "write `unit: customer`, or remove the list and send a signed link",
+            )
+    listed = [customer for override in overrides for customer in override.customers]
+    places = [
+        (index, "customers", at)
+        for index, override in enumerate(overrides)
+        for at, _ in enumerate(override.customers)
+    ]
+    for place in repeated(listed):
+        message = f"the customer {shown(listed[place])} is listed twice"
+        yield Breach(places[place], "unique-key", message, "list a customer once")
+
+
+def _ramp_breaches(ramp: tuple[RampStep, ...], earlier: Mapping[str, Any]) -> Iterator[Breach]:
+    if not ramp:
+        return
+    if "start" in earlier and earlier["start"] is None:
+        message = "a ramp counts from the start, and none is written"
+        yield Breach((), "ramp-start", message, "write `start:` and a time with a zone")
+    if "traffic" in earlier and ramp[-1].traffic != earlier["traffic"]:
+        yield Breach(
+            (len(ramp) - 1, "traffic"),
+            "ramp-end",
+            f"the ramp ends at {ramp[-1].traffic:g}, and the traffic is {earlier['traffic']:g}",
+            f"write {earlier['traffic']:g} here, or `traffic: {ramp[-1].traffic:g}` above",
+        )
+    run = _run(earlier)
+    if run is not None and ramp[-1].after >= run:
+        message = f"its last step comes {ramp[-1].after} after the start, when it has ended"
+        at = (len(ramp) - 1, "after")
+        yield Breach(at, "ramp-end", message, "write an earlier step, or a later end")
+
+
+def _run(earlier: Mapping[str, Any]) -> timedelta | None:
+    start, end = earlier.get("start"), earlier.get("end")
+    return end - start if start is not None and end is not None else None
+
+
+def _analysis_breaches(plan: AnalysisPlan, earlier: Mapping[str, Any]) -> Iterator[Breach]:
+    run = _run(earlier)
+    if run is not None and plan.conversion_window > run:
+        yield Breach(
+            ("conversion_window",),
+            "window-too-long",
+            f"the window of {_days(plan.conversion_window)} is longer than the run of {_days(run)}",
+            f"write at most {run // timedelta(hours=1)}h, or a later end",
+        )
+    variants, traffic = earlier.get("variants", ()), earlier.get("traffic")
+    if plan.effect is not None and plan.baseline is not None and variants:
+        yield from _unseen(plan, variants)
+    if plan.daily_units is not None and run is not None and traffic is not None:
+        yield from _unreached(plan, run, traffic)
+
+
+def _unseen(plan: AnalysisPlan, variants: tuple[Variant, ...]) -> Iterator[Breach]:
+    """Whether the planned units can show the effect, in the smallest comparison there is."""
+    if plan.effect is None or plan.baseline is None:
+        return
+    control = next(variant for variant in variants if variant.control)
+    smallest = min(variant.weight for variant in variants if not variant.control)
+    needed = units_needed(
+        baseline=plan.baseline,
+        lift=plan.effect,
+        # Holm's first and strictest level, where several variants are compared.
+        alpha=plan.alpha / (len(variants) - 1),
+        power=plan.power,
+        control=control.weight / 100,
+        variant=smallest / 100,
+    )
+    if needed > plan.planned_units:
+        yield Breach(
+            ("planned_units",),
+            "effect-unreachable",
+            f"{plan.planned_units:,} units do not show a lift of {plan.effect:.1%} from "
+            f"{plan.baseline:g} with power {plan.power:g}",
+            f"write at least {needed}, or look for a larger effect",
+        )
+
+
+def _unreached(plan: AnalysisPlan, run: timedelta, traffic: float) -> Iterator[Breach]:
+    """Whether the planned units can come at all between start and end."""
+    days = run / timedelta(days=1)
+    coming = int((plan.daily_units or 0) * traffic * days)
+    if coming < plan.planned_units:
+        weeks = -(-plan.planned_units // max(1, int((plan.daily_units or 0) * traffic * 7)))
+        yield Breach(
+            ("planned_units",),
+            "effect-unreachable",
+            f"at {plan.daily_units:,} units a day and traffic {traffic:g}, {coming:,} units come "
+            f"in {days:g} days, not {plan.planned_units:,}",
+            f"let it run for {weeks} weeks, raise the traffic, or plan fewer units",
+        )
+
+
+def _decision_breaches(decision: DecisionRule, earlier: Mapping[str, Any]) -> Iterator[Breach]:
+    run, least = _run(earlier), decision.minimum_runtime
+    if run is not None and least is not None and least > run:
+        yield Breach(
+            ("minimum_runtime",),
+            "window-too-long",
+            f"{_days(least)} are longer than the run of {_days(run)}",
+            f"write at most {run // timedelta(hours=1)}h, or a later end",
+        )
+
+
+def _days(duration: timedelta) -> str:
+    return f"{duration / timedelta(days=1):g} days"

@@ -32,3 +32,13 @@ LEDGER_EVENTS = frozenset(
 
 BROWSER_EVENTS = frozenset(FunnelEvent) - LEDGER_EVENTS
 """Events a page may report."""
+
+
+class LedgerColumn(StrEnum):
+    """What a metric may read of the ledger instead of an event; money is in minor units."""
+
+    AMOUNT_RECEIVED = "payments.amount_received"
+    AMOUNT_CHARGED = "charges.amount"
+    AMOUNT_REFUNDED = "charges.amount_refunded"
+    DISPUTED = "charges.disputed"
+    """1 for a charge that was disputed, 0 for one that was not."""

@@ -12,6 +12,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     ConfigDict,
+    Field,
     StringConstraints,
     ValidationError,
     WithJsonSchema,
@@ -121,6 +122,16 @@ def _meant_duration(value: object) -> str:
     return f"write {''.join(part for part in match.groups() if part).lower()}" if match else ""
 
 
+def _within_a_year(window: timedelta) -> timedelta:
+    if not timedelta(0) < window <= timedelta(days=365):
+        raise refusal(
+            "out-of-range",
+            f"a window of {window / timedelta(days=1):g} days is not above 0 and at most 365",
+            "write a duration of at most 365d, such as 7d, 72h or 30m",
+        )
+    return window
+
+
 def _says_something(text: str) -> str:
     if not text.strip():
         raise refusal("empty-text", "the text is empty", "write what a colleague should read here")
@@ -176,3 +187,10 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{_DURATION.pattern}$"}),
 ]
 """A length of time: written as `7d`, `72h` or `30m`."""
+
+Window = Annotated[
+    Duration,
+    AfterValidator(_within_a_year),
+    Field(description="a duration of at most 365d, such as 7d, 72h or 30m"),
+]
+"""How long after an exposure something still counts: above 0, at most a year."""

@@ -10,20 +10,23 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
-from experiments.definition import AnalysisPlan, Experiment, MetricRoles, Variant
+from experiments.attributes import BUILT_IN, Attribute
+from experiments.definition import Experiment
 from experiments.document import Document, Location, path_text
+from experiments.entry import Override, RampStep
 from experiments.errors import RULES, InvalidDefinition, Problem, first_problems
-from experiments.events import LEDGER_EVENTS
+from experiments.layers import Holdout, Layer, SlotEntry, one_slot_each
 from experiments.metrics import Kind, Metric
 from experiments.notation import KEY_PATTERN, STRICT, Breach, nearest, refuse_all, repeated, shown
 from experiments.offers import Offer
+from experiments.plan import AnalysisPlan, DecisionRule, Exposure, Guardrail, MetricRoles
+from experiments.targeting_file import SCHEMA as TARGETING_SCHEMA
+from experiments.variants import Variant
 
-UNSUPPORTED: Final = frozenset(
-    {"layer", "holdout", "targeting", "overrides", "ramp", "exposure", "decision"}
-)
-"""Keys of the format that are not built yet: ignoring one would run another experiment."""
+ELSEWHERE: Final = frozenset({"slot", "holdouts", "stopped", "granted"})
+"""What an experiment learns from other files and from operators, and never from its own."""
 
-Listed = TypeVar("Listed", Metric, Offer)
+Listed = TypeVar("Listed", Attribute, Holdout, Layer, Metric, Offer)
 
 
 def _supported(metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
@@ -49,7 +52,7 @@ def _with_values(metrics: tuple[Metric, ...]) -> tuple[Metric, ...]:
             "write an event about money such as payment_succeeded, or `kind: proportion`",
         )
         for index, metric in enumerate(metrics)
-        if metric.kind is Kind.MEAN and metric.event not in LEDGER_EVENTS
+        if metric.kind is Kind.MEAN and not metric.has_values
     )
     return metrics
 
@@ -103,6 +106,62 @@ class OffersFile:
     ]
 
 
+def _not_built_in(attributes: tuple[Attribute, ...]) -> tuple[Attribute, ...]:
+    refuse_all(
+        Breach(
+            (index, "key"),
+            "unique-key",
+            f"the service itself tells {shown(attribute.key)}",
+            "remove this entry, or choose another key",
+        )
+        for index, attribute in enumerate(attributes)
+        if attribute.key in BUILT_IN
+    )
+    return attributes
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class LayersFile:
+    """What `layers.yaml` holds.
+
+    Attributes:
+        version: version of the format.
+        layers: sets of experiments of which a unit meets one at most, their keys unique.
+        holdouts: units that see no experiment, their keys unique.
+    """
+
+    version: Annotated[Literal[1], Field(description="1")] = 1
+    layers: Annotated[
+        tuple[Layer, ...],
+        AfterValidator(_unique),
+        AfterValidator(one_slot_each),
+        Field(description="a list of layers, each with key and slots"),
+    ] = ()
+    holdouts: Annotated[
+        tuple[Holdout, ...],
+        AfterValidator(_unique),
+        Field(description="a list of holdouts, each with key and share"),
+    ] = ()
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class AttributesFile:
+    """What `attributes.yaml` holds.
+
+    Attributes:
+        version: version of the format.
+        attributes: what merchants tell of a unit beside what the service knows.
+    """
+
+    version: Annotated[Literal[1], Field(description="1")] = 1
+    attributes: Annotated[
+        tuple[Attribute, ...],
+        AfterValidator(_unique),
+        AfterValidator(_not_built_in),
+        Field(description="a list of attributes, each with key, type and description"),
+    ] = ()
+
+
 Part = TypeVar("Part")
 
 # Which type describes the mapping at a path, with list indices left out.
@@ -110,17 +169,33 @@ _PARTS: Final[Mapping[type, Mapping[tuple[str, ...], type]]] = {
     Experiment: {
         (): Experiment,
         ("variants",): Variant,
+        ("overrides",): Override,
+        ("ramp",): RampStep,
+        ("exposure",): Exposure,
         ("metrics",): MetricRoles,
+        ("metrics", "guardrails"): Guardrail,
         ("analysis",): AnalysisPlan,
+        ("decision",): DecisionRule,
     },
     MetricsFile: {(): MetricsFile, ("metrics",): Metric},
     OffersFile: {(): OffersFile, ("offers",): Offer},
+    LayersFile: {
+        (): LayersFile,
+        ("layers",): Layer,
+        ("layers", "slots"): SlotEntry,
+        ("holdouts",): Holdout,
+    },
+    AttributesFile: {(): AttributesFile, ("attributes",): Attribute},
 }
 _KINDS: Final[Mapping[str, type]] = {
     "experiment": Experiment,
     "metrics": MetricsFile,
     "offers": OffersFile,
+    "layers": LayersFile,
+    "attributes": AttributesFile,
 }
+KINDS: Final = tuple(_KINDS)
+"""The kinds of definition files there are."""
 
 
 def parse_experiment(document: Document) -> Experiment:
@@ -131,8 +206,8 @@ def parse_experiment(document: Document) -> Experiment:
     """
     key = PurePath(document.file).stem
     problems = [*_key_problems(document, key)]
-    content = {**document.content, "key": key}
-    return _parse(Experiment, document, content, problems)
+    own = {name: value for name, value in document.content.items() if name not in ELSEWHERE}
+    return _parse(Experiment, document, {**own, "key": key}, problems)
 
 
 def parse_metrics(document: Document) -> Mapping[str, Metric]:
@@ -155,11 +230,30 @@ def parse_offers(document: Document) -> Mapping[str, Offer]:
     return {offer.key: offer for offer in file.offers}
 
 
+def parse_layers(document: Document) -> LayersFile:
+    """The layers and holdouts of a file.
+
+    Raises:
+        InvalidDefinition: with every problem of the file.
+    """
+    return _parse(LayersFile, document, document.content, [])
+
+
+def parse_attributes(document: Document) -> Mapping[str, Attribute]:
+    """The attributes of a file, by key, after those the service knows itself.
+
+    Raises:
+        InvalidDefinition: with every problem of the file.
+    """
+    file = _parse(AttributesFile, document, document.content, [])
+    return {**BUILT_IN, **{attribute.key: attribute for attribute in file.attributes}}
+
+
 def json_schema(kind: str) -> dict[str, Any]:
     """The JSON Schema (2020-12) of one kind of file, made from the same types that check it.
 
     Args:
-        kind: `experiment`, `metrics` or `offers`.
+        kind: one of `KINDS`.
 
     Raises:
         KeyError: for any other kind.
@@ -167,7 +261,12 @@ def json_schema(kind: str) -> dict[str, Any]:
     schema = TypeAdapter(_KINDS[kind]).json_schema()
     if kind == "experiment":
         # The file's name is the key; editors must not ask for it a second time.
-        del schema["properties"]["key"]
+        for name in {"key", *ELSEWHERE}:
+            del schema["properties"][name]
+        # It refers to itself, which the type that reads it does not.
+        schema["$defs"]["Targeting"] = dict(TARGETING_SCHEMA)
+        schema["properties"]["targeting"]["$ref"] = "#/$defs/Targeting"
+        del schema["$defs"]["Holdout"], schema["$defs"]["Slot"]
         schema["required"] = ["version", *(key for key in schema["required"] if key != "key")]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
@@ -179,6 +278,13 @@ def _key_problems(document: Document, key: str) -> Iterator[Problem]:
             "key-from-file",
             f"the key is the name of the file, {shown(key)}",
             "remove this line, or rename the file",
+        )
+    for name in sorted(ELSEWHERE & set(document.content)):
+        yield document.problem(
+            document.at_key((name,)),
+            "unknown-key",
+            f"{name}: the key is unknown",
+            f"remove it; {_WHENCE[name]}",
         )
     if not re.fullmatch(KEY_PATTERN, key):
         yield document.problem(
@@ -245,9 +351,6 @@ class _Findings:
 
     def _unknown(self, at: Location, meant: str) -> Problem:
         mark = self._document.at_key(at)
-        if len(at) == 1 and at[0] in UNSUPPORTED and self._parts[()] is Experiment:
-            message = f"{at[0]}: the key is not supported by this version"
-            return self._document.problem(mark, "unsupported-key", message, "remove it")
         known = ", ".join(self._known(at))
         mend = f"write `{meant}`" if meant else f"remove it; the keys here are {known}"
         message = f"{path_text(at)}: the key is unknown"
@@ -260,7 +363,11 @@ class _Findings:
         else:
             rule, says = _FINDINGS[rule]
             message, mend = says.format(value=shown(error["input"]), **context), self._mend(error)
-        mark = self._document.at(_SHOWN_AT.get(rule, at))
+        mark = (
+            self._document.at_key(at)
+            if rule == "unknown-key"
+            else self._document.at(_SHOWN_AT.get(rule, at))
+        )
         return self._document.problem(mark, rule, f"{path_text(at)}: {message}", mend)
 
     def _mend(self, error: ErrorDetails) -> str:
@@ -275,7 +382,9 @@ class _Findings:
 
     def _known(self, at: Location) -> list[str]:
         part = self._part(at)
-        return [name for name in part.__pydantic_fields__ if (part, name) != (Experiment, "key")]
+        fields = part.__pydantic_fields__.items()
+        hidden = {"key", *ELSEWHERE} if part is Experiment else set()
+        return [field.alias or name for name, field in fields if name not in hidden]
 
     def _meant(self, at: Location) -> str:
         here = at[:-1]
@@ -288,7 +397,9 @@ class _Findings:
 
     def _form(self, at: Location) -> str:
         name = next(step for step in reversed(at) if isinstance(step, str))
-        return str(self._part(at).__pydantic_fields__[name].description)
+        fields = self._part(at).__pydantic_fields__
+        field = next(each for key, each in fields.items() if name in {key, each.alias})
+        return str(field.description)
 
 
 def _is_about_the_file(kind: type, error: ErrorDetails) -> bool:
@@ -302,6 +413,14 @@ def _reads_as_number(value: object) -> bool:
         isinstance(value, str) and re.fullmatch(r"(0|[1-9]\d{0,14})(\.\d{1,9})?", value) is not None
     )
 
+
+# Whence an experiment learns what its file may not say.
+_WHENCE: Final[Mapping[str, str]] = {
+    "slot": "slots stand in layers.yaml, and the experiment names its `layer:`",
+    "holdouts": "write `holdout:` and a key of layers.yaml",
+    "stopped": "write `status: stopped`",
+    "granted": "steps of a ramp are granted by operators",
+}
 
 # Where a key is missing because of another, the other one is shown.
 _SHOWN_AT: Final[Mapping[str, Location]] = {"winner-missing": ("status",)}

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from experiments import Assignment, Experiment, FunnelEvent, Reason
+from experiments import Assignment, Experiment, FunnelEvent, kept
 from service.store.session import insert_once, insert_or_read
 from service.store.tables import events, exposures, forged_events
 
@@ -77,7 +77,9 @@ def expose(
                 "attributes": dict(attributes),
             },
         )
-    return _kept(experiment, assignment, row.variant)
+    if row.variant not in experiment.shares:
+        log.warning("%s: variant %s was shown and is gone", experiment.key, row.variant)
+    return kept(experiment, assignment, row.variant)
 
 
 def _recorded(connection: Connection, assignment: Assignment) -> Row[Any] | None:
@@ -90,16 +92,6 @@ def _recorded(connection: Connection, assignment: Assignment) -> Row[Any] | None
             exposures.c.unit_id == assignment.unit_id,
         )
     ).one_or_none()
-
-
-def _kept(experiment: Experiment, assignment: Assignment, variant: str) -> Assignment:
-    if assignment.enrolled and variant == assignment.variant.key:
-        return assignment
-    try:
-        return assignment._replace(variant=experiment.variant(variant), reason=Reason.CACHED)
-    except KeyError:
-        log.warning("%s: variant %s was shown and is gone", experiment.key, variant)
-        return assignment._replace(variant=experiment.control, reason=Reason.DEFAULT)
 
 
 def record(connection: Connection, new: Sequence[Event]) -> set[str]:

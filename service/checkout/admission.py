@@ -6,7 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from experiments import Assignment, Catalog, Reason, assign
+from experiments import Assignment, Catalog, Cause, assign
+from experiments.assignment import KEEPING
 from service import funnel
 from service.checkout.checkouts import (
     Checkout,
@@ -18,7 +19,7 @@ from service.checkout.checkouts import (
 from service.checkout.flows import flow_named
 
 # Inside the traffic a visitor is exposed; outside it, one who was exposed before still is.
-_RECORDED = {Reason.SPLIT, Reason.DEFAULT}
+_RECORDED = {Cause.SPLIT, *KEEPING}
 
 
 def placement(unit_id: str, assignment: Assignment | None) -> Placement:
@@ -33,8 +34,8 @@ def placement(unit_id: str, assignment: Assignment | None) -> Placement:
 
 def assignment_of(catalog: Catalog, unit_id: str, *, now: datetime) -> Assignment | None:
     """Where the checkout's experiment puts the visitor; None when none owns the checkout."""
-    experiment = catalog.checkout_experiment
-    return None if experiment is None else assign(experiment, unit_id, now=now)
+    found = [assign(each, unit_id, now=now) for each in catalog.checkout_experiments]
+    return next((each for each in found if each.enrolled), found[0] if found else None)
 
 
 def admit(
@@ -58,7 +59,7 @@ def admit(
     placed = place(connection, checkout.checkout_id, shown)
     if placed is None:
         return checkout_with_id(connection, checkout.checkout_id)
-    if assignment is None or assignment.reason not in _RECORDED:
+    if assignment is None or assignment.cause not in _RECORDED:
         return placed
     kept = funnel.expose(
         connection,

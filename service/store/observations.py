@@ -47,11 +47,7 @@ def read_observations(
         metrics: the declared metrics by key; those the experiment names are read.
         as_of: exposures and arrivals after this are left out.
     """
-    named = (
-        experiment.metrics.primary,
-        *experiment.metrics.secondary,
-        *experiment.metrics.guardrails,
-    )
+    named = experiment.metrics.keys
     units = _units(connection, experiment, as_of)
     return Observations(
         units=units,
@@ -123,7 +119,7 @@ def _per_unit(
     return (
         select(exposures.c.variant.label("variant"), value.label("value"))
         .join(events, _followed(experiment, as_of))
-        .where(*_exposed(experiment, as_of), events.c.name == metric.event.value)
+        .where(*_exposed(experiment, as_of), events.c.name == metric.event)
         .group_by(exposures.c.variant, exposures.c.unit_id)
     )
 
@@ -161,7 +157,7 @@ def _currencies(
         .join(events, _followed(experiment, as_of))
         .where(
             *_exposed(experiment, as_of),
-            events.c.name == metric.event.value,
+            events.c.name == metric.event,
             events.c.currency.is_not(None),
         )
     )

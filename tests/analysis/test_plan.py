@@ -10,7 +10,7 @@ import pytest
 from analysis.errors import InvalidPlan, UnknownInference, UnknownMetric
 from analysis.plan import MetricPlan, Plan, resolve
 from analysis.report import Role
-from experiments.definition import AnalysisPlan, Experiment, MetricRoles, Status, Variant
+from experiments import AnalysisPlan, Experiment, Guardrail, MetricRoles, Status, Variant
 from experiments.events import FunnelEvent
 from experiments.metrics import Direction, Kind, Metric
 
@@ -46,7 +46,9 @@ def experiment() -> Experiment:
             Variant(key="a", weight=50, control=True),
             Variant(key="c", weight=30),
         ),
-        metrics=MetricRoles(primary="paid", secondary=("revenue",), guardrails=("refunded",)),
+        metrics=MetricRoles(
+            primary="paid", secondary=("revenue",), guardrails=(Guardrail(metric="refunded"),)
+        ),
         analysis=AnalysisPlan(alpha=0.01, planned_units=900, conversion_window=timedelta(days=7)),
     )
 

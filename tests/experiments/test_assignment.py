@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from experiments import (
     AnalysisPlan,
     Assignment,
+    Cause,
     Experiment,
     MetricRoles,
     Reason,
@@ -25,6 +26,7 @@ from experiments import (
     Variant,
     assign,
     bucket,
+    kept,
 )
 
 NOW = datetime(2027, 1, 20, 12, tzinfo=UTC)
@@ -162,7 +164,12 @@ def test_units_outside_the_traffic_see_the_control_and_are_not_enrolled() -> Non
     found = experiment((50, 50), control=1, traffic=0.0001)
     outside = assign(found, "visitor-2", now=NOW)
     assert outside == Assignment(
-        "checkout", "visitor-2", found.variants[1], Reason.DEFAULT, bucket("checkout", "visitor-2")
+        "checkout",
+        "visitor-2",
+        found.variants[1],
+        Reason.DEFAULT,
+        bucket("checkout", "visitor-2"),
+        Cause.OUTSIDE_TRAFFIC,
     )
     assert not outside.enrolled
 
@@ -182,14 +189,14 @@ def test_an_experiment_that_does_not_run_shows_everyone_the_control(status: Stat
     [
         (NOW - timedelta(seconds=1), Reason.DISABLED),
         (NOW, Reason.SPLIT),
-        (NOW + timedelta(hours=1, seconds=-1), Reason.SPLIT),
-        (NOW + timedelta(hours=1), Reason.DISABLED),
+        (NOW + timedelta(weeks=1, seconds=-1), Reason.SPLIT),
+        (NOW + timedelta(weeks=1), Reason.DISABLED),
     ],
 )
 def test_units_are_assigned_from_the_start_until_just_before_the_end(
     now: datetime, reason: Reason
 ) -> None:
-    found = experiment(start=NOW, end=NOW + timedelta(hours=1))
+    found = experiment(start=NOW, end=NOW + timedelta(weeks=1))
     assert assign(found, "visitor", now=now).reason is reason
 
 
@@ -204,7 +211,7 @@ def test_once_shipped_everyone_gets_the_winner() -> None:
 
 def test_a_kept_assignment_is_enrolled() -> None:
     split = assign(experiment(), "visitor", now=NOW)
-    assert split._replace(reason=Reason.CACHED).enrolled
+    assert kept(experiment(), split, "v0").enrolled
 
 
 def test_nobody_cannot_be_assigned() -> None:

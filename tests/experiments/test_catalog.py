@@ -136,7 +136,7 @@ def test_a_directory_that_is_none_is_refused(tmp_path: Path) -> None:
 def test_a_directory_without_experiments_is_valid(definitions: Path) -> None:
     catalog = Catalog.load(definitions)
     assert dict(catalog.experiments) == {}
-    assert catalog.checkout_experiment is None
+    assert catalog.checkout_experiments == ()
 
 
 def test_unfinished_copies_of_editors_are_left_alone(definitions: Path) -> None:
@@ -211,16 +211,14 @@ def test_the_running_experiment_with_flows_decides_the_checkout(definitions: Pat
     for status in ("draft", "paused", "stopped"):
         (definitions / f"{status}.yaml").write_text(EXPERIMENT.replace("running", status))
     (definitions / "flowless.yaml").write_text(FLOWLESS)
-    assert Catalog.load(definitions).checkout_experiment is None
+    assert Catalog.load(definitions).checkout_experiments == ()
     (definitions / "shipped.yaml").write_text(
         EXPERIMENT.replace("status: running", "status: shipped\nwinner: b")
     )
-    shipped = Catalog.load(definitions).checkout_experiment
-    assert shipped is not None
+    (shipped,) = Catalog.load(definitions).checkout_experiments
     assert shipped.key == "shipped"
     (definitions / "running.yaml").write_text(EXPERIMENT)
-    running = Catalog.load(definitions).checkout_experiment
-    assert running is not None
+    (running,) = Catalog.load(definitions).checkout_experiments
     assert running.key == "running"
 
 
@@ -314,4 +312,4 @@ def test_lint_counts_what_it_read(definitions: Path) -> None:
     assert (found.files, found.experiments) == (2, 2)
     assert (found.metrics, found.offers) == (len(shipped.metrics), len(shipped.offers))
     alone = examine([definitions / "a.yaml"])
-    assert (alone.files, alone.experiments, alone.offers) == (1, 1, 0)
+    assert (alone.files, alone.experiments) == (1, 1)

@@ -14,7 +14,7 @@ hypothesis: Fewer steps, more sales.
 owner: growth@example.com
 status: running
 start: 2027-01-11T09:00:00Z
-end: 2027-02-08T09:00:00+01:00
+end: 2027-02-08T10:00:00+01:00
 seed: one-page
 traffic: 0.6
 variants:
@@ -39,7 +39,8 @@ A_TIME = "write a time such as 2027-01-11T09:00:00Z or 2027-01-11T09:00:00+01:00
 A_DURATION = "write a whole number and d, h or m, such as 7d, 72h or 30m"
 KEYS = (
     "remove it; the keys here are seed, version, name, hypothesis, owner, status, start, end, "
-    "unit, traffic, variants, winner, metrics, analysis"
+    "unit, traffic, variants, winner, layer, holdout, targeting, overrides, ramp, exposure, "
+    "metrics, analysis, decision"
 )
 
 # What was changed in the valid file, and the whole answer.
@@ -51,8 +52,8 @@ TYPOS: dict[str, tuple[str, str, list[str]]] = {
     ),
     "a key nobody knows": (
         "owner:",
-        "colour: red\nowner:",
-        [f"4:1 unknown-key colour: the key is unknown; {KEYS}"],
+        "zebra: red\nowner:",
+        [f"4:1 unknown-key zebra: the key is unknown; {KEYS}"],
     ),
     "a key written twice": (
         "owner:",
@@ -73,11 +74,6 @@ TYPOS: dict[str, tuple[str, str, list[str]]] = {
         "weight: 50, control",
         "weigth: 50, control",
         ["11:38 unknown-key variants[0].weigth: the key is unknown; write `weight`"],
-    ),
-    "a targeting rule, which would be ignored": (
-        "owner:",
-        "targeting: {country: SE}\nowner:",
-        ["4:1 unsupported-key targeting: the key is not supported by this version; remove it"],
     ),
     "the key in the file": (
         "owner:",
@@ -342,7 +338,7 @@ TYPOS: dict[str, tuple[str, str, list[str]]] = {
         "end: 2026-02-08",
         [
             (
-                "7:6 end-before-start end: it would end at 2026-02-08T08:00:00+00:00, no later "
+                "7:6 end-before-start end: it would end at 2026-02-08T09:00:00+00:00, no later "
                 "than its start; write a time after 2027-01-11T09:00:00+00:00"
             )
         ],
@@ -770,14 +766,14 @@ DIRECTORIES: dict[str, tuple[Callable[[Path], Path], str]] = {
         second_checkout_experiment,
         (
             "5:9 one-checkout-experiment 'a' is running too and decides the checkout's flow; "
-            "pause or stop one of the two"
+            "pause or stop one of the two, or give both a slot in one layer"
         ),
     ),
     "two shipped checkout experiments": (
         second_shipped_experiment,
         (
             "5:9 one-checkout-experiment 'a' is shipped too and decides the checkout's flow; "
-            "pause or stop one of the two"
+            "pause or stop one of the two, or give both a slot in one layer"
         ),
     ),
     "a folder named as a file": (

@@ -60,7 +60,7 @@ def test_the_json_schema_explains_every_key_to_the_editor() -> None:
 
 def test_there_is_no_schema_of_anything_else() -> None:
     with pytest.raises(KeyError):
-        json_schema("layers")
+        json_schema("holdouts")
 
 
 def test_currencies_are_in_circulation() -> None:

@@ -11,8 +11,19 @@ import pytest
 
 from analysis.aggregates import Aggregates
 from analysis.observations import Observations
-from experiments import LEDGER_EVENTS, Direction, Experiment, FunnelEvent, Kind, Metric, Status
-from experiments.definition import AnalysisPlan, MetricRoles, Variant
+from experiments import (
+    LEDGER_EVENTS,
+    AnalysisPlan,
+    Direction,
+    Experiment,
+    FunnelEvent,
+    Guardrail,
+    Kind,
+    Metric,
+    MetricRoles,
+    Status,
+    Variant,
+)
 from service.store.observations import read_observations
 from service.store.session import Store, insert_once
 from service.store.tables import events, exposures
@@ -55,7 +66,9 @@ COLOURS = Experiment(
     owner="growth@example.com",
     status=Status.RUNNING,
     variants=(Variant(key="grey", weight=50, control=True), Variant(key="green", weight=50)),
-    metrics=MetricRoles(primary="paid", secondary=("revenue",), guardrails=("declined",)),
+    metrics=MetricRoles(
+        primary="paid", secondary=("revenue",), guardrails=(Guardrail(metric="declined"),)
+    ),
     analysis=AnalysisPlan(planned_units=1000, conversion_window=WINDOW),
 )
 
