@@ -1,6 +1,15 @@
 """What is tested, who sees what, what counts."""
 
-from experiments.assignment import Assignment, Cause, Reason, assign, kept, unidentified
+from experiments.assignment import (
+    Assignment,
+    Cause,
+    Reason,
+    assign,
+    entered,
+    forced,
+    kept,
+    unidentified,
+)
 from experiments.attributes import Attribute, Attributes, AttributeType
 from experiments.bucketing import bucket
 from experiments.catalog import Catalog, Linted, examine, lint
@@ -72,7 +81,9 @@ __all__ = [
     "Variant",
     "assign",
     "bucket",
+    "entered",
     "examine",
+    "forced",
     "json_schema",
     "kept",
     "lint",

@@ -178,6 +178,17 @@ def unidentified(experiment: Experiment) -> Assignment:
     return _assignment(experiment, "", experiment.control, 0.0, Cause.NO_UNIT)
 
 
+def forced(experiment: Experiment, unit_id: str, variant: Variant) -> Assignment:
+    """What somebody sees who is shown a variant on purpose."""
+    return _assignment(experiment, unit_id, variant, 0.0, Cause.OVERRIDE)
+
+
+def entered(experiment: Experiment, unit_id: str, variant: Variant) -> Assignment:
+    """What a unit entered the experiment with, as it was shown to it earlier."""
+    position = bucket(experiment.seed, unit_id)
+    return _assignment(experiment, unit_id, variant, position, Cause.SPLIT)
+
+
 def kept(experiment: Experiment, assignment: Assignment, shown: str | None) -> Assignment:
     """The assignment of a unit that was shown a variant before, which it keeps where it can.
 

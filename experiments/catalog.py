@@ -14,6 +14,7 @@ from experiments.attributes import Attribute
 from experiments.definition import Experiment
 from experiments.document import Document, parse, read
 from experiments.errors import InvalidDefinition, Problem, UnknownExperiment, first_problems
+from experiments.events import FunnelEvent
 from experiments.layers import Layer
 from experiments.metrics import Metric
 from experiments.offers import Offer
@@ -122,6 +123,12 @@ class Catalog:
         where they are several; while none runs, the shipped one.
         """
         return tuple(deciding_the_flow(self.experiments.values()))
+
+    @cached_property
+    def triggers(self) -> frozenset[FunnelEvent]:
+        """The events of pages that make units count, beside the page that the server shows."""
+        named = {experiment.exposure.trigger for experiment in self.checkout_experiments}
+        return frozenset(named - {FunnelEvent.CHECKOUT_VIEWED})
 
     def operated(self, switches: Mapping[str, Switch]) -> "Catalog":
         """The same with what operators have switched, by the experiment's key."""

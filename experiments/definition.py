@@ -425,7 +425,7 @@ def _ramp_breaches(ramp: tuple[RampStep, ...], earlier: Mapping[str, Any]) -> It
         )
     run = _run(earlier)
     if run is not None and ramp[-1].after >= run:
-        message = f"its last step comes {ramp[-1].after} after the start, when it has ended"
+        message = f"its last step comes {_days(ramp[-1].after)} after the start, when it has ended"
         at = (len(ramp) - 1, "after")
         yield Breach(at, "ramp-end", message, "write an earlier step, or a later end")
 

@@ -65,7 +65,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         "unknown-variant": "An override shows one of the variants.",
         "customers-of-visitors": "Customers are listed only where customers are assigned.",
         "contradictory-targeting": "Conditions that hold together can hold together.",
-        "unreachable-variant": "Each variant gets at least one of the 10,000 positions.",
+        "unreachable-variant": "Each variant gets two of the planned units at least.",
         "winner-missing": "A shipped experiment names its winner.",
         "winner-not-shipped": "Only a shipped experiment has a winner.",
         "unknown-winner": "The winner is one of the variants.",
@@ -91,7 +91,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         "slot-unclaimed": "A slot's experiment names the layer.",
         "slots-overlap": "Slots of experiments that may run do not overlap.",
         "unknown-experiment": "Slots are of experiments that are defined.",
-        "one-checkout-experiment": "Experiments with a say in the checkout's flow exclude each other.",
+        "one-checkout-experiment": "Experiments that decide a checkout's flow exclude each other.",
         "one-control-flow": "Controls of one layer show the same flow.",
     }
 )

@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from math import ceil
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -31,6 +30,7 @@ from experiments.targeting import (
 )
 from experiments.targeting_file import read_targeting
 
+LAYERS = "layers.yaml"
 ALIVE = frozenset({Status.DRAFT, Status.RUNNING, Status.PAUSED})
 """Experiments in these states may still assign, and need their slots for themselves."""
 
@@ -84,11 +84,19 @@ def references(placed: Placed, shared: Shared) -> Iterator[Problem]:
 
 
 def _unknown(
-    document: Document, at: Location, rule: str, what: str, key: str, known: Iterable[str]
+    document: Document,
+    at: Location,
+    rule: str,
+    what: str,
+    key: str,
+    known: Iterable[str],
+    file: str = "",
 ) -> Problem:
     known = list(known)
     near = nearest(key, known)
-    mend = f"write `{near}`" if near else f"write one of {some(known)}" if known else "remove it"
+    mends = [f"write {f'`{near}`' if near else f'one of {some(known)}'}"] if known else []
+    mends += [f"define it in {file}"] if file else []
+    mend = ", or ".join(mends) or "remove it"
     message = f"{path_text(at)}: {what} {shown(key)}"
     return document.problem(document.at(at), rule, message, mend)
 
@@ -109,15 +117,8 @@ def _metric_problems(placed: Placed, metrics: Mapping[str, Metric]) -> Iterator[
         if not re.fullmatch(KEY_PATTERN, key):
             continue
         if key not in metrics:
-            unknown = _unknown(
-                document, at, "unknown-metric", "no metric has the key", key, metrics
-            )
-            yield document.problem(
-                document.at(at),
-                unknown.rule,
-                unknown.message,
-                f"{unknown.mend}, or define it in metrics.yaml",
-            )
+            what = "no metric has the key"
+            yield _unknown(document, at, "unknown-metric", what, key, metrics, "metrics.yaml")
         elif experiment is not None:
             yield from _misfits(document, at, experiment, metrics[key])
 
@@ -230,7 +231,9 @@ def _layer_problems(placed: Placed, layers: LayersFile) -> Iterator[Problem]:
     named = {layer.key: layer for layer in layers.layers}
     name = _key_at(document, "layer")
     if name is not None and name not in named:
-        yield _unknown(document, ("layer",), "unknown-layer", "there is no layer", name, named)
+        yield _unknown(
+            document, ("layer",), "unknown-layer", "there is no layer", name, named, LAYERS
+        )
     elif name is not None and named[name].slot_of(key) is None:
         yield document.problem(
             document.at(("layer",)),
@@ -242,7 +245,7 @@ def _layer_problems(placed: Placed, layers: LayersFile) -> Iterator[Problem]:
     holdout = _key_at(document, "holdout")
     if holdout is not None and holdout not in holdouts:
         what = "there is no holdout"
-        yield _unknown(document, ("holdout",), "unknown-holdout", what, holdout, holdouts)
+        yield _unknown(document, ("holdout",), "unknown-holdout", what, holdout, holdouts, LAYERS)
 
 
 def _stem(document: Document) -> str:
@@ -327,15 +330,8 @@ def _condition_problems(
     if attribute is None:
         what = "there is no attribute"
         place = (*at, "attribute")
-        unknown = _unknown(
-            document, place, "unknown-attribute", what, condition.attribute, attributes
-        )
-        yield document.problem(
-            document.at(place),
-            unknown.rule,
-            unknown.message,
-            f"{unknown.mend}, or define it in attributes.yaml",
-        )
+        key, file = condition.attribute, "attributes.yaml"
+        yield _unknown(document, place, "unknown-attribute", what, key, attributes, file)
         return
     if attribute.type not in _OPERATORS[type(condition)]:
         place = (*at, "attribute")
@@ -403,7 +399,9 @@ def _value_mend(value: Scalar, attribute: Attribute, known: tuple[str, ...]) -> 
     cased = (str(value).upper(), str(value).lower())
     near = next((each for each in cased if _may_be(each, attribute, known)), "")
     near = near or nearest(str(value), known)
-    return f"write `{near}`" if near else f"write {_FORMS[attribute.type]}"
+    if near:
+        return f"write `{near}`"
+    return f"write one of {some(known)}" if known else f"write {_FORMS[attribute.type]}"
 
 
 def _may_be(value: str, attribute: Attribute, known: tuple[str, ...]) -> bool:
@@ -422,13 +420,14 @@ _FORMS: Mapping[AttributeType, str] = {
 
 
 def _unreachable_variants(document: Document, experiment: Experiment) -> Iterator[Problem]:
-    for index, (lower, upper, variant) in enumerate(experiment.slices):
-        if ceil(lower * 10_000) / 10_000 >= upper:
+    planned = experiment.analysis.planned_units
+    for index, variant in enumerate(experiment.variants):
+        if planned * variant.weight / 100 < 2:
             at = ("variants", index, "weight")
             yield document.problem(
                 document.at(at),
                 "unreachable-variant",
-                f"{path_text(at)}: at traffic {experiment.traffic:g} none of the 10,000 positions "
-                f"falls to {shown(variant.key)}",
-                "write a larger weight, or more traffic",
+                f"{path_text(at)}: of {planned:,} planned units {variant.weight:g} percent are "
+                f"{planned * variant.weight / 100:g}, and {shown(variant.key)} is hardly seen",
+                "write a larger weight, or plan more units",
             )

@@ -254,7 +254,7 @@ def _impossible(targeting: All, at: Location) -> Iterator[tuple[Location, str]]:
         before = earlier.setdefault(part.attribute, [])
         before.append(part)
         if _never(before) and not _never(before[:-1]):
-            yield place, f"{part.attribute} can never have a value for which all of this holds"
+            yield place, f"no {part.attribute} passes this and the conditions above"
 
 
 def _conjoined(targeting: All, at: Location) -> Iterator[tuple[Location, Targeting]]:

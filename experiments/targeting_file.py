@@ -58,7 +58,7 @@ class _Reader:
 
     def _group(self, key: str, below: object, at: Location, depth: int) -> Targeting | None:
         if not isinstance(below, list) or not below:
-            message = f"{shown(below)} is not a list of conditions"
+            message = f"{_listless(below)} is not a list of conditions"
             self._refuse(at, "wrong-type", message, "write a list of one or more conditions")
             return None
         parts = [self.read(part, (*at, index), depth + 1) for index, part in enumerate(below)]
@@ -79,12 +79,14 @@ class _Reader:
         elif not (isinstance(name, str) and re.fullmatch(KEY_PATTERN, name)):
             mend = "write the key of an attribute such as country"
             self._refuse((*at, "attribute"), "bad-key", f"{shown(name)} is not a key", mend)
-        for key in value:
-            if key not in _KEYS:
-                near = nearest(key, _KEYS)
-                mend = f"write `{near}`" if near else f"remove it; the keys here are {_LISTED}"
-                self._refuse((*at, key), "unknown-key", f"the key {shown(key)} is unknown", mend)
+        unknown = [key for key in value if key not in _KEYS]
+        for key in unknown:
+            near = nearest(key, _KEYS)
+            mend = f"write `{near}`" if near else f"remove it; the keys here are {_LISTED}"
+            self._refuse((*at, key), "unknown-key", f"the key {shown(key)} is unknown", mend)
         operators = sorted({_OPERATOR_OF[key] for key in value if key in _OPERATOR_OF})
+        if unknown and not operators:
+            return None
         if len(operators) != 1:
             said = " and ".join(operators) or "nothing"
             message = f"a condition compares in one way, and this one has {said}"
@@ -95,7 +97,7 @@ class _Reader:
     def values(self, value: object, at: Location) -> tuple[Scalar, ...] | None:
         """A list of values, which has one at least, each of them plain."""
         if not isinstance(value, list) or not value:
-            message = f"{shown(value)} is not a list of values"
+            message = f"{_listless(value)} is not a list of values"
             self._refuse(at, "wrong-type", message, "write a list of one or more, such as [SE, NO]")
             return None
         for index, each in enumerate(value):
@@ -159,6 +161,10 @@ class _Reader:
                 self._refuse((*at, "semver"), "bad-version", message, mend)
                 return None
         return Semver(name, comparators)
+
+
+def _listless(value: object) -> str:
+    return "an empty list" if value == [] else shown(value)
 
 
 _COMPARATOR = re.compile(r"(>=|<=|!=|=|>|<)?(\d\S{0,100})")

@@ -24,6 +24,7 @@ from service.web.context import Services
 from service.web.events import events
 from service.web.health import health
 from service.web.orders import orders
+from service.web.overrides import overrides
 from service.web.reports import reports
 from service.web.shop import shop
 from service.web.signing import Signing
@@ -80,7 +81,7 @@ def create_app(
     app.jinja_env.filters["money"] = money
     app.jinja_env.globals.update(merchant=settings.merchant, simulated=settings.simulated)
     answers.install(app)
-    for blueprint in (shop, checkout, orders, events, webhooks, reports, health):
+    for blueprint in (shop, checkout, orders, overrides, events, webhooks, reports, health):
         app.register_blueprint(blueprint)
     if simulator is not None:
         _mount_simulator(app, simulator, clock)

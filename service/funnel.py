@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, select, tuple_, update
 
 from experiments import Assignment, Experiment, FunnelEvent, kept
 from service.store.session import insert_once, insert_or_read
@@ -47,8 +47,7 @@ def expose(
     Args:
         connection: a writing transaction.
         experiment: the definition that made the assignment; it runs now.
-        assignment: what the definition says of the unit. Of one outside the traffic nothing is
-            recorded, but an earlier exposure still holds.
+        assignment: what the definition says of the unit, which enters.
         checkout_id: where it was seen.
         attributes: what the merchant says about the order.
         definitions: version of the catalog in force.
@@ -58,40 +57,32 @@ def expose(
         The assignment to show: the recorded variant, whatever weights and traffic have become
         since; the control, not enrolled, where the recorded variant is no longer defined.
     """
-    row = _recorded(connection, assignment)
-    if row is None and not assignment.enrolled:
-        return assignment
-    if row is None:
-        row, _ = insert_or_read(
-            connection,
-            exposures,
-            {
-                "experiment": assignment.experiment,
-                "unit_id": assignment.unit_id,
-                "variant": assignment.variant.key,
-                "exposed_at": now,
-                "reason": assignment.reason.value,
-                "bucket": assignment.bucket,
-                "checkout_id": checkout_id,
-                "definitions": definitions,
-                "attributes": dict(attributes),
-            },
-        )
+    row, _ = insert_or_read(
+        connection,
+        exposures,
+        {
+            "experiment": assignment.experiment,
+            "unit_id": assignment.unit_id,
+            "variant": assignment.variant.key,
+            "exposed_at": now,
+            "reason": assignment.reason.value,
+            "bucket": assignment.bucket,
+            "checkout_id": checkout_id,
+            "definitions": definitions,
+            "attributes": dict(attributes),
+        },
+    )
     if row.variant not in experiment.shares:
         log.warning("%s: variant %s was shown and is gone", experiment.key, row.variant)
     return kept(experiment, assignment, row.variant)
 
 
-def _recorded(connection: Connection, assignment: Assignment) -> Row[Any] | None:
-    """The earlier exposure of a unit that would not be exposed now."""
-    if assignment.enrolled:
-        return None
-    return connection.execute(
-        select(exposures).where(
-            exposures.c.experiment == assignment.experiment,
-            exposures.c.unit_id == assignment.unit_id,
-        )
-    ).one_or_none()
+def shown(connection: Connection, found: Iterable[Assignment]) -> dict[str, str]:
+    """The variant that each unit was shown before, by the experiment's key; none where nothing."""
+    pairs = [(each.experiment, each.unit_id) for each in found if each.unit_id]
+    key = tuple_(exposures.c.experiment, exposures.c.unit_id)
+    query = select(exposures.c.experiment, exposures.c.variant).where(key.in_(pairs))
+    return {row.experiment: row.variant for row in connection.execute(query)} if pairs else {}
 
 
 def record(connection: Connection, new: Sequence[Event]) -> set[str]:

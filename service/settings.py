@@ -54,6 +54,7 @@ class Settings:
         trusted_proxies: how many proxies in front may be believed about the client.
         stripe: Stripe's keys, or None for the simulator.
         merchant: the name visitors see on the checkout.
+        country_header: the header in which a proxy in front tells the visitor's country, or None.
     """
 
     database_url: str = field(repr=False)
@@ -64,6 +65,7 @@ class Settings:
     trusted_proxies: int = 0
     stripe: StripeKeys | None = None
     merchant: str = "Kassa Demo Store"
+    country_header: str | None = None
 
     @property
     def simulated(self) -> bool:
@@ -104,6 +106,7 @@ class Settings:
             trusted_proxies=_trusted_proxies(environment),
             stripe=stripe,
             merchant=environment.get("KASSA_MERCHANT", "").strip() or cls.merchant,
+            country_header=_header(environment),
         )
 
     def described(self) -> dict[str, str]:
@@ -119,6 +122,7 @@ class Settings:
             "KASSA_PUBLIC_URL": self.public_url or "(the address served)",
             "KASSA_TRUSTED_PROXIES": str(self.trusted_proxies),
             "KASSA_MERCHANT": self.merchant,
+            "KASSA_COUNTRY_HEADER": self.country_header or "(none)",
             "STRIPE_SECRET_KEY": _hidden(stripe.secret_key) if stripe else "(simulator)",
             "STRIPE_PUBLISHABLE_KEY": stripe.publishable_key if stripe else "(simulator)",
             "STRIPE_WEBHOOK_SECRET": "***" if stripe else "(simulator)",
@@ -265,6 +269,15 @@ def _is_origin(url: str) -> bool:
     origin = f"{parts.scheme}://{shown}" + ("" if port is None else f":{port}")
     known = parts.scheme in {"http", "https"} and re.fullmatch(r"[\w.:-]+", host)
     return bool(known) and url.lower() == origin
+
+
+def _header(environment: Mapping[str, str]) -> str | None:
+    given = environment.get("KASSA_COUNTRY_HEADER", "").strip()
+    if given and not re.fullmatch(r"[A-Za-z0-9-]{1,64}", given):
+        raise ConfigurationError(
+            "KASSA_COUNTRY_HEADER must be the name of a header such as CF-IPCountry"
+        )
+    return given or None
 
 
 def _trusted_proxies(environment: Mapping[str, str]) -> int:

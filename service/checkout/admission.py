@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from experiments import Assignment, Catalog, Cause, assign
-from experiments.assignment import KEEPING
+from experiments import (
+    Assignment,
+    Attributes,
+    Catalog,
+    Cause,
+    Experiment,
+    FunnelEvent,
+    Override,
+    Unit,
+    assign,
+    entered,
+    forced,
+    kept,
+    unidentified,
+)
 from service import funnel
 from service.checkout.checkouts import (
     Checkout,
     Placement,
     checkout_with_id,
+    find_checkout,
+    is_preview,
     move,
     place,
 )
 from service.checkout.flows import flow_named
+from service.checkout.knowledge import Client, known_of
 
-# Inside the traffic a visitor is exposed; outside it, one who was exposed before still is.
-_RECORDED = {Cause.SPLIT, *KEEPING}
+
+@dataclass(frozen=True)
+class Guest:
+    """Who meets a checkout.
+
+    Attributes:
+        unit_id: the visitor.
+        attributes: what is known of the visitor and of the order.
+        override: an experiment's key and its override, by a signed link; None for everybody else.
+    """
+
+    unit_id: str
+    attributes: Attributes
+    override: tuple[str, Override] | None = None
 
 
 def placement(unit_id: str, assignment: Assignment | None) -> Placement:
@@ -27,19 +57,57 @@ def placement(unit_id: str, assignment: Assignment | None) -> Placement:
     if assignment is None:
         return Placement(unit_id, flow_named(None).key)
     flow = flow_named(assignment.variant.flow).key
-    if not assignment.enrolled:
-        return Placement(unit_id, flow)
-    return Placement(unit_id, flow, assignment.experiment, assignment.variant.key)
+    shown = (assignment.experiment, assignment.variant.key)
+    if assignment.cause is Cause.OVERRIDE:
+        return Placement(unit_id, flow, *shown, preview=True)
+    return Placement(unit_id, flow, *shown) if assignment.enrolled else Placement(unit_id, flow)
 
 
-def assignment_of(catalog: Catalog, unit_id: str, *, now: datetime) -> Assignment | None:
-    """Where the checkout's experiment puts the visitor; None when none owns the checkout."""
-    found = [assign(each, unit_id, now=now) for each in catalog.checkout_experiments]
-    return next((each for each in found if each.enrolled), found[0] if found else None)
+def assignments(
+    catalog: Catalog, guest: Guest, customer: str | None, *, now: datetime
+) -> list[Assignment]:
+    """What each experiment of the checkout says of the guest, by its definition alone."""
+    return [_assigned(each, guest, customer, now) for each in catalog.checkout_experiments]
+
+
+def _assigned(
+    experiment: Experiment, guest: Guest, customer: str | None, now: datetime
+) -> Assignment:
+    if guest.override is not None and guest.override[0] == experiment.key:
+        return _overridden(experiment, guest, guest.override[1], now)
+    unit_id = customer if experiment.unit is Unit.CUSTOMER else guest.unit_id
+    if not unit_id or is_preview(guest.unit_id):
+        return unidentified(experiment)
+    return assign(experiment, unit_id, now=now, attributes=guest.attributes)
+
+
+def _overridden(
+    experiment: Experiment, guest: Guest, override: Override, now: datetime
+) -> Assignment:
+    alone = unidentified(experiment)
+    if experiment.stopped or not override.holds(now):
+        return alone
+    variant = experiment.variant(override.variant)
+    return forced(experiment, guest.unit_id, variant)
+
+
+def _decided(connection: Connection, catalog: Catalog, found: Sequence[Assignment]) -> Assignment:
+    """Of what the experiments say, what holds: whoever was shown one of them stays in it."""
+    if len(found) == 1 and found[0].cause is Cause.SPLIT:
+        # The usual case: recording the exposure will say whether there was one before.
+        return found[0]
+    shown = funnel.shown(connection, found)
+    standing = [
+        kept(catalog.experiment(each.experiment), each, shown.get(each.experiment))
+        for each in found
+    ]
+    before = [each for each in standing if each.enrolled and each.experiment in shown]
+    entering = [each for each in standing if each.enrolled or each.cause is Cause.OVERRIDE]
+    return [*before, *entering, *standing][0]
 
 
 def admit(
-    connection: Connection, catalog: Catalog, checkout: Checkout, unit_id: str, *, now: datetime
+    connection: Connection, catalog: Catalog, checkout: Checkout, guest: Guest, *, now: datetime
 ) -> Checkout:
     """Show an unseen checkout to its first visitor: expose, and bind the checkout to what is shown.
 
@@ -47,28 +115,85 @@ def admit(
         connection: a writing transaction.
         catalog: the definitions in force.
         checkout: the checkout that is about to be rendered.
-        unit_id: who it is rendered for.
+        guest: who it is rendered for.
         now: the time of the exposure.
 
     Returns:
         The checkout with its visitor and flow; one that was seen before comes back unchanged.
     """
-    assignment = assignment_of(catalog, unit_id, now=now)
-    shown = placement(unit_id, assignment)
+    found = assignments(catalog, guest, checkout.customer, now=now)
+    assignment = _decided(connection, catalog, found) if found else None
+    shown = placement(guest.unit_id, assignment)
     # First the checkout, whose row decides between two first visitors, and then the exposure.
     placed = place(connection, checkout.checkout_id, shown)
     if placed is None:
         return checkout_with_id(connection, checkout.checkout_id)
-    if assignment is None or assignment.cause not in _RECORDED:
+    if assignment is None or assignment.cause is not Cause.SPLIT:
         return placed
-    kept = funnel.expose(
+    experiment = catalog.experiment(assignment.experiment)
+    if experiment.exposure.trigger is not FunnelEvent.CHECKOUT_VIEWED:
+        return placed
+    recorded = _expose(connection, catalog, assignment, placed, guest.attributes, now)
+    seen = placement(guest.unit_id, recorded)
+    return placed if seen == shown else move(connection, checkout.checkout_id, seen)
+
+
+def admit_by_event(
+    connection: Connection,
+    catalog: Catalog,
+    happened: Sequence[funnel.Event],
+    client: Client,
+    *,
+    now: datetime,
+) -> None:
+    """Expose whoever got as far as the event that makes units of their experiment count.
+
+    Args:
+        connection: a writing transaction.
+        catalog: the definitions in force.
+        happened: events of one visitor, as the page told them.
+        client: what the visitor's browser says of itself.
+        now: the time of the exposure.
+    """
+    for event in happened:
+        if event.name not in catalog.triggers or event.checkout_id is None:
+            continue
+        checkout = find_checkout(connection, event.checkout_id)
+        if checkout is None or checkout.unit_id != event.unit_id or checkout.preview:
+            continue
+        experiment = catalog.experiments.get(checkout.experiment or "")
+        assignment = None if experiment is None else _shown(experiment, checkout, event, now)
+        if assignment is not None:
+            attributes = known_of(checkout, client)
+            _expose(connection, catalog, assignment, checkout, attributes, now)
+
+
+def _shown(
+    experiment: Experiment, checkout: Checkout, event: funnel.Event, now: datetime
+) -> Assignment | None:
+    """What the checkout showed, where the event makes its unit count now."""
+    if experiment.exposure.trigger is not event.name or not experiment.is_open(now):
+        return None
+    unit_id = checkout.customer if experiment.unit is Unit.CUSTOMER else checkout.unit_id
+    if not unit_id or checkout.variant is None or checkout.variant not in experiment.shares:
+        return None
+    return entered(experiment, unit_id, experiment.variant(checkout.variant))
+
+
+def _expose(
+    connection: Connection,
+    catalog: Catalog,
+    assignment: Assignment,
+    checkout: Checkout,
+    attributes: Attributes,
+    now: datetime,
+) -> Assignment:
+    return funnel.expose(
         connection,
         catalog.experiment(assignment.experiment),
         assignment,
         checkout_id=checkout.checkout_id,
-        attributes=checkout.attributes,
+        attributes=attributes,
         definitions=catalog.version,
         now=now,
     )
-    seen = placement(unit_id, kept)
-    return placed if seen == shown else move(connection, checkout.checkout_id, seen)

@@ -71,12 +71,17 @@ class Order:
 
 @dataclass(frozen=True)
 class Placement:
-    """Which visitor a checkout belongs to, and what that visitor sees."""
+    """Which visitor a checkout belongs to, and what that visitor sees.
+
+    Attributes:
+        preview: shown on purpose, and therefore never analysed.
+    """
 
     unit_id: str
     flow: str
     experiment: str | None = None
     variant: str | None = None
+    preview: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class Checkout:
     Attributes:
         unit_id: the visitor who saw it first, or None while nobody has.
         variant: of ``experiment``; None outside any experiment.
-        preview: opened by a signed preview link, and therefore never analysed.
+        preview: shown on purpose, by a signed link or an override, and never analysed.
     """
 
     checkout_id: str
@@ -113,6 +118,20 @@ class Checkout:
     def expired(self, now: datetime) -> bool:
         """Whether nobody can start paying it any more."""
         return now >= self.expires_at
+
+
+# Whoever looks at a variant on purpose is nobody: no cookie of a visitor starts like this.
+_PREVIEW = "preview-"
+
+
+def preview_unit(unit_id: str) -> str:
+    """The made-up visitor of somebody who looks at a variant on purpose."""
+    return f"{_PREVIEW}{unit_id}"
+
+
+def is_preview(unit_id: str) -> bool:
+    """Whether a visitor was made up to look at a variant on purpose."""
+    return unit_id.startswith(_PREVIEW)
 
 
 def order_offer(offer: Offer, *, quantity: int, cancel_url: str | None = None) -> Order:
@@ -154,7 +173,7 @@ def open_checkout(
             "idempotency_key": idempotency_key,
             "request_digest": order.digest,
             "amount": order.amount,
-            "preview": preview is not None,
+            "preview": False,
         }
         | asdict(order)
         | (asdict(preview) if preview else {}),
@@ -171,11 +190,17 @@ def checkout_with_id(connection: Connection, checkout_id: str) -> Checkout:
     Raises:
         UnknownCheckout: there is none.
     """
+    found = find_checkout(connection, checkout_id)
+    if found is None:
+        raise UnknownCheckout(f"there is no checkout {checkout_id!r}")
+    return found
+
+
+def find_checkout(connection: Connection, checkout_id: str) -> Checkout | None:
+    """The checkout of that id, or None when there is none."""
     shaped = _ID.fullmatch(checkout_id)
     row = shaped and connection.execute(_BY_ID, {"checkout_id": checkout_id}).one_or_none()
-    if row is None:
-        raise UnknownCheckout(f"there is no checkout {checkout_id!r}")
-    return _checkout(row)
+    return None if row is None else _checkout(row)
 
 
 def place(connection: Connection, checkout_id: str, placement: Placement) -> Checkout | None:

@@ -9,9 +9,10 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from werkzeug import Response as AnyResponse
 
-from service.checkout.admission import admit
+from service.checkout.admission import Guest, admit
 from service.checkout.checkouts import Checkout, checkout_with_id
 from service.checkout.flows import flow_named
+from service.checkout.knowledge import known_of
 from service.errors import Expired, Forbidden
 from service.payments.attempts import (
     KEY_LIFETIME,
@@ -23,7 +24,9 @@ from service.payments.attempts import (
 from service.payments.declines import told
 from service.payments.gateway import PaymentStatus
 from service.web.bodies import read_json, validated
+from service.web.client import client
 from service.web.context import Services, address, refuse_prefetch, services, visitor
+from service.web.overrides import override
 
 checkout = Blueprint("checkout", __name__, url_prefix="/c")
 
@@ -126,8 +129,10 @@ def finished(checkout_id: str) -> AnyResponse | str:
 def _admitted(kassa: Services, found: Checkout, unit_id: str) -> Checkout:
     if found.unit_id is not None:
         return found
+    attributes = known_of(found, client(kassa.settings))
+    guest = Guest(unit_id, attributes, override(kassa))
     with kassa.store.write() as connection:
-        return admit(connection, kassa.catalog, found, unit_id, now=kassa.clock())
+        return admit(connection, kassa.catalog, found, guest, now=kassa.clock())
 
 
 def _page(kassa: Services, found: Checkout, unit_id: str) -> str:

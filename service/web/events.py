@@ -20,8 +20,10 @@ from pydantic import (
 
 from experiments import BROWSER_EVENTS, LEDGER_EVENTS, FunnelEvent
 from service import funnel
+from service.checkout.admission import admit_by_event
 from service.errors import Refused
 from service.web.bodies import broken_rule, read_json
+from service.web.client import client
 from service.web.context import services, visitor
 
 log = logging.getLogger(__name__)
@@ -88,6 +90,9 @@ def collect() -> tuple[Response, int]:
             rejected.append({"index": index, "reason": str(exc)})
     with kassa.store.write() as connection:
         new = funnel.record(connection, accepted)
+        if kassa.catalog.triggers:
+            seen = client(kassa.settings)
+            admit_by_event(connection, kassa.catalog, accepted, seen, now=now)
         funnel.count_forged(connection, _forged(rejected), now=now)
     counts = {"accepted": len(new), "duplicates": len(accepted) - len(new), "rejected": rejected}
     return jsonify(counts), 202

@@ -17,6 +17,7 @@ from service.checkout.checkouts import (
     checkout_with_id,
     open_checkout,
 )
+from service.checkout.knowledge import check_attributes
 from service.errors import Refused, Unauthorized
 from service.payments.cashier import OUR_METADATA
 from service.payments.lattice import Standing
@@ -46,6 +47,8 @@ _Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/\\@]+(/[^\s
 _Key = Annotated[str, StringConstraints(pattern=r"^[^\[\]]{1,40}$")]
 _Value = Annotated[str, StringConstraints(max_length=500)]
 _Flat = Annotated[dict[_Key, _Value], Field(max_length=20)]
+_Number = Annotated[int, Field(ge=-(2**53), le=2**53)]
+_Known = Annotated[dict[_Key, _Value | bool | _Number | float], Field(max_length=20)]
 
 
 class LineBody(BaseModel):
@@ -74,7 +77,7 @@ class CheckoutBody(BaseModel):
     locale: (
         Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,4})?$")] | None
     ) = None
-    attributes: _Flat = {}
+    attributes: _Known = {}
     metadata: Annotated[_Flat, AfterValidator(_not_ours)] = {}
 
     def order(self) -> Order:
@@ -96,7 +99,9 @@ def _authenticate() -> None:
 def create() -> tuple[Response, int]:
     """Make a checkout; the same Idempotency-Key finds it again."""
     kassa = services()
-    order = validated(CheckoutBody, read_json()).order()
+    body = validated(CheckoutBody, read_json())
+    check_attributes(body.attributes, kassa.catalog.attributes)
+    order = body.order()
     with kassa.store.write() as connection:
         made = open_checkout(
             connection, order, now=kassa.clock(), idempotency_key=_idempotency_key()

@@ -6,7 +6,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug import Response
 
 from experiments import Offer, UnknownExperiment
-from service.checkout.checkouts import Placement, open_checkout, order_offer
+from service.checkout.checkouts import Placement, open_checkout, order_offer, preview_unit
 from service.checkout.flows import flow_named
 from service.errors import NotFound, Refused, UnknownOffer
 from service.web.context import Services, refuse_prefetch, services
@@ -58,4 +58,5 @@ def _preview(kassa: Services) -> Placement | None:
         variant = kassa.catalog.experiment(experiment).variant(key)
     except (UnknownExperiment, KeyError) as exc:
         raise NotFound(f"experiment {experiment}, variant {key}: no longer defined") from exc
-    return Placement(f"preview-{new_unit_id()}", flow_named(variant.flow).key, experiment, key)
+    flow = flow_named(variant.flow).key
+    return Placement(preview_unit(new_unit_id()), flow, experiment, key, preview=True)

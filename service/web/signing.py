@@ -7,7 +7,7 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
-from itsdangerous import BadData, Signer, URLSafeTimedSerializer
+from itsdangerous import BadData, Signer, URLSafeSerializer, URLSafeTimedSerializer
 
 from service.errors import Forbidden
 
@@ -28,6 +28,7 @@ class Signing:
         )
         self._page = URLSafeTimedSerializer(keys, salt="kassa.page")
         self._preview = URLSafeTimedSerializer(keys, salt="kassa.preview")
+        self._override = URLSafeSerializer(keys, salt="kassa.override")
         self._analyst = URLSafeTimedSerializer(keys, salt="kassa.analyst")
 
     def visitor_cookie(self, unit_id: str) -> str:
@@ -74,6 +75,20 @@ class Signing:
                 return experiment, variant
             case _:
                 raise Forbidden("this preview link is not valid any more; ask for a new one")
+
+    def override_token(self, experiment: str, name: str) -> str:
+        """The token of a tester's link; it is good as long as the definition has the override."""
+        return str(self._override.dumps([experiment, name]))
+
+    def overridden(self, token: str) -> tuple[str, str] | None:
+        """Experiment and name of the override of a tester's link; None for an edited one."""
+        try:
+            match self._override.loads(token):
+                case [str(experiment), str(name)]:
+                    return experiment, name
+        except BadData:
+            pass
+        return None
 
     def analyst_token(self) -> str:
         """A sign-in for reports, good for twelve hours."""
