@@ -32,7 +32,7 @@ def _within_the_layer(edge: float) -> float:
     if edge > 100:
         raise refusal(
             "slot-overflow",
-            f"{shown(edge)} lies beyond the 100 percent of the layer",
+            f"{edge:g} lies beyond the 100 percent of the layer",
             "write a percentage of at most 100; slots of one layer share it",
         )
     return edge
@@ -42,7 +42,7 @@ def _two_decimals(edge: float) -> float:
     if abs(edge * 100 - round(edge * 100)) > 1e-6:
         raise refusal(
             "weight-decimals",
-            f"the edge {shown(edge)} has more than two decimals",
+            f"the edge {edge:g} has more than two decimals",
             f"write {round(edge, 2)}",
         )
     return edge

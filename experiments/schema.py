@@ -403,9 +403,9 @@ class _Findings:
 
 
 def _is_about_the_file(kind: type, error: ErrorDetails) -> bool:
-    # An experiment's key comes from the file's name, and the default of its seed from the key.
-    derived = error["loc"] == ("key",) or error["type"] == "default_factory_not_called"
-    return not (kind is Experiment and derived)
+    # An experiment's key comes from the file's name, and the defaults of seeds from keys.
+    derived = error["type"] == "default_factory_not_called"
+    return not (derived or (kind is Experiment and error["loc"] == ("key",)))
 
 
 def _reads_as_number(value: object) -> bool:
