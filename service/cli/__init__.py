@@ -26,6 +26,7 @@ _COMMANDS = {
     "lint": ("definitions", "Every error of the definitions, with file, line and mend."),
     "schema": ("definitions", "The JSON Schema of the definition files."),
     "assign": ("definitions", "Which variant a unit gets, and why."),
+    "link": ("link", "A tester's signed link to a variant."),
     "report": ("report", "The lift report of an experiment."),
     "analyze": ("analyze", "The same report over any CSV or Parquet file."),
     "power": ("power", "How many visitors an experiment needs."),

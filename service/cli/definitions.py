@@ -10,8 +10,18 @@ from pathlib import Path
 
 import click
 
-from experiments import Catalog, InvalidDefinition, Linted, Problem, examine, json_schema
+from experiments import (
+    KINDS,
+    Catalog,
+    InvalidDefinition,
+    Linted,
+    Problem,
+    examine,
+    json_schema,
+)
 from experiments import assign as assigned
+from experiments.attributes import AttributeType, Scalar
+from experiments.notation import nearest
 from service.checkout.flows import FLOWS
 from service.cli.options import format_option, quiet_option, settings_in_force
 from service.cli.sarif import to_sarif
@@ -76,9 +86,7 @@ def _counted(count: int, name: str) -> str:
 
 
 @click.command(epilog="Example: kassa schema experiment > experiment.schema.json")
-@click.argument(
-    "kind", type=click.Choice(["experiment", "metrics", "offers"]), default="experiment"
-)
+@click.argument("kind", type=click.Choice(KINDS), default="experiment")
 @format_option("json")
 @quiet_option
 def schema(kind: str, form: str, quiet: bool) -> None:  # noqa: ARG001, FBT001 - one form, printed alone; click passes flags by name
@@ -96,25 +104,51 @@ def _attributes(
     return {name: given for name, _, given in pairs}
 
 
+def _typed(catalog: Catalog, name: str, text: str) -> Scalar:
+    """The value of an attribute, by its declared type."""
+    attribute = catalog.attributes.get(name)
+    if attribute is None:
+        near = nearest(name, catalog.attributes) or ", ".join(catalog.attributes)
+        raise click.BadParameter(
+            f"there is no attribute {name!r}; perhaps {near}", param_hint="--attribute"
+        )
+    try:
+        value = _READ[attribute.type](text)
+    except (KeyError, ValueError):
+        value = text
+    if fault := attribute.fault(value):
+        raise click.BadParameter(f"{name}={text}: {fault}", param_hint="--attribute")
+    return value
+
+
+_READ: dict[AttributeType, Callable[[str], Scalar]] = {
+    AttributeType.TEXT: str,
+    AttributeType.VERSION: str,
+    AttributeType.NUMBER: float,
+    AttributeType.BOOLEAN: {"true": True, "false": False}.__getitem__,
+}
+
+
 @click.command(epilog="Example: kassa assign one-page-checkout --unit visitor-1")
 @click.argument("experiment")
 @click.option("--unit", required=True, help="The visitor's id.")
 @click.option(
     "--attribute",
-    "_attributes",
+    "attributes",
     multiple=True,
     metavar="K=V",
     callback=_attributes,
-    help="What is known of the unit; no definition uses it yet.",
+    help="What is known of the unit, by the keys that targeting names.",
 )
 @format_option("json")
 @quiet_option
-def assign(experiment: str, unit: str, _attributes: dict[str, str], form: str, quiet: bool) -> None:  # noqa: ARG001, FBT001 - one form, nothing to be quiet about; click passes flags by name
+def assign(experiment: str, unit: str, attributes: dict[str, str], form: str, quiet: bool) -> None:  # noqa: ARG001, FBT001 - one form, nothing to be quiet about; click passes flags by name
     """Print which variant a unit gets, as JSON, and why."""
     catalog = Catalog.load(settings_in_force(make_secret=False).definitions)
     if not unit:
         raise click.BadParameter("must not be empty", param_hint="--unit")
-    found = assigned(catalog.experiment(experiment), unit, now=datetime.now(UTC))
+    known = {name: _typed(catalog, name, text) for name, text in attributes.items()}
+    found = assigned(catalog.experiment(experiment), unit, now=datetime.now(UTC), attributes=known)
     click.echo(
         json.dumps(
             {
@@ -123,6 +157,7 @@ def assign(experiment: str, unit: str, _attributes: dict[str, str], form: str, q
                 "variant": found.variant.key,
                 "reason": found.reason.value,
                 "bucket": found.bucket,
+                "cause": found.cause.value,
             }
         )
     )

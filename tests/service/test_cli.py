@@ -24,6 +24,7 @@ from service.settings import PROJECT
 from service.store import schema
 from service.store.session import Store
 from service.store.tables import events, exposures
+from service.web.signing import Signing
 from tests.service.processes import free_port
 
 NOON = datetime(2025, 11, 23, 12, tzinfo=UTC)
@@ -179,6 +180,9 @@ def test_the_overview_lists_every_command_and_loads_none(terminal: Terminal) -> 
         ["assign"],
         ["assign", "one-page-checkout"],
         ["assign", "one-page-checkout", "--unit", ""],
+        ["assign", "one-page-checkout", "--unit", "u", "--attribute", "contry=SE"],
+        ["assign", "one-page-checkout", "--unit", "u", "--attribute", "amount=dear"],
+        ["link", "one-page-checkout", "qa-team"],
         ["report", "one-page-checkout", "--format", "pdf"],
         ["report", "one-page-checkout", "--as-of", "yesterday"],
         ["report", "one-page-checkout", "--as-of", "2025-11-23T12:00:00"],
@@ -237,12 +241,42 @@ def test_assign_prints_the_contracts_json_alone(terminal: Terminal) -> None:
     ran = terminal.kassa("assign", "one-page-checkout", "--unit", "visitor-1")
     assert (ran.code, ran.err) == (0, "")
     found = json.loads(ran.out)
-    assert list(found) == ["experiment", "unit", "variant", "reason", "bucket"]
+    assert list(found) == ["experiment", "unit", "variant", "reason", "bucket", "cause"]
     assert (found["experiment"], found["unit"]) == ("one-page-checkout", "visitor-1")
     assert (found["variant"] in {"two_page", "one_page"}, found["reason"]) == (True, "SPLIT")
     assert 0 <= found["bucket"] < 1
     again = terminal.kassa("assign", "one-page-checkout", "--unit", "visitor-1")
     assert again.out == ran.out
+
+
+def test_assign_asks_targeting_for_the_attributes(terminal: Terminal) -> None:
+    definitions = _copied_definitions(terminal)
+    file = definitions / "one-page-checkout.yaml"
+    targeted = "targeting: {attribute: amount, min: 1000}\nvariants:"
+    file.write_text(file.read_text().replace("variants:", targeted, 1))
+    for amount, cause in (("999.5", "not_targeted"), ("1000", "split")):
+        ran = terminal.kassa(
+            "assign", "one-page-checkout", "--unit", "u", "--attribute", f"amount={amount}",
+            KASSA_DEFINITIONS=str(definitions),
+        )  # fmt: skip
+        assert json.loads(ran.out)["cause"] == cause
+
+
+def test_link_prints_a_testers_link_that_the_service_believes(terminal: Terminal) -> None:
+    definitions = _copied_definitions(terminal)
+    file = definitions / "one-page-checkout.yaml"
+    overrides = "overrides: [{name: qa-team, variant: one_page}]\nvariants:"
+    file.write_text(file.read_text().replace("variants:", overrides, 1))
+    variables = {
+        "KASSA_DEFINITIONS": str(definitions),
+        "KASSA_SECRET_KEY": "a-secret-key-for-tests",
+        "KASSA_PUBLIC_URL": "https://pay.example.com",
+    }
+    ran = terminal.kassa("link", "one-page-checkout", "qa-team", **variables)
+    address, _, token = ran.out.strip().partition("/qa/")
+    assert address == "https://pay.example.com"
+    signing = Signing(("a-secret-key-for-tests",))
+    assert signing.overridden(token) == ("one-page-checkout", "qa-team")
 
 
 def test_lint_of_good_definitions_says_so(terminal: Terminal) -> None:
@@ -580,12 +614,3 @@ def test_sarif_has_every_rule_and_every_place(terminal: Terminal) -> None:
         assert place["region"] == region
     shipped = json.loads(terminal.kassa("lint", "--format", "sarif").out)
     assert shipped["runs"][0]["results"] == []
-
-
-def test_assign_takes_attributes_which_change_nothing_yet(terminal: Terminal) -> None:
-    words = ["assign", "one-page-checkout", "--unit", "visitor-1"]
-    given = terminal.kassa(*words, "--attribute", "country=SE", "--attribute", "note=a=b")
-    assert given == terminal.kassa(*words)
-    for wrong in ("country", "=SE"):
-        ran = terminal.kassa(*words, "--attribute", wrong)
-        assert (ran.code, "must look like country=SE" in ran.sentence) == (2, True)
