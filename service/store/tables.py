@@ -97,7 +97,8 @@ exposures = Table(
     "exposures",
     metadata,
     Column("experiment", String(64), primary_key=True),
-    Column("unit_id", String(64), primary_key=True),
+    # A visitor's id, or a customer's as the merchant's server names it.
+    Column("unit_id", String(500), primary_key=True),
     Column("variant", String(64), nullable=False),
     Column("exposed_at", UtcTime, nullable=False),
     Column("reason", String(32), nullable=False),
@@ -217,4 +218,49 @@ reports = Table(
     Column("document", JSON, nullable=False),
     Column("page", Text, nullable=False),
     Index(None, "experiment", "generated_at"),
+)
+
+# What the operator says of an experiment, over its file; no row where nobody said anything.
+switches = Table(
+    "switches",
+    metadata,
+    Column("experiment", String(64), primary_key=True),
+    Column("stopped", Boolean, nullable=False),
+    # How many steps of its ramp are allowed.
+    Column("granted", Integer, nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+)
+
+# Only grows: the database refuses to change or delete an entry.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("entry_id", String(40), primary_key=True),
+    Column("at", UtcTime, nullable=False, index=True),
+    Column("actor", Text, nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("experiment", String(64), nullable=False, index=True),
+    Column("reason", Text, nullable=False),
+    Column("details", JSON, nullable=False),
+)
+
+# How each experiment was to be judged when it started; later versions of its file change nothing.
+plans = Table(
+    "plans",
+    metadata,
+    Column("experiment", String(64), primary_key=True),
+    Column("locked_at", UtcTime, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("plan", JSON, nullable=False),
+    Column("definitions", String(64), nullable=False),
+)
+
+definitions = Table(
+    "definitions",
+    metadata,
+    Column("version", String(64), primary_key=True),
+    # The last time: a directory may go back to what it was.
+    Column("taken_at", UtcTime, nullable=False, index=True),
+    # Text of each file, by its name.
+    Column("files", JSON, nullable=False),
 )

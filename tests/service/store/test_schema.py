@@ -3,11 +3,12 @@
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
@@ -16,7 +17,14 @@ from sqlalchemy.exc import IntegrityError
 from service.errors import SchemaMismatch
 from service.store import schema
 from service.store.session import Store
-from service.store.tables import checkouts, metadata, payment_attempts
+from service.store.tables import (
+    EPOCH,
+    audit_log,
+    checkouts,
+    exposures,
+    metadata,
+    payment_attempts,
+)
 
 STARTS = 6
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -86,6 +94,50 @@ def test_the_database_itself_lets_one_attempt_of_a_checkout_be_under_way(store: 
     add(4, "declined")
 
 
+def test_the_first_schema_is_upgraded_with_all_its_rows(empty_store: Store) -> None:
+    with empty_store.write() as connection:
+        config = schema._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    _run(
+        empty_store,
+        "INSERT INTO forged_events (day, count) VALUES ('2026-11-23', 7)",
+        "INSERT INTO exposures (experiment, unit_id, variant, exposed_at, reason, bucket, "
+        "checkout_id, definitions, attributes) VALUES "
+        "('one-page-checkout', 'u', 'one_page', 5, 'SPLIT', 0.25, 'co_1', 'v', '{}')",
+    )
+    schema.upgrade(empty_store)
+    schema.check(empty_store)
+    with empty_store.write() as connection:
+        assert connection.scalar(text("SELECT count FROM forged_events")) == 7
+        (row,) = connection.execute(exposures.select())
+        assert row.unit_id == "u"
+        assert (row.exposed_at, row.bucket) == (EPOCH + timedelta(microseconds=5), 0.25)
+        customer = row._asdict() | {"unit_id": "c" * 500}
+        connection.execute(exposures.insert().values(customer))
+    with pytest.raises(IntegrityError), empty_store.write() as connection:
+        connection.execute(exposures.insert().values(row._asdict()))
+
+
+def test_the_database_itself_keeps_every_entry_of_the_audit_log(store: Store) -> None:
+    entry = {
+        "entry_id": "log_1",
+        "at": NOON,
+        "actor": "ada",
+        "action": "stopped",
+        "experiment": "one-page-checkout",
+        "reason": "cards are declined",
+        "details": {},
+    }
+    with store.write() as connection:
+        connection.execute(audit_log.insert().values(entry))
+    for change in ("UPDATE audit_log SET actor = 'bob'", "DELETE FROM audit_log"):
+        with pytest.raises(IntegrityError, match="the audit log only grows"):
+            _run(store, change)
+    with store.read() as connection:
+        assert connection.scalars(text("SELECT actor FROM audit_log")).all() == ["ada"]
+
+
 @pytest.mark.parametrize("start", [schema.ensure, schema.upgrade])
 def test_starts_at_once_make_one_schema(store_url: str, start: Callable[[Store], None]) -> None:
     barrier = Barrier(STARTS)
@@ -128,14 +180,14 @@ def test_a_schema_this_version_does_not_know_is_refused(
 def test_an_older_schema_is_refused_until_it_is_upgraded(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "newest", lambda: "0002")
+    monkeypatch.setattr(schema, "newest", lambda: "9999")
     with pytest.raises(
         SchemaMismatch,
-        match=r"^the database is at schema 0001, this version works with 0002: "
+        match=r"^the database is at schema 0002, this version works with 9999: "
         r"run `kassa db upgrade`",
     ):
         schema.ensure(store)
-    assert schema.current(store) == "0001"
+    assert schema.current(store) == "0002"
 
 
 def test_an_empty_store_is_not_ready(empty_store: Store) -> None:
