@@ -36,6 +36,7 @@ from experiments.plan import (
     Scale,
     ShipIf,
 )
+from experiments.readings import Readings
 from experiments.schema import KINDS, json_schema
 from experiments.variants import Variant
 
@@ -70,6 +71,7 @@ __all__ = [
     "Override",
     "Problem",
     "RampStep",
+    "Readings",
     "Reason",
     "Scale",
     "ShipIf",

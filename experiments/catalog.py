@@ -19,6 +19,7 @@ from experiments.layers import Layer
 from experiments.metrics import Metric
 from experiments.offers import Offer
 from experiments.operation import Switch
+from experiments.readings import Readings
 from experiments.references import (
     Placed,
     Shared,
@@ -58,6 +59,7 @@ class Catalog:
         layers: every layer, by key.
         attributes: every attribute that is known of units, by key.
         version: SHA-256 of the files it was loaded from, in hexadecimal.
+        sources: what those files say, by their names.
     """
 
     experiments: Mapping[str, Experiment]
@@ -66,9 +68,17 @@ class Catalog:
     layers: Mapping[str, Layer]
     attributes: Mapping[str, Attribute]
     version: str
+    sources: Mapping[str, str]
 
     @classmethod
-    def load(cls, definitions: Path, *, flows: Collection[str] | None = None) -> "Catalog":
+    def load(
+        cls,
+        definitions: Path,
+        *,
+        flows: Collection[str] | None = None,
+        readings: Readings | None = None,
+        between: Callable[[], None] = lambda: None,
+    ) -> "Catalog":
         """Reads a directory of definitions, with what they share from the directory above.
 
         Where there is no `metrics.yaml`, `offers.yaml`, `layers.yaml` or `attributes.yaml` above,
@@ -77,11 +87,13 @@ class Catalog:
         Args:
             definitions: the directory; each of its `*.yaml` files is one experiment.
             flows: the flows there are; None when nobody knows, and any name is taken.
+            readings: what files said at earlier times: the same bytes are not parsed again.
+            between: called between two files, so that whoever else has work gets on.
 
         Raises:
             InvalidDefinition: with every problem of every file.
         """
-        reading = _Reading(flows)
+        reading = _Reading(flows, readings, between)
         files = [file for file in reading.files_in(definitions) if _is_experiment(file)]
         experiments = reading.experiments(definitions, files)
         shared = reading.shared(definitions)
@@ -103,6 +115,7 @@ class Catalog:
             layers=MappingProxyType({layer.key: layer for layer in layers.layers}),
             attributes=MappingProxyType(shared.attributes),
             version=reading.version(),
+            sources=MappingProxyType(reading.sources()),
         )
 
     def experiment(self, key: str) -> Experiment:
@@ -236,16 +249,29 @@ def _placed(document: Document) -> Placed:
 class _Reading:
     """One reading of files: each is read once, and every problem is kept."""
 
-    def __init__(self, flows: Collection[str] | None) -> None:
+    def __init__(
+        self,
+        flows: Collection[str] | None,
+        readings: Readings | None = None,
+        between: Callable[[], None] = lambda: None,
+    ) -> None:
         self._flows = flows
+        self._readings = Readings() if readings is None else readings
+        self._readings.begin()
+        self._between = between
         self.problems: list[Problem] = []
-        self._digests: dict[str, str] = {}
+        self._sources: dict[str, bytes] = {}
         self._taken: dict[Path, Any] = {}
 
     def version(self) -> str:
         """SHA-256 over the names and contents of the files read so far."""
-        lines = (f"{digest} {name}\n" for name, digest in sorted(self._digests.items()))
+        digests = ((name, sha256(read).hexdigest()) for name, read in sorted(self._sources.items()))
+        lines = (f"{digest} {name}\n" for name, digest in digests)
         return sha256("".join(lines).encode()).hexdigest()
+
+    def sources(self) -> dict[str, str]:
+        """The text of the files read so far, by their names; they all hold."""
+        return {name: read.decode() for name, read in self._sources.items()}
 
     def take(self, path: Path, parser: Callable[[Document], Parsed]) -> Parsed | None:
         """What a file defines, or None when it has problems."""
@@ -258,8 +284,9 @@ class _Reading:
     def _parsed(self, path: Path, parser: Callable[[Document], Parsed]) -> Parsed | None:
         try:
             source, file = read(path)
-            self._digests[path.name] = sha256(source).hexdigest()
-            return parser(parse(source, file))
+            self._sources[path.name] = source
+            self._between()
+            return self._readings.of(file, source, lambda: parser(parse(source, file)))
         except InvalidDefinition as refused:
             self.problems.extend(refused.problems)
             return None
@@ -364,6 +391,39 @@ def _listed(directory: Path) -> list[Path]:
         )
     except OSError:
         return []
+
+
+def files_of(definitions: Path) -> list[Path]:
+    """Every file that decides what `Catalog.load` says of a directory, and be it by its presence.
+
+    Of a directory that cannot be listed it is the directory itself.
+    """
+    try:
+        listed = [path for path in definitions.iterdir() if _is_seen(path)]
+    except OSError:
+        listed = [definitions]
+    return sorted([*listed, *(_beside(definitions, name) for name in _NAMED)])
+
+
+def _is_seen(path: Path) -> bool:
+    return path.suffix.lower() in {".yaml", ".yml"} and path.name[0] != "."
+
+
+def experiment_keys(files: Iterable[str]) -> set[str]:
+    """The keys of the experiments among files of these names."""
+    named = map(Path, files)
+    return {file.stem for file in named if file.suffix == ".yaml" and _is_experiment(file)}
+
+
+def laid_out(sources: Mapping[str, str], above: Path) -> Path:
+    """Write the files of a catalog below an empty directory; returns what `load` takes."""
+    definitions = above / "definitions"
+    definitions.mkdir()
+    for name, text in sources.items():
+        file = (above if name in _NAMED else definitions) / name
+        # As bytes: the ends of lines are part of the version.
+        file.write_bytes(text.encode())
+    return definitions
 
 
 def _holds_definitions(path: Path) -> bool:

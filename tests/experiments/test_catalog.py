@@ -12,11 +12,13 @@ from experiments import (
     Catalog,
     InvalidDefinition,
     Problem,
+    Readings,
     Status,
     UnknownExperiment,
     examine,
     lint,
 )
+from experiments.catalog import files_of, laid_out
 
 SHIPPED = Path(experiments.__file__).parent
 
@@ -313,3 +315,52 @@ def test_lint_counts_what_it_read(definitions: Path) -> None:
     assert (found.metrics, found.offers) == (len(shipped.metrics), len(shipped.offers))
     alone = examine([definitions / "a.yaml"])
     assert (alone.files, alone.experiments) == (1, 1)
+
+
+def test_a_catalog_that_is_laid_out_elsewhere_is_the_same(
+    definitions: Path, tmp_path: Path
+) -> None:
+    (definitions / "one.yaml").write_bytes(EXPERIMENT.replace("Any", "Ä\r\n  b").encode())
+    (definitions.parent / "offers.yaml").write_text(OFFERS)
+    catalog = Catalog.load(definitions)
+    (tmp_path / "elsewhere").mkdir()
+    again = Catalog.load(laid_out(catalog.sources, tmp_path / "elsewhere"))
+    assert again == catalog
+    assert set(catalog.sources) == {
+        "attributes.yaml",
+        "layers.yaml",
+        "metrics.yaml",
+        "offers.yaml",
+        "one.yaml",
+    }
+
+
+def test_the_files_of_a_directory_are_those_that_loading_looks_at(definitions: Path) -> None:
+    for name in ("one.yaml", "two.YML", "offers.yaml", ".three.yaml", "notes.md"):
+        (definitions / name).write_text("")
+    (definitions.parent / "metrics.yaml").write_text("")
+    found = set(files_of(definitions))
+    assert found >= {definitions / name for name in ("one.yaml", "two.YML", "offers.yaml")}
+    assert definitions.parent / "metrics.yaml" in found
+    assert SHIPPED / "layers.yaml" in found
+    assert len(found) == 7
+    assert definitions / "gone" in files_of(definitions / "gone")
+
+
+def test_bytes_that_were_read_before_are_not_parsed_again() -> None:
+    readings, parsed = Readings(), list[str]()
+
+    def read(source: bytes) -> str:
+        def said() -> str:
+            parsed.append(source.decode())
+            return "said"
+
+        return readings.of("a.yaml", source, said)
+
+    for source in (b"1", b"1", b"2"):
+        readings.begin()
+        assert read(source) == "said"
+    readings.begin()
+    readings.begin()
+    assert read(b"2") == "said"
+    assert parsed == ["1", "2", "2"], "what was not asked for is forgotten"
