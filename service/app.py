@@ -12,6 +12,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from experiments import Catalog
 from service.checkout.flows import check_flows
+from service.definitions import InForce
+from service.directory import Directory
 from service.money import money
 from service.payments.cashier import Cashier
 from service.payments.gateway import PaymentGateway
@@ -42,7 +44,7 @@ def utc_now() -> datetime:
 def create_app(
     settings: Settings,
     *,
-    catalog: Catalog,
+    catalog: Catalog | InForce,
     store: Store,
     gateway: PaymentGateway,
     simulator: Path | None = None,
@@ -52,7 +54,8 @@ def create_app(
 
     Args:
         settings: what is in force.
-        catalog: the definitions; every flow they name is resolved here.
+        catalog: the definitions, or those in force from time to time; every flow they name is
+            resolved here.
         store: a store that has this version's tables.
         gateway: to Stripe, or to the simulator.
         simulator: the simulator's state, whose browser pages are then mounted at ``/sim``.
@@ -61,7 +64,12 @@ def create_app(
     Raises:
         ConfigurationError: a variant names a flow that does not exist.
     """
-    check_flows(catalog.experiments.values())
+    in_force = (
+        catalog
+        if isinstance(catalog, InForce)
+        else InForce(catalog, Directory(settings.definitions), store=store, clock=clock)
+    )
+    check_flows(in_force.catalog.experiments.values())
     app = Flask(
         "service",
         root_path=str(PROJECT / "service"),
@@ -70,7 +78,7 @@ def create_app(
     app.config.update(MAX_CONTENT_LENGTH=max(MAX_BODY, MAX_WEBHOOK))
     app.extensions["kassa"] = Services(
         settings=settings,
-        catalog=catalog,
+        in_force=in_force,
         store=store,
         gateway=gateway,
         cashier=Cashier(store, gateway, clock),

@@ -19,15 +19,16 @@ from gunicorn.app.base import BaseApplication
 from sqlalchemy import make_url
 from typing_extensions import override
 
-from experiments import Catalog, InvalidDefinition
-from service.app import create_app
-from service.checkout.flows import FLOWS
+from experiments import InvalidDefinition
+from service.app import create_app, utc_now
+from service.definitions import InForce
 from service.errors import ConfigurationError, ServiceError
 from service.payments.gateway import PaymentGateway
 from service.payments.simulator.process import SimulatorProcess, start
 from service.settings import Settings, StripeKeys
 from service.store import schema
 from service.store.session import Store
+from service.web.context import Services
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +56,14 @@ class Kassa:
 
         Raises:
             InvalidDefinition: a definition does not hold; with every problem at once.
-            ConfigurationError: a definition names a flow that does not exist.
+            StoreUnavailable: the database does not answer, so that nobody knows what is stopped.
         """
+        in_force = InForce.load(self.settings.definitions, store=self.store, clock=utc_now)
+        # Workers are forked: a connection opened before would be shared by all of them.
+        self.store.close()
         return create_app(
             self.settings,
-            catalog=Catalog.load(self.settings.definitions, flows=FLOWS),
+            catalog=in_force,
             store=self.store,
             gateway=self.gateway,
             simulator=self.simulator_state,
@@ -139,10 +143,7 @@ def run(kassa: Kassa, *, host: str, port: int, workers: int, threads: int, quiet
         "loglevel": "warning" if quiet else "info",
         "control_socket_disable": True,
     }
-    server = _Server(kassa.application, options)
-    # Workers are forked: a connection opened before would be shared by all of them.
-    kassa.store.close()
-    server.run()
+    _Server(kassa.application, options).run()
 
 
 class _Server(BaseApplication):
@@ -150,7 +151,11 @@ class _Server(BaseApplication):
 
     def __init__(self, make: Callable[[], Flask], options: dict[str, Any]) -> None:
         self._make = make
-        self._options = options
+        # In each worker: threads do not live on in a fork.
+        self._options = options | {
+            "post_worker_init": lambda _worker: self._in_force.start(),
+            "worker_exit": lambda _server, _worker: self._in_force.end(),
+        }
         self._app = make()
         super().__init__()
 
@@ -159,6 +164,11 @@ class _Server(BaseApplication):
         for name, value in self._options.items():
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
+
+    @property
+    def _in_force(self) -> InForce:
+        services: Services = self._app.extensions["kassa"]
+        return services.in_force
 
     @override
     def load(self) -> Any:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
-from service.store.session import insert_or_read
+from service.store.session import insert_once
 from service.store.tables import definitions
 
 
@@ -28,35 +28,43 @@ class Snapshot:
 
 
 def keep_snapshot(connection: Connection, snapshot: Snapshot) -> None:
-    """Make this set the newest one; its files are stored once, however often it comes back.
+    """Store a set of definitions once, and move its time when it comes back.
 
     Args:
         connection: a writing transaction.
         snapshot: what was taken up.
     """
-    if newest_version(connection) == snapshot.version:
-        return
     row = {
         "version": snapshot.version,
         "taken_at": snapshot.taken_at,
         "files": dict(snapshot.files),
     }
-    _, ours = insert_or_read(connection, definitions, row)
-    if not ours:
-        here = definitions.c.version == snapshot.version
-        connection.execute(update(definitions).where(here).values(taken_at=snapshot.taken_at))
-
-
-def newest_snapshot(connection: Connection) -> Snapshot | None:
-    """The set that was taken up last, or None where there never was one."""
-    row = connection.execute(
-        select(definitions).order_by(definitions.c.taken_at.desc()).limit(1)
-    ).one_or_none()
-    return None if row is None else Snapshot(**row._asdict())
-
-
-def newest_version(connection: Connection) -> str | None:
-    """The version of the set that was taken up last."""
-    return connection.scalar(
-        select(definitions.c.version).order_by(definitions.c.taken_at.desc()).limit(1)
+    if insert_once(connection, definitions, [row]):
+        return
+    earlier = definitions.c.taken_at < snapshot.taken_at
+    connection.execute(
+        update(definitions)
+        .where(definitions.c.version == snapshot.version, earlier)
+        .values(taken_at=snapshot.taken_at)
     )
+
+
+def taken_at(connection: Connection, version: str) -> datetime | None:
+    """When a set was taken up the last time, or None where it never was."""
+    return connection.scalar(select(definitions.c.taken_at).where(definitions.c.version == version))
+
+
+def newest_version(connection: Connection, *, after: datetime) -> str | None:
+    """The set that was taken up last, if that was after this time."""
+    return connection.scalar(
+        select(definitions.c.version)
+        .where(definitions.c.taken_at > after)
+        .order_by(definitions.c.taken_at.desc())
+        .limit(1)
+    )
+
+
+def snapshot_of(connection: Connection, version: str) -> Snapshot:
+    """A set of definitions that is in the store."""
+    row = connection.execute(select(definitions).where(definitions.c.version == version)).one()
+    return Snapshot(**row._asdict())

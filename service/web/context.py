@@ -9,6 +9,7 @@ from datetime import datetime
 from flask import Response, current_app, g, request
 
 from experiments import Catalog
+from service.definitions import InForce
 from service.errors import Prefetched
 from service.payments.cashier import Cashier
 from service.payments.gateway import PaymentGateway
@@ -26,13 +27,21 @@ class Services:
     """Everything a view is given; built once by the composition root."""
 
     settings: Settings
-    catalog: Catalog
+    in_force: InForce
     store: Store
     gateway: PaymentGateway
     cashier: Cashier
     signing: Signing
     clock: Callable[[], datetime]
     stripe_js: str
+
+    @property
+    def catalog(self) -> Catalog:
+        """The definitions in force: the same from a request's first look at them to its end."""
+        if "catalog" not in g:
+            g.catalog = self.in_force.catalog
+        found: Catalog = g.catalog
+        return found
 
 
 def services() -> Services:
