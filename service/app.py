@@ -25,6 +25,7 @@ from service.web.checkout import checkout
 from service.web.context import Services
 from service.web.events import events
 from service.web.health import health
+from service.web.metrics import metrics
 from service.web.orders import orders
 from service.web.overrides import overrides
 from service.web.reports import reports
@@ -89,7 +90,8 @@ def create_app(
     app.jinja_env.filters["money"] = money
     app.jinja_env.globals.update(merchant=settings.merchant, simulated=settings.simulated)
     answers.install(app)
-    for blueprint in (shop, checkout, orders, overrides, events, webhooks, reports, health):
+    every = (shop, checkout, orders, overrides, events, webhooks, reports, health, metrics)
+    for blueprint in every:
         app.register_blueprint(blueprint)
     if simulator is not None:
         _mount_simulator(app, simulator, clock)

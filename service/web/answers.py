@@ -39,7 +39,7 @@ _FIXED_SOURCES = {
 # A report is one file with its own styles and no script at all.
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
-_HEALTH = ("/livez", "/readyz")
+_PROBES = ("/livez", "/readyz", "/metrics")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 # What the driver says names hosts and users: for the log alone.
@@ -61,7 +61,7 @@ def install(app: Flask) -> None:
 def _refuse_foreign_host() -> Response | None:
     """Refuse a name that is not ours, where we know our own; probes come by any name."""
     public = services().settings.public_url
-    if public is None or request.path in _HEALTH:
+    if public is None or request.path in _PROBES:
         return None
     # request.host is empty where the header is no host name.
     if _name(request.host) in _LOOPBACK | {_name(urlsplit(public).netloc)}:
@@ -133,7 +133,7 @@ def _problem(status: int, code: str, title: str, detail: str) -> Response:
 def _for_a_program() -> bool:
     if request.method not in {"GET", "HEAD"}:
         return True
-    if request.path.startswith(("/v1/", "/webhooks/", "/livez", "/readyz")):
+    if request.path.startswith(("/v1/", "/webhooks/", *_PROBES)):
         return True
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) != "text/html"
 

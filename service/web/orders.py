@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import Annotated, Any, Literal
 
 from flask import Blueprint, Response, jsonify, request, url_for
@@ -18,12 +17,13 @@ from service.checkout.checkouts import (
     open_checkout,
 )
 from service.checkout.knowledge import check_attributes
-from service.errors import Refused, Unauthorized
+from service.errors import Refused
 from service.payments.cashier import OUR_METADATA
 from service.payments.lattice import Standing
 from service.payments.ledger import charges_of, payment_of
 from service.web.bodies import read_json, validated
 from service.web.context import address, services
+from service.web.keys import require_api_key
 
 orders = Blueprint("orders", __name__, url_prefix="/v1/checkouts")
 
@@ -86,13 +86,7 @@ class CheckoutBody(BaseModel):
         return Order(lines=tuple(Line(**line.model_dump()) for line in self.lines), **fields)
 
 
-@orders.before_request
-def _authenticate() -> None:
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    given = key.strip().encode("utf-8", "replace")
-    known = [hmac.compare_digest(given, k.encode()) for k in services().settings.api_keys]
-    if scheme.lower() != "bearer" or not any(known):
-        raise Unauthorized("send one of KASSA_API_KEYS as Authorization: Bearer")
+orders.before_request(require_api_key)
 
 
 @orders.post("")
