@@ -30,6 +30,11 @@ _COMMANDS = {
     "report": ("report", "The lift report of an experiment."),
     "analyze": ("analyze", "The same report over any CSV or Parquet file."),
     "power": ("power", "How many visitors an experiment needs."),
+    "stop": ("operation", "Show everybody the control of an experiment, without a deploy."),
+    "resume": ("operation", "Take a stop back."),
+    "approve": ("operation", "Take the step of a ramp that waits for a person."),
+    "ramp": ("operation", "Take the steps of ramps whose time has come, if nothing is wrong."),
+    "audit": ("operation", "Who changed what visitors may see, when, and why."),
     "config": ("config", "What is in force, secrets hidden."),
     "db": ("database", "Migrations of the store."),
 }
