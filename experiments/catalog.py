@@ -88,7 +88,7 @@ class Catalog:
             definitions: the directory; each of its `*.yaml` files is one experiment.
             flows: the flows there are; None when nobody knows, and any name is taken.
             readings: what files said at earlier times: the same bytes are not parsed again.
-            between: called between two files, so that whoever else has work gets on.
+            between: called before each file is parsed, so that whoever else has work gets on.
 
         Raises:
             InvalidDefinition: with every problem of every file.
@@ -285,11 +285,14 @@ class _Reading:
         try:
             source, file = read(path)
             self._sources[path.name] = source
-            self._between()
-            return self._readings.of(file, source, lambda: parser(parse(source, file)))
+            return self._readings.of(file, source, lambda: self._read(source, file, parser))
         except InvalidDefinition as refused:
             self.problems.extend(refused.problems)
             return None
+
+    def _read(self, source: bytes, file: str, parser: Callable[[Document], Parsed]) -> Parsed:
+        self._between()
+        return parser(parse(source, file))
 
     def count(self, name: str) -> int:
         """How many things the valid files of this name define."""
