@@ -2,6 +2,7 @@
 
 ServiceError
 ├── ConfigurationError     a variable is missing or contradictory; the start stops
+├── UnknownRevision        git has no such revision of the definitions
 ├── NotFound               nothing lives at this address
 │   ├── UnknownCheckout
 │   └── UnknownOffer
@@ -49,6 +50,12 @@ class ConfigurationError(ServiceError):
     """A variable is missing or contradicts another."""
 
     title = "Kassa is not configured"
+
+
+class UnknownRevision(ServiceError):
+    """Git has no such revision of the definitions."""
+
+    title = "Unknown revision"
 
 
 class NotFound(ServiceError):

@@ -129,6 +129,11 @@ class Settings:
         }
 
 
+def environment_without(*names: str) -> dict[str, str]:
+    """The process environment for another program, less what would mislead it."""
+    return {name: value for name, value in os.environ.items() if name not in names}
+
+
 def environment_with_dotenv(directory: Path) -> dict[str, str]:
     """The process environment over what ``directory/.env`` says.
 
