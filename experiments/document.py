@@ -200,14 +200,17 @@ class _Events:
     def _guarded(self, text: str) -> Iterator[yaml.Event]:
         depth = documents = 0
         for number, event in enumerate(self._parsed(text), start=1):
-            depth += _STEPS.get(type(event), 0)
-            documents += isinstance(event, yaml.DocumentStartEvent)
-            standing = _Standing(event, number, depth, documents)
-            for limit in _LIMITS:
-                if limit.broken(standing):
-                    mark = _mark(event.start_mark)
-                    _refuse(self.file, mark, limit.rule, limit.message, limit.mend)
+            if not _is_plainly_allowed(event, number):
+                depth += _STEPS.get(type(event), 0)
+                documents += isinstance(event, yaml.DocumentStartEvent)
+                self._refuse_beyond_limits(_Standing(event, number, depth, documents))
             yield event
+
+    def _refuse_beyond_limits(self, standing: "_Standing") -> None:
+        for limit in _LIMITS:
+            if limit.broken(standing):
+                mark = _mark(standing.event.start_mark)
+                _refuse(self.file, mark, limit.rule, limit.message, limit.mend)
 
     def _parsed(self, text: str) -> Iterator[yaml.Event]:
         try:
@@ -216,6 +219,16 @@ class _Events:
             sentence = error.problem or "it is not YAML"
             mark = _mark(error.problem_mark or error.context_mark)
             _refuse(self.file, mark, "yaml-syntax", sentence, _syntax_mend(sentence))
+
+
+def _is_plainly_allowed(event: yaml.Event, number: int) -> bool:
+    """Whether this is the commonest event of all, a scalar with nothing any limit could mean."""
+    return (
+        type(event) is yaml.ScalarEvent
+        and event.anchor is None
+        and event.tag is None
+        and number <= MAX_EVENTS
+    )
 
 
 _STEPS: Final[Mapping[type[yaml.Event], int]] = {
