@@ -8,9 +8,10 @@ from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from experiments.attributes import Attribute
+from experiments.changes import Change, judged, removed
 from experiments.definition import Experiment
 from experiments.document import Document, parse, read
 from experiments.errors import InvalidDefinition, Problem, UnknownExperiment, first_problems
@@ -173,12 +174,24 @@ class Linted:
     offers: int
 
 
-def lint(paths: Iterable[Path], *, flows: Collection[str] | None = None) -> list[Problem]:
+Before: TypeAlias = Callable[[Path], Path | None]
+"""Where a directory stands as it was before; None where nobody knows."""
+
+
+def _unknown(_: Path) -> Path | None:
+    return None
+
+
+def lint(
+    paths: Iterable[Path], *, flows: Collection[str] | None = None, before: Before = _unknown
+) -> list[Problem]:
     """The problems that `examine` finds."""
-    return list(examine(paths, flows=flows).problems)
+    return list(examine(paths, flows=flows, before=before).problems)
 
 
-def examine(paths: Iterable[Path], *, flows: Collection[str] | None = None) -> Linted:
+def examine(
+    paths: Iterable[Path], *, flows: Collection[str] | None = None, before: Before = _unknown
+) -> Linted:
     """Every problem of these files and of those below these directories, in their order.
 
     A file named `metrics.yaml` or `offers.yaml` is read as such, every other as an experiment,
@@ -189,6 +202,7 @@ def examine(paths: Iterable[Path], *, flows: Collection[str] | None = None) -> L
     Args:
         paths: files, or directories whose `*.yaml` files are read, also those further down.
         flows: the flows there are; None when nobody knows, and any name is taken.
+        before: what the paths were, to judge also what their change would do to visitors.
     """
     reading = _Reading(flows)
     paths = list(paths)
@@ -203,8 +217,12 @@ def examine(paths: Iterable[Path], *, flows: Collection[str] | None = None) -> L
     }
     for directory in dict.fromkeys([*together, *filter(_holds_definitions, paths)]):
         reading.directory(directory, together.get(directory, []), whole=directory in paths)
+    old = _Reading(None)
+    for path in paths:
+        if (was := before(path if _is_directory(path) else path.parent)) is not None:
+            reading.compare(path, was, old)
     return Linted(
-        problems=tuple(sorted(reading.problems)),
+        problems=tuple(sorted(set(reading.problems))),
         files=len(found),
         experiments=len(experiments),
         metrics=reading.count(METRICS_FILE),
@@ -334,6 +352,39 @@ class _Reading:
         self.problems.extend(rivals(valid))
         return list(valid)
 
+    def compare(self, path: Path, was: Path, old: "_Reading") -> None:
+        """Keep the problems that a path makes for the visitors of what it was.
+
+        Args:
+            path: a file, or a directory with all below it.
+            was: where the directory, or that of the file, stands as it was.
+            old: the reading of what was.
+        """
+        directory = path if _is_directory(path) else path.parent
+        files = old.files_below(was) if directory is path else [was / path.name]
+        for file in files:
+            if _is_experiment(file) and os.path.lexists(file):
+                self._compare(directory / file.relative_to(was), file, old)
+
+    def _compare(self, file: Path, was: Path, old: "_Reading") -> None:
+        if not os.path.lexists(file):
+            placed = old.take(was, _placed)
+            if placed is not None and placed.experiment is not None:
+                self.problems.extend(removed(placed.experiment, str(file)))
+            return
+        now = self.take(file, _placed)
+        # What was not written anew is not read anew; its slot may be another all the same.
+        placed = now if _same(file, was) else old.take(was, _placed)
+        layers, slots = self.shared(file.parent).layers, old.shared(was.parent).layers
+        if now and now.experiment and placed and placed.experiment and layers and slots:
+            change = Change(
+                before=_resolved(placed.experiment, slots[1]),
+                after=_resolved(now.experiment, layers[1]),
+                document=now.document,
+                layers=layers[0],
+            )
+            self.problems.extend(judged(change))
+
     def shared(self, directory: Path) -> Shared:
         """What the experiments of a directory share, from the directory above."""
         return Shared(
@@ -356,10 +407,7 @@ class _Reading:
 
     def files_below(self, path: Path) -> list[Path]:
         """The definition files below a directory; anything else is itself."""
-        try:
-            below = path.is_dir()
-        except OSError:
-            below = False
+        below = _is_directory(path)
         return self._definitions(path, lambda: path.rglob("*")) if below else [path]
 
     def _definitions(self, directory: Path, listing: Callable[[], Iterable[Path]]) -> list[Path]:
@@ -427,6 +475,20 @@ def laid_out(sources: Mapping[str, str], above: Path) -> Path:
         # As bytes: the ends of lines are part of the version.
         file.write_bytes(text.encode())
     return definitions
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
+def _same(file: Path, other: Path) -> bool:
+    try:
+        return read(file)[0] == read(other)[0]
+    except InvalidDefinition:
+        return False
 
 
 def _holds_definitions(path: Path) -> bool:

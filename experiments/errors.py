@@ -93,6 +93,16 @@ RULES: Mapping[str, str] = MappingProxyType(
         "unknown-experiment": "Slots are of experiments that are defined.",
         "one-checkout-experiment": "Experiments that decide a checkout's flow exclude each other.",
         "one-control-flow": "Controls of one layer show the same flow.",
+        # before and after
+        "seed-changed": "The seed of a running experiment stays.",
+        "unit-changed": "The unit of a running experiment stays.",
+        "variants-changed": "Variants of a running experiment stay, as do their order and flows.",
+        "weights-changed": "The weights of a running experiment stay.",
+        "control-changed": "The control of a running experiment stays.",
+        "slot-changed": "The slot of a running experiment stays.",
+        "traffic-lowered": "The traffic of a running experiment only grows.",
+        "status-transition": "An experiment that is stopped or shipped does not run again.",
+        "removed-while-running": "The file of a running experiment stays.",
     }
 )
 """Every rule a definition is judged by: its stable id, and what it asks for."""
