@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import click
@@ -21,23 +23,39 @@ from experiments import (
 )
 from experiments import assign as assigned
 from experiments.attributes import AttributeType, Scalar
+from experiments.catalog import Before
 from experiments.notation import nearest
 from service.checkout.flows import FLOWS
 from service.cli.options import format_option, quiet_option, settings_in_force
 from service.cli.sarif import to_sarif
+from service.history import definitions_at, in_work_tree
 
 
 @click.command(epilog="Example: kassa lint experiments/definitions")
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--against",
+    metavar="REF",
+    help="Git revision to compare running experiments with, or none.  "
+    "[default: HEAD where there is one]",
+)
 @format_option("text", "json", "sarif")
 @quiet_option
 @click.pass_context
-def lint(ctx: click.Context, paths: tuple[Path, ...], form: str, quiet: bool) -> None:  # noqa: FBT001 - click passes flags by name
+def lint(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    against: str | None,
+    form: str,
+    quiet: bool,  # noqa: FBT001 - click passes flags by name
+) -> None:
     """Check definitions; without PATHS those in force.
 
+    What git has of them is compared: a running experiment keeps its seed, variants and weights.
     Exits with 1 when there are errors, and with 2 when there was nothing to read.
     """
-    found = examine(paths, flows=FLOWS) if paths else _in_force()
+    with _history(against) as before:
+        found = examine(paths, flows=FLOWS, before=before) if paths else _in_force(before)
     if not found.files and not found.problems:
         where = ", ".join(map(str, paths)) or "KASSA_DEFINITIONS"
         raise click.UsageError(f"there is no definition to read in {where}")
@@ -50,10 +68,28 @@ def lint(ctx: click.Context, paths: tuple[Path, ...], form: str, quiet: bool) ->
         ctx.exit(1)
 
 
-def _in_force() -> Linted:
+@contextmanager
+def _history(against: str | None) -> Iterator[Before]:
+    """What a directory was at a revision, for as long as the context lasts.
+
+    Raises:
+        UnknownRevision: when asked about a directory that has no such revision.
+    """
+    with ExitStack() as versions:
+
+        @cache
+        def before(directory: Path) -> Path | None:
+            if against == "none" or (against is None and not in_work_tree(directory)):
+                return None
+            return versions.enter_context(definitions_at(against or "HEAD", directory))
+
+        yield before
+
+
+def _in_force(before: Before) -> Linted:
     """What lint finds in the definitions in force, and whatever else would stop the start."""
     definitions = settings_in_force(make_secret=False).definitions
-    found = examine((definitions,), flows=FLOWS)
+    found = examine((definitions,), flows=FLOWS, before=before)
     try:
         Catalog.load(definitions, flows=FLOWS)
     except InvalidDefinition as refused:

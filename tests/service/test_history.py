@@ -1,6 +1,5 @@
 """Definitions are read as git had them, whatever the work tree holds now."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,23 +8,10 @@ from experiments import Catalog
 from service.errors import UnknownRevision
 from service.history import definitions_at, in_work_tree
 from service.settings import PROJECT
+from tests.service.repositories import commit, git
 
 SHIPPED = PROJECT / "experiments"
 DEFINITION = (SHIPPED / "definitions" / "one-page-checkout.yaml").read_text(encoding="utf-8")
-
-
-def git(directory: Path, *words: str) -> str:
-    identity = ["-c", "user.name=Growth", "-c", "user.email=growth@example.com"]
-    ran = subprocess.run(
-        ["git", "-C", directory, *identity, *words], capture_output=True, text=True, check=True
-    )
-    return ran.stdout.strip()
-
-
-def commit(repository: Path) -> str:
-    git(repository, "add", "--all")
-    git(repository, "commit", "--quiet", "--allow-empty", "--message", "change")
-    return git(repository, "rev-parse", "HEAD")
 
 
 @pytest.fixture
