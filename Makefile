@@ -8,7 +8,7 @@ WITHOUT ?= $(KASSA_TEST_WITHOUT)
 PYTEST := $(BIN)/python -m pytest --without="$(WITHOUT)"
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-slow test-programs lint bench serve lock clean help
+.PHONY: demo test test-slow test-programs lint bench serve schemas lock clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -50,6 +50,12 @@ lint: $(VENV)/.dev  ## formatting, style, types of both languages, floors
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tests.provision.typescript
+
+schemas: $(VENV)/.runtime  ## remakes the JSON Schemas that editors read
+	@mkdir -p experiments/schemas
+	@for kind in $$($(BIN)/python -c 'import experiments; print(*experiments.KINDS)'); do \
+		$(BIN)/kassa schema $$kind > experiments/schemas/$$kind.schema.json || exit 1; \
+	done
 
 lock:  ## remakes both locks (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra build -o requirements/runtime.lock

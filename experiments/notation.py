@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from itertools import islice
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Annotated, Final, NamedTuple
 
 from pydantic import (
@@ -30,7 +30,8 @@ _DURATION = re.compile(r"([1-9][0-9]{0,6})([dhm])")
 _WORDED = re.compile(
     r"([1-9][0-9]{0,6})\s*(?:(d)(?:ays?)?|(h)(?:ours?|rs?)?|(m)(?:in(?:ute)?s?)?)", re.IGNORECASE
 )
-_UNITS: Final = {"d": "days", "h": "hours", "m": "minutes"}
+UNITS: Final = MappingProxyType({"d": "days", "h": "hours", "m": "minutes"})
+"""The units of durations, the largest first."""
 
 
 def refusal(rule: str, message: str, mend: str) -> PydanticCustomError:
@@ -113,7 +114,7 @@ def _as_duration(value: object) -> timedelta:
             f"{shown(value)} is not a duration",
             _meant_duration(value) or "write a whole number and d, h or m, such as 7d, 72h or 30m",
         )
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    return timedelta(**{UNITS[match[2]]: int(match[1])})
 
 
 def _meant_duration(value: object) -> str:

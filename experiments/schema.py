@@ -15,6 +15,7 @@ from experiments.definition import Experiment
 from experiments.document import Document, Location, path_text
 from experiments.entry import Override, RampStep
 from experiments.errors import RULES, InvalidDefinition, Problem, first_problems
+from experiments.hints import Explained
 from experiments.layers import Holdout, Layer, SlotEntry, one_slot_each
 from experiments.metrics import Kind, Metric
 from experiments.notation import KEY_PATTERN, STRICT, Breach, nearest, refuse_all, repeated, shown
@@ -258,7 +259,7 @@ def json_schema(kind: str) -> dict[str, Any]:
     Raises:
         KeyError: for any other kind.
     """
-    schema = TypeAdapter(_KINDS[kind]).json_schema()
+    schema = TypeAdapter(_KINDS[kind]).json_schema(schema_generator=Explained)
     if kind == "experiment":
         # The file's name is the key; editors must not ask for it a second time.
         for name in {"key", *ELSEWHERE}:

@@ -217,6 +217,7 @@ _PARTS: Final = {"type": "array", "minItems": 1, "items": _BELOW}
 
 SCHEMA: Final[Mapping[str, Any]] = {
     "title": "Targeting",
+    "description": "One condition on an attribute, or conditions joined by all, any or not.",
     "type": "object",
     "properties": {
         "attribute": {

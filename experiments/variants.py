@@ -37,13 +37,13 @@ class Variant:
     key: Annotated[Key, Field(description="a key such as one_page")]
     weight: Annotated[
         float,
-        AfterValidator(_two_decimals),
         Field(
             gt=0,
             le=100,
             description="a percentage above 0 and at most 100, with at most two decimals, "
             "such as 50",
         ),
+        AfterValidator(_two_decimals),
     ]
     control: Annotated[bool, Field(description="true for the control, else nothing")] = False
     flow: Annotated[Key | None, Field(description="the key of a checkout flow")] = None
