@@ -9,7 +9,7 @@ so `no`, `1:30`, `012` and dates stay what was written.
 import errno
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn, Protocol, TypeAlias, cast
@@ -192,33 +192,36 @@ class _Events:
 
     def __init__(self, text: str, file: str) -> None:
         self.file = file
-        self._events = self._guarded(text)
+        self._number = self._depth = self._documents = 0
+        try:
+            # Asked directly: yaml.parse would be one more step for each of many events.
+            self._next = cast("Callable[[], yaml.Event]", yaml.CSafeLoader(text).get_event)
+        except yaml.MarkedYAMLError as error:
+            self._refuse_syntax(error)
 
     def __next__(self) -> yaml.Event:
-        return next(self._events)
+        try:
+            event = self._next()
+        except yaml.MarkedYAMLError as error:
+            self._refuse_syntax(error)
+        self._number += 1
+        if not _is_plainly_allowed(event, self._number):
+            self._depth += _STEPS.get(type(event), 0)
+            self._documents += isinstance(event, yaml.DocumentStartEvent)
+            self._refuse_beyond_limits(event)
+        return event
 
-    def _guarded(self, text: str) -> Iterator[yaml.Event]:
-        depth = documents = 0
-        for number, event in enumerate(self._parsed(text), start=1):
-            if not _is_plainly_allowed(event, number):
-                depth += _STEPS.get(type(event), 0)
-                documents += isinstance(event, yaml.DocumentStartEvent)
-                self._refuse_beyond_limits(_Standing(event, number, depth, documents))
-            yield event
-
-    def _refuse_beyond_limits(self, standing: "_Standing") -> None:
+    def _refuse_beyond_limits(self, event: yaml.Event) -> None:
+        standing = _Standing(event, self._number, self._depth, self._documents)
         for limit in _LIMITS:
             if limit.broken(standing):
-                mark = _mark(standing.event.start_mark)
+                mark = _mark(event.start_mark)
                 _refuse(self.file, mark, limit.rule, limit.message, limit.mend)
 
-    def _parsed(self, text: str) -> Iterator[yaml.Event]:
-        try:
-            yield from yaml.parse(text, Loader=yaml.CSafeLoader)
-        except yaml.MarkedYAMLError as error:
-            sentence = error.problem or "it is not YAML"
-            mark = _mark(error.problem_mark or error.context_mark)
-            _refuse(self.file, mark, "yaml-syntax", sentence, _syntax_mend(sentence))
+    def _refuse_syntax(self, error: yaml.MarkedYAMLError) -> NoReturn:
+        sentence = error.problem or "it is not YAML"
+        mark = _mark(error.problem_mark or error.context_mark)
+        _refuse(self.file, mark, "yaml-syntax", sentence, _syntax_mend(sentence))
 
 
 def _is_plainly_allowed(event: yaml.Event, number: int) -> bool:
