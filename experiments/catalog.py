@@ -16,7 +16,7 @@ from experiments.definition import Experiment
 from experiments.document import Document, parse, read
 from experiments.errors import InvalidDefinition, Problem, UnknownExperiment, first_problems
 from experiments.events import FunnelEvent
-from experiments.layers import Layer
+from experiments.layers import Layer, Slot
 from experiments.metrics import Metric
 from experiments.offers import Offer
 from experiments.operation import Switch
@@ -241,16 +241,20 @@ _layers: Final = cast("Callable[[Document], tuple[Document, LayersFile]]", _NAME
 
 def _resolved(experiment: Experiment, layers: LayersFile) -> Experiment:
     """The experiment with its slot and every holdout that holds for it."""
-    layer = next((each for each in layers.layers if each.key == experiment.layer), None)
+    slot = _slot(experiment, layers)
     holdouts = tuple(
         holdout
         for holdout in layers.holdouts
         if holdout.everywhere or holdout.key == experiment.holdout
     )
-    if layer is None and not holdouts:
+    if slot is None and not holdouts:
         return experiment
-    slot = None if layer is None else layer.slot_of(experiment.key)
     return replace(experiment, slot=slot, holdouts=holdouts)
+
+
+def _slot(experiment: Experiment, layers: LayersFile) -> Slot | None:
+    layer = next((each for each in layers.layers if each.key == experiment.layer), None)
+    return None if layer is None else layer.slot_of(experiment.key)
 
 
 def _is_experiment(file: Path) -> bool:
@@ -375,12 +379,14 @@ class _Reading:
         now = self.take(file, _placed)
         # What was not written anew is not read anew; its slot may be another all the same.
         placed = now if _same(file, was) else old.take(was, _placed)
-        layers, slots = self.shared(file.parent).layers, old.shared(was.parent).layers
-        if now and now.experiment and placed and placed.experiment and layers and slots:
+        layers, earlier = self.layers(file.parent), old.layers(was.parent)
+        if now and now.experiment and placed and placed.experiment and layers and earlier:
             change = Change(
-                before=_resolved(placed.experiment, slots[1]),
-                after=_resolved(now.experiment, layers[1]),
+                before=placed.experiment,
+                after=now.experiment,
                 document=now.document,
+                slot_before=_slot(placed.experiment, earlier[1]),
+                slot_after=_slot(now.experiment, layers[1]),
                 layers=layers[0],
             )
             self.problems.extend(judged(change))
@@ -391,9 +397,13 @@ class _Reading:
             metrics=self.take(_beside(directory, METRICS_FILE), parse_metrics),
             offers=self.take(_beside(directory, OFFERS_FILE), parse_offers),
             attributes=self.take(_beside(directory, ATTRIBUTES_FILE), parse_attributes),
-            layers=self.take(_beside(directory, LAYERS_FILE), _layers),
+            layers=self.layers(directory),
             flows=self._flows,
         )
+
+    def layers(self, directory: Path) -> tuple[Document, LayersFile] | None:
+        """The layers of a directory's experiments, and the document they stand in."""
+        return self.take(_beside(directory, LAYERS_FILE), _layers)
 
     def _refuse_misplaced(self, directory: Path) -> None:
         for name in _NAMED:

@@ -7,6 +7,7 @@ from typing import Final
 from experiments.definition import Experiment, Status
 from experiments.document import Document, Location, Value
 from experiments.errors import Problem
+from experiments.layers import Slot
 from experiments.notation import shown, some
 
 _NEXT: Final[Mapping[Status, frozenset[Status]]] = {
@@ -26,13 +27,17 @@ class Change:
         before: as it was.
         after: as it is now.
         document: the new file.
-        layers: the new `layers.yaml`; None when there is none.
+        slot_before: its positions in a layer as they were.
+        slot_after: its positions in a layer now.
+        layers: the new `layers.yaml`.
     """
 
     before: Experiment
     after: Experiment
     document: Document
-    layers: Document | None = None
+    slot_before: Slot | None
+    slot_after: Slot | None
+    layers: Document
 
     @property
     def runs_on(self) -> bool:
@@ -185,12 +190,11 @@ def _traffic(change: Change) -> Iterator[Problem]:
 
 
 def _slot(change: Change) -> Iterator[Problem]:
-    was, now = change.before.slot, change.after.slot
-    if was == now:
+    if change.slot_before == change.slot_after:
         return
     message = "other visitors would enter, and some who are counted already would leave"
     mend = "write the slot as it was, or pause the experiment first"
-    if change.before.layer != change.after.layer or change.layers is None:
+    if change.before.layer != change.after.layer:
         said = f"layer: it was {shown(change.before.layer)}; {message}"
         yield change.problem(("layer",), "slot-changed", said, mend)
     else:

@@ -42,7 +42,7 @@ class Explained(GenerateJsonSchema):
 
     @override
     def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
-        """The schema of a value that may be left out; only a default that says something is told."""
+        """The schema of a value that may be left out; a default is told where it says something."""
         made = super().default_schema(schema)
         default = schema.get("default")
         if not (default and isinstance(default, str | int | float | timedelta)):
