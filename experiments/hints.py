@@ -19,6 +19,7 @@ _ENTRY: Final = re.compile(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)
 _WORDS: Final = {
     "None means": "without it,",
     "None where": "left out where",
+    "None takes": "without it,",
     "; the file says `[a-z]+`": "",
 }
 
