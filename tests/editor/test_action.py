@@ -162,6 +162,23 @@ def test_every_input_of_the_action_is_declared_and_used() -> None:
     assert all(entry["description"] for entry in ACTION["inputs"].values())
 
 
+def test_the_documented_workflow_gives_inputs_that_exist() -> None:
+    text = (PROJECT / "docs" / "experiments.md").read_text(encoding="utf-8")
+    examples = [
+        yaml.safe_load(each)
+        for each in re.findall(r"^```yml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    ]
+    (workflow,) = [each for each in examples if each and "jobs" in each]
+    (hooks,) = [each for each in examples if each and "repos" in each]
+    step = workflow["jobs"]["kassa"]["steps"][-1]
+    assert step["uses"].startswith("your-organisation/kassa@")
+    assert step["with"].keys() <= ACTION["inputs"].keys()
+    assert (PROJECT / step["with"]["directory"]).is_dir()
+    assert [each["id"] for each in hooks["repos"][0]["hooks"]] == [each["id"] for each in HOOKS]
+    (table,) = re.findall(r"^\| input \|.*?\n\n", text, re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(ACTION["inputs"])
+
+
 def test_no_expression_is_pasted_into_a_shell() -> None:
     for step in STEPS:
         assert not _EXPRESSION.search(step.get("run", "")), step["name"]
