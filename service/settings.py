@@ -19,6 +19,8 @@ from service.errors import ConfigurationError
 PROJECT = Path(__file__).resolve().parents[1]
 _STRIPE = ("STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET")
 _SHORTEST_SECRET = 16
+# It stands in an address, /api/features/<key>.
+_CLIENT_KEY_SHAPE = r"[A-Za-z0-9_-]{16,}"
 _KEY_SHAPES = {
     "STRIPE_SECRET_KEY": r"(sk|rk)_(test|live)_\w+",
     "STRIPE_PUBLISHABLE_KEY": r"pk_(test|live)_\w+",
@@ -50,6 +52,8 @@ class Settings:
         secret_keys: signing keys; the first signs, all verify, so that keys can be rotated;
             empty where nothing will be signed.
         api_keys: keys that merchants' servers present as bearer tokens.
+        client_keys: public keys that browsers and SDKs present to have flags evaluated; they
+            open nothing else, so they hide nothing.
         public_url: scheme, host and port visitors use, without a trailing slash, or None.
         trusted_proxies: how many proxies in front may be believed about the client.
         stripe: Stripe's keys, or None for the simulator.
@@ -61,6 +65,7 @@ class Settings:
     definitions: Path
     secret_keys: tuple[str, ...] = field(repr=False)
     api_keys: tuple[str, ...] = field(default=(), repr=False)
+    client_keys: tuple[str, ...] = ()
     public_url: str | None = None
     trusted_proxies: int = 0
     stripe: StripeKeys | None = None
@@ -102,6 +107,7 @@ class Settings:
             definitions=_definitions(environment),
             secret_keys=secret_keys,
             api_keys=_listed(environment.get("KASSA_API_KEYS", "")),
+            client_keys=_client_keys(environment),
             public_url=_public_url(environment, needed=stripe is not None and stripe.live),
             trusted_proxies=_trusted_proxies(environment),
             stripe=stripe,
@@ -119,6 +125,7 @@ class Settings:
             if self.secret_keys
             else "(var/secret-key, made at the first start)",
             "KASSA_API_KEYS": f"*** ({len(self.api_keys)} key(s))",
+            "KASSA_CLIENT_KEYS": ",".join(self.client_keys) or "(none)",
             "KASSA_PUBLIC_URL": self.public_url or "(the address served)",
             "KASSA_TRUSTED_PROXIES": str(self.trusted_proxies),
             "KASSA_MERCHANT": self.merchant,
@@ -246,6 +253,21 @@ def _make_secret(path: Path) -> None:
             Path(path).hardlink_to(draft)
     finally:
         Path(draft).unlink()
+
+
+def _client_keys(environment: Mapping[str, str]) -> tuple[str, ...]:
+    keys = _listed(environment.get("KASSA_CLIENT_KEYS", ""))
+    for key in keys:
+        if not re.fullmatch(_CLIENT_KEY_SHAPE, key):
+            raise ConfigurationError(
+                "KASSA_CLIENT_KEYS: each key needs at least 16 characters, of A-Z a-z 0-9 _ and -"
+            )
+        if key in _listed(environment.get("KASSA_API_KEYS", "")):
+            raise ConfigurationError(
+                "KASSA_CLIENT_KEYS holds one of KASSA_API_KEYS: the first are public, the others "
+                "make checkouts"
+            )
+    return keys
 
 
 def _public_url(environment: Mapping[str, str], *, needed: bool) -> str | None:

@@ -31,7 +31,8 @@ def test_nothing_set_means_sqlite_the_simulator_and_a_secret_of_its_own(tmp_path
     assert found.database_url == f"sqlite:///{tmp_path}/var/kassa.db"
     assert found.definitions == PROJECT / "experiments" / "definitions"
     assert (found.simulated, found.live, found.stripe) == (True, False, None)
-    assert (found.api_keys, found.public_url, found.trusted_proxies) == ((), None, 0)
+    assert (found.api_keys, found.client_keys) == ((), ())
+    assert (found.public_url, found.trusted_proxies) == (None, 0)
     assert found.merchant == "Kassa Demo Store"
     assert len(found.secret_keys[0]) >= 32
 
@@ -43,6 +44,7 @@ def test_everything_set_is_taken_as_it_was_said(tmp_path: Path) -> None:
         KASSA_DEFINITIONS=str(tmp_path),
         KASSA_SECRET_KEY=f"{SECRET}, the-secret-before-that",
         KASSA_API_KEYS="first, second,,",
+        KASSA_CLIENT_KEYS="sdk-of-the-web-shop, sdk_of_the_phone_app",
         KASSA_PUBLIC_URL="https://pay.example.com/",
         KASSA_TRUSTED_PROXIES="2",
         KASSA_MERCHANT=" Kahvila ",
@@ -52,6 +54,7 @@ def test_everything_set_is_taken_as_it_was_said(tmp_path: Path) -> None:
     assert found.definitions == tmp_path
     assert found.secret_keys == (SECRET, "the-secret-before-that")
     assert found.api_keys == ("first", "second")
+    assert found.client_keys == ("sdk-of-the-web-shop", "sdk_of_the_phone_app")
     assert (found.public_url, found.trusted_proxies) == ("https://pay.example.com", 2)
     assert found.merchant == "Kahvila"
     assert (found.simulated, found.live) == (False, False)
@@ -265,3 +268,21 @@ def test_a_dotenv_file_that_is_no_text_is_told_in_one_sentence(tmp_path: Path) -
     (tmp_path / ".env").write_bytes(b"KASSA_MERCHANT=\xff\xfe\n")
     with pytest.raises(ConfigurationError, match=r"^[^\n]*\.env can't be read: [^\n]*$"):
         environment_with_dotenv(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["sdk-of-15-chars", "sdk/of/the/web/shop", "sdk-of-the-wëb-shop"])
+def test_a_client_key_can_stand_in_an_address(tmp_path: Path, key: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^KASSA_CLIENT_KEYS: each key needs [^\n]*$"):
+        _settings(tmp_path, KASSA_CLIENT_KEYS=f"sdk-of-the-web-shop,{key}")
+
+
+def test_a_public_key_does_not_make_checkouts(tmp_path: Path) -> None:
+    shared = "one-key-for-everything"
+    with pytest.raises(ConfigurationError, match=r"^KASSA_CLIENT_KEYS holds one of KASSA_API_KEYS"):
+        _settings(tmp_path, KASSA_CLIENT_KEYS=shared, KASSA_API_KEYS=f"other,{shared}")
+
+
+def test_public_keys_are_shown(tmp_path: Path) -> None:
+    described = _settings(tmp_path, KASSA_CLIENT_KEYS="sdk-of-the-web-shop").described()
+    assert described["KASSA_CLIENT_KEYS"] == "sdk-of-the-web-shop"
+    assert _settings(tmp_path).described()["KASSA_CLIENT_KEYS"] == "(none)"
