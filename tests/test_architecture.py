@@ -49,6 +49,11 @@ BREACHES = {
         "import click",
         "Only the command line imports click",
     ),
+    "OpenFeature for everybody": (
+        "experiments/__init__.py",
+        "import openfeature.api",
+        "Only the provider imports OpenFeature",
+    ),
     "scipy in a report command": (
         "service/reporting.py",
         "import scipy.stats",
