@@ -1,4 +1,4 @@
-"""Which keys open which doors."""
+"""Which keys open which doors: the merchant's own, and public ones."""
 
 from __future__ import annotations
 
@@ -21,6 +21,23 @@ def require_api_key() -> None:
         raise Unauthorized("send one of KASSA_API_KEYS as Authorization: Bearer")
 
 
+def require_client_key(given: str | None = None) -> None:
+    """Let in whoever may see which variant a unit gets: browsers, SDKs and the merchant's servers.
+
+    Args:
+        given: the key where it stands in the address; else it is looked for in the headers.
+
+    Raises:
+        Unauthorized: it is none of KASSA_CLIENT_KEYS and KASSA_API_KEYS.
+    """
+    settings = services().settings
+    key = given or _bearer() or request.headers.get("X-API-Key", "").strip()
+    if not _among(key, (*settings.client_keys, *settings.api_keys)):
+        raise Unauthorized(
+            "send one of KASSA_CLIENT_KEYS or KASSA_API_KEYS as Authorization: Bearer or X-API-Key"
+        )
+
+
 def _bearer() -> str:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
@@ -29,5 +46,5 @@ def _bearer() -> str:
 def _among(given: str, keys: Iterable[str]) -> bool:
     # Each is compared, in constant time, so that time tells nothing about any of them.
     presented = given.encode("utf-8", "replace")
-    matches = [hmac.compare_digest(presented, key.encode()) for key in keys]
-    return any(matches)
+    same = [hmac.compare_digest(presented, key.encode()) for key in keys]
+    return any(same)
