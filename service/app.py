@@ -24,6 +24,7 @@ from service.web.bodies import MAX_BODY
 from service.web.checkout import checkout
 from service.web.context import Services
 from service.web.events import events
+from service.web.flags import features, flags
 from service.web.health import health
 from service.web.metrics import metrics
 from service.web.orders import orders
@@ -90,8 +91,9 @@ def create_app(
     app.jinja_env.filters["money"] = money
     app.jinja_env.globals.update(merchant=settings.merchant, simulated=settings.simulated)
     answers.install(app)
-    every = (shop, checkout, orders, overrides, events, webhooks, reports, health, metrics)
-    for blueprint in every:
+    pages = (shop, checkout, overrides, reports)
+    programs = (orders, events, flags, features, webhooks, health, metrics)
+    for blueprint in (*pages, *programs):
         app.register_blueprint(blueprint)
     if simulator is not None:
         _mount_simulator(app, simulator, clock)

@@ -133,7 +133,7 @@ def _problem(status: int, code: str, title: str, detail: str) -> Response:
 def _for_a_program() -> bool:
     if request.method not in {"GET", "HEAD"}:
         return True
-    if request.path.startswith(("/v1/", "/webhooks/", *_PROBES)):
+    if request.path.startswith(("/v1/", "/api/", "/ofrep/", "/webhooks/", *_PROBES)):
         return True
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) != "text/html"
 
