@@ -11,6 +11,7 @@ import click
 import pytest
 import yaml
 from click.testing import CliRunner
+from openfeature import api
 
 from experiments import RULES
 from experiments.catalog import lint
@@ -49,6 +50,15 @@ def test_every_documented_command_runs(
     assert CliRunner().invoke(main, ["db", "upgrade"]).exit_code == 0
     result = CliRunner().invoke(main, shlex.split(command)[1:])
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("source", _blocks("python"))
+def test_every_documented_program_runs(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(PROJECT)
+    names: dict[str, object] = {}
+    exec(source, names)  # noqa: S102 - our own documents
+    api.clear_providers()
+    assert names["layout"] in FLOWS
 
 
 @pytest.mark.parametrize("command", _commands("make "))
