@@ -179,6 +179,17 @@ def test_a_customer_keeps_a_variant_in_experiments_about_customers(door: Shop) -
     assert reply(ask(door, "customers"))["metadata"]["cause"] == "no_unit"
 
 
+def test_each_unit_keeps_what_it_was_shown_in_each_experiment(door: Shop) -> None:
+    expose(door, "uneven", "new")
+    expose(door, "partial", "two_page")
+    expose(door, "customers", "two_page", "visitor-1")
+    expose(door, "customers", "one_page", "cus_6")
+    expose(door, "uneven", "other", "cus_6")
+    every = ask(door, customer="cus_6")
+    for key, variant in {"uneven": "new", "partial": "two_page", "customers": "one_page"}.items():
+        assert flag_in(every, key)["variant"] == variant
+
+
 def test_what_no_condition_can_name_is_as_if_it_were_not_there(door: Shop) -> None:
     odd = {"country": ["SE"], "cart": {"lines": 2}, "amount": None}
     assert reply(ask(door, **odd)) == reply(ask(door))
