@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, tuple_, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from experiments import Assignment, Experiment, FunnelEvent, kept
 from service.store.session import insert_once, insert_or_read
@@ -77,12 +77,21 @@ def expose(
     return kept(experiment, assignment, row.variant)
 
 
+# Column by column: of pairs SQLite would look for none in the key, and read the whole table.
+_SHOWN = select(exposures.c.experiment, exposures.c.unit_id, exposures.c.variant).where(
+    exposures.c.experiment.in_(bindparam("experiments", expanding=True)),
+    exposures.c.unit_id.in_(bindparam("units", expanding=True)),
+)
+
+
 def shown(connection: Connection, found: Iterable[Assignment]) -> dict[str, str]:
     """The variant that each unit was shown before, by the experiment's key; none where nothing."""
-    pairs = [(each.experiment, each.unit_id) for each in found if each.unit_id]
-    key = tuple_(exposures.c.experiment, exposures.c.unit_id)
-    query = select(exposures.c.experiment, exposures.c.variant).where(key.in_(pairs))
-    return {row.experiment: row.variant for row in connection.execute(query)} if pairs else {}
+    units = {each.experiment: each.unit_id for each in found if each.unit_id}
+    if not units:
+        return {}
+    asked = {"experiments": list(units), "units": list(set(units.values()))}
+    rows = connection.execute(_SHOWN, asked)
+    return {row.experiment: row.variant for row in rows if units[row.experiment] == row.unit_id}
 
 
 def record(connection: Connection, new: Sequence[Event]) -> set[str]:
