@@ -46,5 +46,5 @@ def _bearer() -> str:
 def _among(given: str, keys: Iterable[str]) -> bool:
     # Each is compared, in constant time, so that time tells nothing about any of them.
     presented = given.encode("utf-8", "replace")
-    same = [hmac.compare_digest(presented, key.encode()) for key in keys]
-    return any(same)
+    matches = [hmac.compare_digest(presented, key.encode()) for key in keys]
+    return any(matches)
