@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from analysis.aggregates import Aggregates
 from analysis.errors import InvalidObservations
@@ -49,6 +50,8 @@ class Observations:
         duplicate_rows: Rows beyond the first of a unit, merged into it or left out as copies.
         open_windows: Exposed units whose conversion window is still open (exposed less than one
             window ago), so they may yet convert.
+        first_exposure: When the first unit was exposed, in UTC; None where nobody was, or nobody
+            knows.
         exclusions: Everything else that was left out, with its reason.
 
     Raises:
@@ -63,6 +66,7 @@ class Observations:
     contradictory_units: int = 0
     duplicate_rows: int = 0
     open_windows: int = 0
+    first_exposure: datetime | None = None
     exclusions: tuple[Exclusion, ...] = ()
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ database does the counting; what leaves it is a few sums for each variant.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Connection,
-    Select,
+    FromClause,
     and_,
     case,
     distinct,
@@ -25,7 +26,8 @@ from sqlalchemy import (
 
 from analysis.aggregates import Aggregates
 from analysis.observations import Observations
-from experiments import LEDGER_EVENTS, Experiment, FunnelEvent, Kind, Metric
+from experiments import Experiment, FunnelEvent, Kind, Metric
+from service.store.records import Records, funnel_events, records_of
 from service.store.tables import events, exposures, microseconds
 
 # Stripe tells times in whole seconds: a payment in the second of the exposure came after it.
@@ -47,131 +49,130 @@ def read_observations(
         metrics: the declared metrics by key; those the experiment names are read.
         as_of: exposures and arrivals after this are left out.
     """
-    named = experiment.metrics.keys
-    units = _units(connection, experiment, as_of)
+    look = _Look(connection, experiment, as_of)
+    named = {key: metrics[key] for key in experiment.metrics.keys}
+    units = look.units()
     return Observations(
         units=units,
-        metrics={
-            key: _aggregates(connection, experiment, metrics[key], as_of, units) for key in named
-        },
-        currencies={key: _currencies(connection, experiment, metrics[key], as_of) for key in named},
-        funnel=_funnel(connection, experiment, as_of, units),
-        open_windows=_open_windows(connection, experiment, as_of),
+        metrics={key: _aggregates(look, metric, units) for key, metric in named.items()},
+        currencies={key: _currencies(look, metric) for key, metric in named.items()},
+        funnel=_funnel(look, units),
+        open_windows=look.exposed_since(as_of - _longest_window(experiment, metrics)),
+        first_exposure=look.first_exposure(),
     )
 
 
-def _open_windows(connection: Connection, experiment: Experiment, as_of: datetime) -> int:
-    """Units that can still convert: exposed less than a conversion window ago."""
-    since = as_of - experiment.analysis.conversion_window
-    known = [variant.key for variant in experiment.variants]
-    counted = connection.scalar(
-        select(func.count())
-        .select_from(exposures)
-        .where(
-            *_exposed(experiment, as_of),
-            exposures.c.exposed_at > since,
-            exposures.c.variant.in_(known),
+def _window(experiment: Experiment, metric: Metric) -> timedelta:
+    return experiment.analysis.conversion_window if metric.window is None else metric.window
+
+
+def _longest_window(experiment: Experiment, metrics: Mapping[str, Metric]) -> timedelta:
+    """Until nothing that may decide can change any more."""
+    roles = experiment.metrics
+    deciding = (roles.primary, *(guardrail.metric for guardrail in roles.guardrails))
+    return max(_window(experiment, metrics[key]) for key in deciding)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The exposures of one experiment as they were known at a time."""
+
+    connection: Connection
+    experiment: Experiment
+    as_of: datetime
+
+    @property
+    def exposed(self) -> tuple[ColumnElement[bool], ...]:
+        """Which exposures are counted; those of variants that were removed are not."""
+        return (
+            exposures.c.experiment == self.experiment.key,
+            exposures.c.exposed_at <= self.as_of,
+            exposures.c.variant.in_([variant.key for variant in self.experiment.variants]),
         )
-    )
-    return int(counted or 0)
+
+    def units(self) -> dict[str, int]:
+        counted = self.connection.execute(
+            select(exposures.c.variant, func.count())
+            .where(*self.exposed)
+            .group_by(exposures.c.variant)
+        )
+        found = {row[0]: row[1] for row in counted}
+        return {variant.key: found.get(variant.key, 0) for variant in self.experiment.variants}
+
+    def first_exposure(self) -> datetime | None:
+        first = select(func.min(exposures.c.exposed_at)).where(*self.exposed)
+        found: datetime | None = self.connection.scalar(first)
+        return found
+
+    def exposed_since(self, time: datetime) -> int:
+        """Units that can still convert: exposed after a window ago."""
+        return self.connection.scalars(
+            select(func.count())
+            .select_from(exposures)
+            .where(*self.exposed, exposures.c.exposed_at > time)
+        ).one()
+
+    def following(self, records: Records, window: timedelta) -> FromClause:
+        """Each exposure with what followed it: of its unit, after it, inside the window, known."""
+        exposed = type_coerce(exposures.c.exposed_at, BigInteger)
+        return exposures.join(
+            records.rows,
+            and_(
+                records.owner == exposures.c.unit_id,
+                records.happened_at > exposed - _RESOLUTION,
+                records.happened_at < exposed + microseconds(window),
+                records.learnt_at <= self.as_of,
+            ),
+        )
 
 
-def _units(connection: Connection, experiment: Experiment, as_of: datetime) -> dict[str, int]:
-    counted = connection.execute(
-        select(exposures.c.variant, func.count())
-        .where(*_exposed(experiment, as_of))
-        .group_by(exposures.c.variant)
-    )
-    found = {row[0]: row[1] for row in counted}
-    return {variant.key: found.get(variant.key, 0) for variant in experiment.variants}
-
-
-def _exposed(experiment: Experiment, as_of: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (exposures.c.experiment == experiment.key, exposures.c.exposed_at <= as_of)
-
-
-def _followed(experiment: Experiment, as_of: datetime) -> ColumnElement[bool]:
-    """An event belongs to an exposure: same unit, after it, inside the window, known by then."""
-    exposed = type_coerce(exposures.c.exposed_at, BigInteger)
-    window = microseconds(experiment.analysis.conversion_window)
-    return and_(
-        events.c.unit_id == exposures.c.unit_id,
-        _happened_at > exposed - _RESOLUTION,
-        _happened_at < exposed + window,
-        events.c.received_at <= as_of,
-    )
-
-
-# A visitor's clock may be wrong by hours; the ledger's times are Stripe's.
-_happened_at = type_coerce(
-    case(
-        (events.c.name.in_(sorted(LEDGER_EVENTS)), events.c.occurred_at),
-        else_=events.c.received_at,
-    ),
-    BigInteger,
-)
-
-
-def _per_unit(
-    experiment: Experiment, metric: Metric, as_of: datetime, value: ColumnElement[Any]
-) -> Select[Any]:
-    """One row for each exposed unit that had the event, with the unit's value."""
-    return (
-        select(exposures.c.variant.label("variant"), value.label("value"))
-        .join(events, _followed(experiment, as_of))
-        .where(*_exposed(experiment, as_of), events.c.name == metric.event)
-        .group_by(exposures.c.variant, exposures.c.unit_id)
-    )
-
-
-_VALUES: dict[Kind, Callable[[], ColumnElement[Any]]] = {
-    Kind.PROPORTION: lambda: func.max(1),
-    Kind.MEAN: lambda: func.sum(func.coalesce(events.c.value, 0)),
+_VALUES: Mapping[Kind, Callable[[Records], ColumnElement[Any]]] = {
+    Kind.PROPORTION: lambda _: func.max(1),
+    Kind.MEAN: lambda records: func.sum(func.coalesce(records.value, 0)),
 }
 
 
-def _aggregates(
-    connection: Connection,
-    experiment: Experiment,
-    metric: Metric,
-    as_of: datetime,
-    units: Mapping[str, int],
-) -> dict[str, Aggregates]:
-    rows = _per_unit(experiment, metric, as_of, _VALUES[metric.kind]()).subquery()
+def _aggregates(look: _Look, metric: Metric, units: Mapping[str, int]) -> dict[str, Aggregates]:
+    records = records_of(metric, look.experiment.unit)
+    # One row for each exposed unit that had anything counted.
+    rows = (
+        select(exposures.c.variant.label("variant"), _VALUES[metric.kind](records).label("value"))
+        .select_from(look.following(records, _window(look.experiment, metric)))
+        .where(*look.exposed, records.counted)
+        .group_by(exposures.c.variant, exposures.c.unit_id)
+        .subquery()
+    )
     # Squares of money outgrow 64 bits; a float keeps 15 digits of them.
-    value = rows.c.value * 1.0
-    sums = connection.execute(
+    value = _capped(rows.c.value, metric.cap) * 1.0
+    sums = look.connection.execute(
         select(rows.c.variant, func.sum(value), func.sum(value * value)).group_by(rows.c.variant)
     )
     found = {row[0]: (float(row[1]), float(row[2])) for row in sums}
     return {key: Aggregates(n, *found.get(key, (0.0, 0.0))) for key, n in units.items()}
 
 
-def _currencies(
-    connection: Connection, experiment: Experiment, metric: Metric, as_of: datetime
-) -> tuple[str, ...]:
-    rows = connection.scalars(
-        select(events.c.currency)
+def _capped(value: ColumnElement[Any], cap: int | None) -> ColumnElement[Any]:
+    return value if cap is None else case((value > cap, cap), else_=value)
+
+
+def _currencies(look: _Look, metric: Metric) -> tuple[str, ...]:
+    records = records_of(metric, look.experiment.unit)
+    rows = look.connection.scalars(
+        select(records.currency)
         .distinct()
-        .select_from(exposures)
-        .join(events, _followed(experiment, as_of))
-        .where(
-            *_exposed(experiment, as_of),
-            events.c.name == metric.event,
-            events.c.currency.is_not(None),
-        )
+        .select_from(look.following(records, _window(look.experiment, metric)))
+        .where(*look.exposed, records.counted, records.currency.is_not(None))
     )
     return tuple(sorted(str(currency) for currency in rows))
 
 
-def _funnel(
-    connection: Connection, experiment: Experiment, as_of: datetime, units: Mapping[str, int]
-) -> dict[str, dict[str, int]]:
-    counted = connection.execute(
+def _funnel(look: _Look, units: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    records = funnel_events(look.experiment.unit)
+    window = look.experiment.analysis.conversion_window
+    counted = look.connection.execute(
         select(events.c.name, exposures.c.variant, func.count(distinct(exposures.c.unit_id)))
-        .select_from(exposures)
-        .join(events, _followed(experiment, as_of))
-        .where(*_exposed(experiment, as_of))
+        .select_from(look.following(records, window))
+        .where(*look.exposed)
         .group_by(events.c.name, exposures.c.variant)
     )
     found = {(row[0], row[1]): int(row[2]) for row in counted}
