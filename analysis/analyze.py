@@ -1,7 +1,7 @@
 """Plan and observations in, report out: pure, so the same numbers always give the same report."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from analysis.aggregates import Aggregates
@@ -26,9 +26,11 @@ from analysis.report import (
     Report,
     Role,
     Sequential,
+    Tolerance,
     VariantResult,
 )
 from analysis.srm import check_sample_ratio
+from analysis.tolerance import Running, tolerance
 from experiments.metrics import Kind
 
 _NO_PLAN = "no number of units was planned"
@@ -37,7 +39,11 @@ _NO_LOSS_CHECK = "lost outcomes are not measured by this source"
 
 
 def analyze(
-    plan: Plan, observations: Observations, *, as_of: datetime, generated_at: datetime
+    plan: Plan,
+    observations: Observations,
+    *,
+    as_of: datetime,
+    generated_at: datetime,
 ) -> Report:
     """Judges what was observed by what was planned.
 
@@ -52,10 +58,12 @@ def analyze(
     """
     _refuse_misfits(plan, observations, (as_of, generated_at))
     units = {variant: observations.units[variant] for variant in plan.variants}
-    progress, checks = _progress(plan, observations), _checks(plan, observations)
+    progress = _progress(plan, observations)
+    checks = _checks(plan, observations)
     labels = [Label.SAMPLE_RATIO_MISMATCH] if checks.sample_ratio.ok is False else []
     labels += [Label.TOO_EARLY] if progress.early else []
-    metrics = _adjust([_judge(plan, metric, observations, labels) for metric in plan.metrics])
+    look = _Look(plan, progress, labels)
+    metrics = _adjust([_judge(look, metric, observations) for metric in plan.metrics])
     shares = dict(plan.shares)
     return Report(
         experiment=plan.experiment,
@@ -71,6 +79,15 @@ def analyze(
         exclusions=observations.exclusions,
         decision=decide(Evidence(progress, units, shares, checks, metrics)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look at the numbers: by which plan, how far along, and what warns of them all."""
+
+    plan: Plan
+    progress: Progress
+    labels: Sequence[Label]
 
 
 def _refuse_misfits(plan: Plan, observations: Observations, times: Sequence[datetime]) -> None:
@@ -107,10 +124,8 @@ def _checks(plan: Plan, observations: Observations) -> Checks:
     )
 
 
-def _judge(
-    plan: Plan, metric: MetricPlan, observations: Observations, labels: Sequence[Label]
-) -> MetricResult:
-    arms = observations.metrics[metric.key]
+def _judge(look: _Look, metric: MetricPlan, observations: Observations) -> MetricResult:
+    plan, arms = look.plan, observations.metrics[metric.key]
     treatments = [variant for variant in plan.variants if variant != plan.control]
     currencies = observations.currencies.get(metric.key, ())
     result = MetricResult(
@@ -120,7 +135,8 @@ def _judge(
         kind=metric.kind,
         direction=metric.direction,
         variants={variant: _variant(metric, arms[variant]) for variant in plan.variants},
-        comparisons=tuple(_compare(plan, metric, arms, key, labels) for key in treatments),
+        comparisons=tuple(_compare(look, metric, arms, key) for key in treatments),
+        margin=metric.margin,
     )
     return result if metric.kind is Kind.PROPORTION else _in_money(result, currencies)
 
@@ -143,6 +159,8 @@ def _in_money(result: MetricResult, currencies: Sequence[str]) -> MetricResult:
                 p_value=gap,
                 adjusted_p_value=gap,
                 sequential=Sequential.absent(gap.reason),
+                tolerance=comparison.tolerance
+                and replace(comparison.tolerance, ci_low=gap, ci_high=gap),
             )
             for comparison in result.comparisons
         ),
@@ -155,13 +173,9 @@ def _variant(metric: MetricPlan, arm: Aggregates) -> VariantResult:
 
 
 def _compare(
-    plan: Plan,
-    metric: MetricPlan,
-    arms: Mapping[str, Aggregates],
-    variant: str,
-    labels: Sequence[Label],
+    look: _Look, metric: MetricPlan, arms: Mapping[str, Aggregates], variant: str
 ) -> Comparison:
-    control, treatment = arms[plan.control], arms[variant]
+    plan, control, treatment = look.plan, arms[look.plan.control], arms[variant]
     contrast = INFERENCES[metric.kind].compare(control, treatment, alpha=plan.alpha)
     return Comparison(
         variant=variant,
@@ -172,8 +186,27 @@ def _compare(
         p_value=contrast.p_value,
         adjusted_p_value=contrast.p_value,
         sequential=_sequential(plan, variant, contrast, control.units + treatment.units),
-        labels=(*labels, *contrast.labels),
+        labels=(*look.labels, *contrast.labels),
+        tolerance=_tolerance(look, metric, (control, treatment), variant),
     )
+
+
+def _tolerance(
+    look: _Look, metric: MetricPlan, arms: tuple[Aggregates, Aggregates], variant: str
+) -> Tolerance | None:
+    """A guardrail keeps alpha, for all must pass; a primary metric's variants share it.
+
+    All guardrails must pass together, which no single level makes easier (Berger 1982); but any
+    variant may ship, so each is held to its part of alpha (Bonferroni).
+    """
+    if metric.margin is None:
+        return None
+    rivals = len(look.plan.variants) - 1 if metric.role is Role.PRIMARY else 1
+    alpha = look.plan.alpha / rivals
+    contrast = INFERENCES[metric.kind].compare(*arms, alpha=alpha)
+    tuned_at = _tuned_at(look.plan, variant) if look.progress.early else None
+    running = None if tuned_at is None else Running(sum(arm.units for arm in arms), tuned_at)
+    return tolerance(contrast, metric.margin, alpha=alpha, running=running)
 
 
 def _sequential(plan: Plan, variant: str, contrast: Contrast, units: int) -> Sequential:
@@ -182,11 +215,17 @@ def _sequential(plan: Plan, variant: str, contrast: Contrast, units: int) -> Seq
     A sequence tuned at the units at hand would move with the data and hold at no look at all, so
     without a plan there is none.
     """
-    if plan.planned_units is None:
+    tuned_at = _tuned_at(plan, variant)
+    if tuned_at is None:
         return Sequential.absent(_UNTUNED)
-    share = plan.shares[plan.control] + plan.shares[variant]
-    tuned_at = max(1, round(plan.planned_units * share))
     return always_valid(contrast.log_ratio, units, tuned_at=tuned_at, alpha=plan.alpha)
+
+
+def _tuned_at(plan: Plan, variant: str) -> int | None:
+    if plan.planned_units is None:
+        return None
+    share = plan.shares[plan.control] + plan.shares[variant]
+    return max(1, round(plan.planned_units * share))
 
 
 # Guardrails stay as they are: each has a veto of its own, so none shares its alpha.

@@ -4,8 +4,9 @@ A report advises and never acts: ending an experiment stays with a person.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from analysis import wording
 from analysis.report import (
     Absent,
     Action,
@@ -17,6 +18,7 @@ from analysis.report import (
     MetricResult,
     Progress,
     Role,
+    Verdict,
 )
 from analysis.wording import count, interval, level, open_windows, p_value, percent, signed_percent
 
@@ -35,6 +37,16 @@ class Evidence:
     def primary(self) -> MetricResult:
         """The metric the decision rests on."""
         return next(metric for metric in self.metrics if metric.role is Role.PRIMARY)
+
+    @property
+    def guardrails(self) -> tuple[MetricResult, ...]:
+        """Metrics with a veto."""
+        return tuple(metric for metric in self.metrics if metric.role is Role.GUARDRAIL)
+
+    def verdict(self, metric: MetricResult, variant: str) -> Verdict | None:
+        """Whether a variant stays within a metric's margin; None where it has none."""
+        comparison = next(c for c in metric.comparisons if c.variant == variant)
+        return comparison.verdict(metric.direction, self.progress)
 
 
 _MISMATCH_ADVICE = (
@@ -77,11 +89,11 @@ def _nothing_to_read(evidence: Evidence) -> Decision | None:
 
 def _harmed_guardrail(evidence: Evidence) -> Decision | None:
     reasons = [
-        f"Guardrail {metric.name} got worse: {_reading(evidence, comparison)}."
-        for metric in evidence.metrics
-        if metric.role is Role.GUARDRAIL
+        f"Guardrail {metric.name} got worse: {_reading(evidence, comparison)}"
+        f"{_and_held(metric, comparison)}."
+        for metric in evidence.guardrails
         for comparison, better in _differences(evidence, metric)
-        if not better
+        if not better and evidence.verdict(metric, comparison.variant) is not Verdict.PASSED
     ]
     if not reasons:
         return None
@@ -91,12 +103,39 @@ def _harmed_guardrail(evidence: Evidence) -> Decision | None:
     return Decision(Action.ROLL_BACK, (*reasons, *primary))
 
 
-def _clear_gain(evidence: Evidence) -> Decision | None:
-    return _clear(evidence, Action.SHIP, better=True)
-
-
 def _clear_loss(evidence: Evidence) -> Decision | None:
-    return _clear(evidence, Action.ROLL_BACK, better=False)
+    """Only where no variant won: with several, the winner may ship alone."""
+    metric = evidence.primary
+    lost = [
+        comparison
+        for comparison, better in _differences(evidence, metric)
+        if not better and evidence.verdict(metric, comparison.variant) is not Verdict.PASSED
+    ]
+    if not lost or _winners(evidence):
+        return None
+    return _because(evidence, Action.ROLL_BACK, lost)
+
+
+def _fit_to_ship(evidence: Evidence) -> Decision | None:
+    fit = [c for c in _winners(evidence) if not _unproven(evidence, c.variant)]
+    return _because(evidence, Action.SHIP, fit) if fit else None
+
+
+def _unproven_guardrail(evidence: Evidence) -> Decision | None:
+    """A winner that is not shown to be safe: more units may show it, until none are to come."""
+    won = _winners(evidence)
+    if not won:
+        return None
+    early = evidence.progress.early
+    doubts = [
+        f"Guardrail {metric.name} is not shown safe with {comparison.variant}"
+        f"{' yet' if early else ''}: {_held(metric, comparison)}."
+        for winner in won
+        for metric, comparison in _unproven(evidence, winner.variant)
+    ]
+    action = Action.KEEP_RUNNING if early else Action.NEUTRAL
+    found = _because(evidence, action, won)
+    return replace(found, reasons=(*doubts, *found.reasons))
 
 
 def _too_early(evidence: Evidence) -> Decision | None:
@@ -131,23 +170,65 @@ RULES: tuple[Rule, ...] = (
     _broken_data,
     _nothing_to_read,
     _harmed_guardrail,
-    _clear_gain,
     _clear_loss,
+    _fit_to_ship,
+    _unproven_guardrail,
     _too_early,
     _too_few_units,
     _no_difference,
 )
 
 
-def _clear(evidence: Evidence, action: Action, *, better: bool) -> Decision | None:
+def _winners(evidence: Evidence) -> list[Comparison]:
+    """Variants that are better in the primary metric or, where it has a margin, not worse."""
     metric = evidence.primary
-    clear = [c for c, good in _differences(evidence, metric) if good is better]
-    if not clear:
-        return None
-    verb = "better" if better else "worse"
-    reasons = [f"{metric.name} is {verb} with {_reading(evidence, c)}." for c in clear]
+    better = {c.variant for c, gained in _differences(evidence, metric) if gained}
+    return [
+        comparison
+        for comparison in metric.comparisons
+        if comparison.variant in better
+        or evidence.verdict(metric, comparison.variant) is Verdict.PASSED
+    ]
+
+
+def _unproven(evidence: Evidence, variant: str) -> list[tuple[MetricResult, Comparison]]:
+    """Guardrails with a margin that a variant has not been shown to stay within."""
+    return [
+        (metric, comparison)
+        for metric in evidence.guardrails
+        for comparison in metric.comparisons
+        if comparison.variant == variant
+        and evidence.verdict(metric, variant) not in (None, Verdict.PASSED)
+    ]
+
+
+def _because(evidence: Evidence, action: Action, clear: list[Comparison]) -> Decision:
+    """A decision on what is shown of the primary metric, with what its guardrails passed."""
+    metric = evidence.primary
+    reasons = [f"{_shown(evidence, metric, c)}." for c in clear]
+    if action is Action.SHIP:
+        reasons += [
+            f"Guardrail {guardrail.name} passed with {c.variant}: {_held(guardrail, c)}."
+            for guardrail in evidence.guardrails
+            for c in guardrail.comparisons
+            if c.tolerance is not None and c.variant in {shown.variant for shown in clear}
+        ]
     reasons += [label.meaning for label in _warnings(clear)]
     return Decision(action, (*reasons, _reached(evidence) + "."))
+
+
+def _shown(evidence: Evidence, metric: MetricResult, comparison: Comparison) -> str:
+    finding = comparison.finding(metric.direction, evidence.progress)
+    if evidence.verdict(metric, comparison.variant) is Verdict.PASSED:
+        gain = "better" if finding is Finding.BETTER else "not worse by its margin"
+        held = _held(metric, comparison)
+        return f"{metric.name} is {gain} with {_reading(evidence, comparison)}; {held}"
+    return f"{metric.name} is {finding} with {_reading(evidence, comparison)}"
+
+
+def _held(metric: MetricResult, comparison: Comparison) -> str:
+    found = comparison.tolerance
+    return "" if found is None else wording.held(metric.kind, found)
 
 
 def _differences(evidence: Evidence, metric: MetricResult) -> list[tuple[Comparison, bool]]:
@@ -179,7 +260,14 @@ def _undecided(
 ) -> list[str]:
     metric = evidence.primary
     shown = metric.comparisons if comparisons is None else comparisons
-    return [f"{finding} in {metric.name}: {_reading(evidence, c)}." for c in shown]
+    return [
+        f"{finding} in {metric.name}: {_reading(evidence, c)}{_and_held(metric, c)}." for c in shown
+    ]
+
+
+def _and_held(metric: MetricResult, comparison: Comparison) -> str:
+    held = _held(metric, comparison)
+    return held and f"; {held}"
 
 
 def _reached(evidence: Evidence) -> str:

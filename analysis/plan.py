@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from analysis.errors import InvalidPlan, UnknownInference, UnknownMetric
 from analysis.inference import INFERENCES
-from analysis.report import Role
+from analysis.report import Margin, Role
 from experiments.definition import Experiment
 from experiments.metrics import Direction, Kind, Metric
+from experiments.plan import DecisionRule, Scale
 
 METHODS = ("fixed",)
 
@@ -17,8 +18,14 @@ METHODS = ("fixed",)
 class MetricPlan:
     """One metric of the plan: how it is counted, which way is good, what it is for.
 
+    Attributes:
+        margin: The loss that would be too much. A guardrail that has one must be shown to stay
+            within it before anything ships; a primary metric that has one ships when it is shown
+            to. None: a guardrail must not be shown to get worse, a primary metric must get better.
+
     Raises:
         UnknownInference: If no test is registered for the kind.
+        InvalidPlan: If the role is unknown or cannot have a margin, or the margin is not above 0.
     """
 
     key: str
@@ -26,9 +33,12 @@ class MetricPlan:
     direction: Direction
     role: Role
     name: str
+    margin: Margin | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "role", _role(self.key, self.role))
+        if self.margin is not None:
+            _refuse_margin(self.key, self.role, self.margin)
         if self.kind not in INFERENCES:
             raise UnknownInference(f"metric {self.key!r}: no test for kind {self.kind!r}")
 
@@ -115,17 +125,41 @@ def resolve(experiment: Experiment, metrics: Mapping[str, Metric]) -> Plan:
 
 
 def _metric_plans(experiment: Experiment, metrics: Mapping[str, Metric]) -> tuple[MetricPlan, ...]:
-    wanted = [(experiment.metrics.primary, Role.PRIMARY)]
-    wanted += [(key, Role.SECONDARY) for key in experiment.metrics.secondary]
-    wanted += [(each.metric, Role.GUARDRAIL) for each in experiment.metrics.guardrails]
-    unknown = sorted({key for key, _ in wanted} - set(metrics))
+    roles = experiment.metrics
+    unknown = sorted(set(roles.keys) - set(metrics))
     if unknown:
         raise UnknownMetric(f"{experiment.key}: metrics not declared: {', '.join(unknown)}")
-    found = [(metrics[key], role) for key, role in wanted]
-    return tuple(
-        MetricPlan(metric.key, metric.kind, metric.direction, role, metric.name)
-        for metric, role in found
+    return (
+        _metric_plan(metrics[roles.primary], Role.PRIMARY, _loss_of(experiment.decision)),
+        *(_metric_plan(metrics[key], Role.SECONDARY) for key in roles.secondary),
+        *(
+            _metric_plan(metrics[each.metric], Role.GUARDRAIL, _margin(each.margin, each.scale))
+            for each in roles.guardrails
+        ),
     )
+
+
+def _metric_plan(metric: Metric, role: Role, margin: Margin | None = None) -> MetricPlan:
+    cap = "" if metric.cap is None else f", at most {metric.cap:,} a unit"
+    return MetricPlan(
+        metric.key, metric.kind, metric.direction, role, f"{metric.name}{cap}", margin
+    )
+
+
+def _loss_of(decision: DecisionRule) -> Margin | None:
+    """What may be lost of the primary metric: only `not_worse` has a margin."""
+    return _margin(decision.margin, Scale.RELATIVE)
+
+
+def _margin(size: float | None, scale: Scale) -> Margin | None:
+    return None if size is None else Margin(size, scale)
+
+
+def _refuse_margin(key: str, role: Role, margin: Margin) -> None:
+    if role is Role.SECONDARY:
+        raise InvalidPlan(f"metric {key!r}: a secondary metric decides nothing and has no margin")
+    if not (margin.size > 0 and math.isfinite(margin.size)):
+        raise InvalidPlan(f"metric {key!r}: margin must be above 0, not {margin.size}")
 
 
 def _role(key: str, role: str) -> Role:

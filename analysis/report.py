@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from analysis.observations import Exclusion
 from experiments.metrics import Direction, Kind
+from experiments.plan import Scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,14 @@ class Finding(StrEnum):
     UNDECIDED = "undecided"
     NOT_TRUSTED = "not trusted"
     NO_INTERVAL = "no interval"
+
+
+class Verdict(StrEnum):
+    """Whether a loss as large as the margin is excluded."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNDECIDED = "undecided"
 
 
 class Label(StrEnum):
@@ -138,13 +147,19 @@ class LogRatio:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """What one statistical test says about one variant and its control."""
+    """What one statistical test says about one variant and its control.
+
+    Attributes:
+        log_ratio: What the always-valid interval of the lift is made of.
+        variance: Squared standard error of the difference, for its always-valid interval.
+    """
 
     test: str
     absolute: Estimate
     relative: Estimate
     p_value: Number
     log_ratio: LogRatio | Absent
+    variance: Number
     labels: tuple[Label, ...] = ()
 
 
@@ -185,6 +200,46 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Margin:
+    """The loss that would be too much; a smaller one is tolerated.
+
+    Attributes:
+        size: Above 0: a share of the control's value, or in the metric's own unit.
+        scale: Which of the two.
+    """
+
+    size: float
+    scale: Scale
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """The margin of a comparison beside the interval that is held against it.
+
+    Attributes:
+        margin: The loss that would be too much.
+        ci_low: Lower end of the two-sided interval that may be read now, on the margin's scale.
+        ci_high: Upper end.
+        alpha: Level of that interval: its unfavourable end errs in half of it.
+        always_valid: Whether it is true at every look.
+    """
+
+    margin: Margin
+    ci_low: Number
+    ci_high: Number
+    alpha: float
+    always_valid: bool
+
+    def excludes_loss(self, direction: Direction) -> bool:
+        """Whether the interval leaves no room for a loss of the margin or more."""
+        if isinstance(self.ci_low, Absent) or isinstance(self.ci_high, Absent):
+            return False
+        if direction is Direction.INCREASE:
+            return self.ci_low > -self.margin.size
+        return self.ci_high < self.margin.size
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """One variant against the control, with the labels every reader must see."""
 
@@ -197,6 +252,7 @@ class Comparison:
     adjusted_p_value: Number
     sequential: Sequential
     labels: tuple[Label, ...] = ()
+    tolerance: Tolerance | None = None
 
     @property
     def gaps(self) -> tuple[str, ...]:
@@ -241,6 +297,20 @@ class Comparison:
         gain = (difference > 0) is (direction is Direction.INCREASE)
         return Finding.BETTER if gain else Finding.WORSE
 
+    def verdict(self, direction: Direction, progress: "Progress") -> Verdict | None:
+        """Whether the loss stays within the margin; None where there is no margin.
+
+        A loss that is shown, but smaller than the margin, is within it.
+        """
+        if self.tolerance is None:
+            return None
+        if {Label.SAMPLE_RATIO_MISMATCH, Label.TOO_FEW_UNITS} & set(self.labels):
+            return Verdict.UNDECIDED
+        if self.tolerance.excludes_loss(direction):
+            return Verdict.PASSED
+        worse = self.finding(direction, progress) is Finding.WORSE
+        return Verdict.FAILED if worse else Verdict.UNDECIDED
+
 
 @dataclass(frozen=True)
 class MetricResult:
@@ -248,6 +318,7 @@ class MetricResult:
 
     Attributes:
         currency: What its values are minor units of, or None where they are no money.
+        margin: The loss that would be too much, or None where no loss is tolerated.
     """
 
     key: str
@@ -258,6 +329,13 @@ class MetricResult:
     variants: Mapping[str, VariantResult]
     comparisons: tuple[Comparison, ...]
     currency: str | None = None
+    margin: Margin | None = None
+
+    def verdict(self, progress: "Progress") -> Verdict | None:
+        """The worst over all variants; None where there is no margin."""
+        found = {comparison.verdict(self.direction, progress) for comparison in self.comparisons}
+        worst_first = (Verdict.FAILED, Verdict.UNDECIDED, Verdict.PASSED)
+        return next((verdict for verdict in worst_first if verdict in found), None)
 
 
 @dataclass(frozen=True, slots=True)

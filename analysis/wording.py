@@ -3,8 +3,9 @@
 import math
 from datetime import datetime
 
-from analysis.report import Absent, Number
+from analysis.report import Absent, Margin, Number, Tolerance
 from experiments.metrics import Kind
+from experiments.plan import Scale
 
 
 def count(value: Number) -> str:
@@ -92,6 +93,29 @@ def interval(low: Number, high: Number) -> str:
 def level(alpha: float) -> str:
     """Name of an interval's level: 0.05 -> "95%"."""
     return f"{100 * (1 - alpha):.4g}%"
+
+
+def margin(kind: Kind, found: Margin) -> str:
+    """The loss that would be too much: "10%" of the control, "1 pp" of a rate, or a quantity."""
+    if found.scale is Scale.RELATIVE:
+        return f"{100 * found.size:g}%"
+    return f"{100 * found.size:g} pp" if kind is Kind.PROPORTION else quantity(found.size)
+
+
+def tolerance(kind: Kind, found: Tolerance) -> str:
+    """The interval that is held against a margin: "95% interval -0.40% to +0.90%"."""
+    name = f"{'always-valid ' if found.always_valid else ''}{level(found.alpha)} interval"
+    if isinstance(found.ci_low, Absent):
+        return f"no {name}: {found.ci_low.reason}"
+    if found.margin.scale is Scale.RELATIVE:
+        return f"{name} {interval(found.ci_low, found.ci_high)}"
+    ends = (difference_text(kind, end) for end in (found.ci_low, found.ci_high))
+    return f"{name} of the difference {' to '.join(ends)}"
+
+
+def held(kind: Kind, found: Tolerance) -> str:
+    """A margin and the interval that is held against it."""
+    return f"margin {margin(kind, found.margin)}, {tolerance(kind, found)}"
 
 
 def _missing(value: Number) -> str:

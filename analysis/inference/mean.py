@@ -17,6 +17,7 @@ MANY = 50
 # 1,000 visitors of whom three paid is a mean of three: at a split of 10 to 90 such means give
 # false alarms in a fifth of the cases at alpha 0.05, and from 30 effective units on in 7 % at most.
 ENOUGH = 30
+_FEW = Absent(f"needs values from the equal of {MANY} units in both variants")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ def compare(control: Aggregates, treatment: Aggregates, *, alpha: float) -> Cont
         relative=_lift(arms, (control, treatment), alpha),
         p_value=student_p(difference / error, degrees),
         log_ratio=_log_ratio(arms, (control, treatment)),
+        variance=_FEW if few_values(control, treatment) else error**2,
         labels=labels,
     )
 
@@ -68,6 +70,11 @@ def effective_units(arm: Aggregates) -> float:
 def too_few_units(*arms: Aggregates) -> tuple[Label, ...]:
     """The label of arms of which one has fewer than `ENOUGH` effective units."""
     return (Label.TOO_FEW_UNITS,) if min(map(effective_units, arms)) < ENOUGH else ()
+
+
+def few_values(*arms: Aggregates) -> bool:
+    """Whether an arm has too few effective units for the always-valid sequence."""
+    return min(map(effective_units, arms)) < MANY
 
 
 def welch_degrees(errors: Sequence[float], arms: Sequence[Aggregates]) -> float:
@@ -85,7 +92,7 @@ def _arm(sums: Aggregates) -> _Arm:
 
 def _nothing(reason: str, labels: tuple[Label, ...]) -> Contrast:
     gap, nothing = Absent(reason), Estimate.absent(reason)
-    return Contrast(WELCH, nothing, nothing, gap, gap, labels)
+    return Contrast(WELCH, nothing, nothing, gap, gap, gap, labels)
 
 
 def _lift(arms: tuple[_Arm, _Arm], sums: tuple[Aggregates, Aggregates], alpha: float) -> Estimate:
@@ -101,8 +108,8 @@ def _lift(arms: tuple[_Arm, _Arm], sums: tuple[Aggregates, Aggregates], alpha: f
 def _log_ratio(arms: tuple[_Arm, _Arm], sums: tuple[Aggregates, Aggregates]) -> LogRatio | Absent:
     if min(arms[0].mean, arms[1].mean) <= 0:
         return Absent("a lift needs means above zero in both variants")
-    if min(effective_units(arm) for arm in sums) < MANY:
-        return Absent(f"needs values from the equal of {MANY} units in both variants")
+    if few_values(*sums):
+        return _FEW
     return LogRatio(
         math.log(arms[1].mean / arms[0].mean), sum(arm.error / arm.mean**2 for arm in arms)
     )

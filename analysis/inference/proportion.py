@@ -18,6 +18,7 @@ FEW = 10
 BOSCHLOO_UNITS = 1_000
 # Below this many in an arm the always-valid sequence, which is asymptotic, is not shown.
 MANY = 50
+_FEW = Absent(f"needs {MANY} conversions and {MANY} units without one in both variants")
 
 SCORE, BOSCHLOO, MID_P = "score test", "Boschloo's exact test", "Fisher's exact test, mid-p"
 
@@ -45,7 +46,7 @@ def compare(control: Aggregates, treatment: Aggregates, *, alpha: float) -> Cont
     if 0 in units:
         gap = Absent("a variant has no units yet")
         nothing = Estimate(gap, gap, gap)
-        return Contrast(SCORE, nothing, nothing, gap, gap, (Label.TOO_FEW_CONVERSIONS,))
+        return Contrast(SCORE, nothing, nothing, gap, gap, gap, (Label.TOO_FEW_CONVERSIONS,))
     few = min(_scarcest(x, n) for x, n in zip(successes, units, strict=True)) < FEW
     test, p_value = _exact_test(successes, units) if few else (SCORE, score_p(successes, units))
     return Contrast(
@@ -54,6 +55,7 @@ def compare(control: Aggregates, treatment: Aggregates, *, alpha: float) -> Cont
         relative=_lift(successes, units, alpha),
         p_value=p_value,
         log_ratio=_log_ratio(successes, units),
+        variance=_variance(successes, units),
         labels=(Label.TOO_FEW_CONVERSIONS,) if few else (),
     )
 
@@ -104,9 +106,19 @@ def _lift(successes: tuple[int, int], units: tuple[int, int], alpha: float) -> E
     return Estimate(ratio - 1, low, high)
 
 
+def _few_conversions(successes: tuple[int, int], units: tuple[int, int]) -> bool:
+    return min(_scarcest(x, n) for x, n in zip(successes, units, strict=True)) < MANY
+
+
+def _variance(successes: tuple[int, int], units: tuple[int, int]) -> Number:
+    if _few_conversions(successes, units):
+        return _FEW
+    return sum(x / n * (1 - x / n) / n for x, n in zip(successes, units, strict=True))
+
+
 def _log_ratio(successes: tuple[int, int], units: tuple[int, int]) -> LogRatio | Absent:
-    if min(_scarcest(x, n) for x, n in zip(successes, units, strict=True)) < MANY:
-        return Absent(f"needs {MANY} conversions and {MANY} units without one in both variants")
+    if _few_conversions(successes, units):
+        return _FEW
     rates = [x / n for x, n in zip(successes, units, strict=True)]
     variance = sum(1 / x - 1 / n for x, n in zip(successes, units, strict=True))
     return LogRatio(math.log(rates[1] / rates[0]), variance)

@@ -10,10 +10,11 @@ import math
 
 from analysis.aggregates import Aggregates
 from analysis.distributions import lift_of, student_p, student_quantile
-from analysis.inference.mean import MANY, effective_units, too_few_units, welch_degrees
+from analysis.inference.mean import MANY, few_values, too_few_units, welch_degrees
 from analysis.report import Absent, Contrast, Estimate, Label, LogRatio, Number
 
 DELTA = "delta method over units"
+_FEW = Absent(f"needs values from the equal of {MANY} units in both variants")
 
 
 def value(arm: Aggregates) -> Number:
@@ -48,12 +49,10 @@ def compare(control: Aggregates, treatment: Aggregates, *, alpha: float) -> Cont
         absolute=Estimate(difference, difference - margin, difference + margin),
         relative=_lift(log_ratio, critical),
         p_value=student_p(difference / error, degrees),
-        log_ratio=log_ratio if min(map(effective_units, arms)) >= MANY else Absent(_FEW),
+        log_ratio=_FEW if few_values(*arms) else log_ratio,
+        variance=_FEW if few_values(*arms) else error**2,
         labels=labels,
     )
-
-
-_FEW = f"needs values from the equal of {MANY} units in both variants"
 
 
 def variance_of_ratio(arm: Aggregates) -> float:
@@ -72,7 +71,7 @@ def variance_of_ratio(arm: Aggregates) -> float:
 
 def _nothing(reason: str, labels: tuple[Label, ...]) -> Contrast:
     gap, nothing = Absent(reason), Estimate.absent(reason)
-    return Contrast(DELTA, nothing, nothing, gap, gap, labels)
+    return Contrast(DELTA, nothing, nothing, gap, gap, gap, labels)
 
 
 def _log_ratio(ratios: list[float], errors: list[float]) -> LogRatio | Absent:

@@ -18,12 +18,12 @@ def mixture_precision(tuned_at: int, alpha: float) -> float:
 
 
 def half_width(variance: float, units: int, *, tuned_at: int, alpha: float) -> float:
-    """Half-width of the interval on the log ratio.
+    """Half-width of the interval around an estimate, such as the log ratio.
 
     `sqrt(V * 2(N rho^2 + 1)/(N rho^2) * ln(sqrt(N rho^2 + 1)/alpha))`
 
     Args:
-        variance: Variance V of the log ratio at this look.
+        variance: Variance V of the estimate at this look.
         units: Units N of both variants together at this look.
         tuned_at: Planned N, fixed before the data came.
         alpha: Two-sided chance that the interval ever misses.
@@ -31,6 +31,14 @@ def half_width(variance: float, units: int, *, tuned_at: int, alpha: float) -> f
     gathered = units * mixture_precision(tuned_at, alpha)
     bound = math.log(math.sqrt(gathered + 1) / alpha)
     return math.sqrt(variance * 2 * (gathered + 1) / gathered * bound)
+
+
+def running_ends(
+    estimate: float, variance: float, units: int, *, tuned_at: int, alpha: float
+) -> tuple[float, float]:
+    """Ends of the always-valid interval around an estimate that is near normal."""
+    margin = half_width(variance, units, tuned_at=tuned_at, alpha=alpha)
+    return estimate - margin, estimate + margin
 
 
 def always_valid_p(log_ratio: LogRatio, units: int, *, tuned_at: int, alpha: float) -> float:
@@ -53,11 +61,13 @@ def always_valid(
         return Sequential.absent(log_ratio.reason)
     if log_ratio.variance <= 0:
         return Sequential.absent("the values do not vary, so there is nothing to test")
-    margin = half_width(log_ratio.variance, units, tuned_at=tuned_at, alpha=alpha)
+    low, high = running_ends(
+        log_ratio.estimate, log_ratio.variance, units, tuned_at=tuned_at, alpha=alpha
+    )
     p_value = always_valid_p(log_ratio, units, tuned_at=tuned_at, alpha=alpha)
     return Sequential(
-        ci_low=lift_of(log_ratio.estimate - margin),
-        ci_high=lift_of(log_ratio.estimate + margin),
+        ci_low=lift_of(low),
+        ci_high=lift_of(high),
         p_value=p_value,
         adjusted_p_value=p_value,
     )

@@ -15,6 +15,7 @@ from analysis.report import (
     Number,
     Progress,
     Report,
+    Role,
     VariantResult,
 )
 from analysis.wording import instant
@@ -37,7 +38,7 @@ def to_json(report: Report) -> dict[str, Json]:
         "shares": dict(report.shares),
         "units": dict(report.units),
         "checks": _checks(report),
-        "metrics": [_metric(metric) for metric in report.metrics],
+        "metrics": [_metric(metric, report.progress) for metric in report.metrics],
         "funnel": _funnel(report.funnel),
         "exclusions": _exclusions(report),
         "segments": [],
@@ -74,15 +75,19 @@ def _checks(report: Report) -> Json:
     }
 
 
-def _field(name: str, value: float | Absent) -> dict[str, Json]:
+def _field(name: str, value: Json | Absent) -> dict[str, Json]:
     if isinstance(value, Absent):
         return {name: None, f"{name}_reason": value.reason}
-    if math.isinf(value):
+    if isinstance(value, float) and math.isinf(value):
         return {name: None, f"{name}_reason": _UNBOUNDED}
     return {name: value}
 
 
-def _metric(metric: MetricResult) -> Json:
+def _metric(metric: MetricResult, progress: Progress) -> Json:
+    margin, verdict = metric.margin, metric.verdict(progress)
+    held: dict[str, Json] = {}
+    if margin is not None and verdict is not None:
+        held = {"margin": margin.size, "scale": margin.scale.value, "verdict": verdict.value}
     return {
         "metric": metric.key,
         "name": metric.name,
@@ -91,8 +96,13 @@ def _metric(metric: MetricResult) -> Json:
         "direction": metric.direction.value,
         **({} if metric.currency is None else {"currency": metric.currency}),
         "variants": {key: _variant(result) for key, result in metric.variants.items()},
-        "comparisons": [_comparison(comparison) for comparison in metric.comparisons],
+        **({_MARGIN_OF[metric.role]: held} if held else {}),
+        "comparisons": [_comparison(metric, c, progress) for c in metric.comparisons],
     }
+
+
+# A guardrail's margin is a veto, a primary metric's a way to ship.
+_MARGIN_OF = {Role.GUARDRAIL: "guardrail", Role.PRIMARY: "not_worse"}
 
 
 def _variant(result: VariantResult) -> Json:
@@ -112,7 +122,7 @@ def _whole(value: Number) -> Number:
     return value if isinstance(value, Absent) or value != int(value) else int(value)
 
 
-def _comparison(comparison: Comparison) -> Json:
+def _comparison(metric: MetricResult, comparison: Comparison, progress: Progress) -> Json:
     return {
         "variant": comparison.variant,
         "control": comparison.control,
@@ -135,6 +145,26 @@ def _comparison(comparison: Comparison) -> Json:
             }
             for label in comparison.labels
         ],
+        **_non_inferiority(metric, comparison, progress),
+    }
+
+
+def _non_inferiority(
+    metric: MetricResult, comparison: Comparison, progress: Progress
+) -> dict[str, Json]:
+    found, verdict = comparison.tolerance, comparison.verdict(metric.direction, progress)
+    if found is None or verdict is None:
+        return {}
+    return {
+        "non_inferiority": {
+            "margin": found.margin.size,
+            "scale": found.margin.scale.value,
+            "alpha": found.alpha,
+            "always_valid": found.always_valid,
+            **_field("ci_low", found.ci_low),
+            **_field("ci_high", found.ci_high),
+            "verdict": verdict.value,
+        }
     }
 
 

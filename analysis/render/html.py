@@ -20,10 +20,12 @@ from analysis.report import (
     Number,
     Report,
     Sequential,
+    Verdict,
 )
 from analysis.wording import (
     count,
     difference_text,
+    held,
     instant,
     interval,
     level,
@@ -38,9 +40,10 @@ _ACTIONS = {
     Action.SHIP: ("Ship it", "up"),
     Action.ROLL_BACK: ("Roll it back", "down"),
     Action.KEEP_RUNNING: ("Keep it running", "clock"),
-    Action.NEUTRAL: ("No difference shown", "equal"),
+    Action.NEUTRAL: ("Nothing to ship", "equal"),
     Action.FIX_DATA: ("Fix the data first", "alert"),
 }
+_VERDICT_CHIPS = {Verdict.PASSED: "good", Verdict.FAILED: "bad", Verdict.UNDECIDED: "warn"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ def to_html(report: Report, *, rerun: str | None = None) -> str:
                 (metric, partial(value_text, metric.kind), _comparisons(metric))
                 for metric in report.metrics
             ],
+            verdicts={metric.key: list(_verdicts(report, metric)) for metric in report.metrics},
             labels=report.labels,
             rerun=rerun or _command(report),
             shortened=shortened,
@@ -133,6 +137,24 @@ def _tile(report: Report, comparison: Comparison) -> Tile:
         span=f"{always_valid}{level(report.progress.alpha)} interval",
         verdict=comparison.finding(report.primary.direction, report.progress),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What one variant's margin says."""
+
+    variant: str
+    verdict: Verdict
+    chip: str
+    reading: str
+
+
+def _verdicts(report: Report, metric: MetricResult) -> Iterator[Held]:
+    for comparison in metric.comparisons:
+        verdict = comparison.verdict(metric.direction, report.progress)
+        if comparison.tolerance is not None and verdict is not None:
+            reading = held(metric.kind, comparison.tolerance)
+            yield Held(comparison.variant, verdict, _VERDICT_CHIPS[verdict], reading)
 
 
 def _comparisons(metric: MetricResult) -> list[tuple[Comparison, list[Line]]]:

@@ -6,6 +6,7 @@ from analysis.report import Absent, Comparison, MetricResult, Number, Report
 from analysis.wording import (
     count,
     difference_text,
+    held,
     interval,
     level,
     open_windows,
@@ -75,7 +76,16 @@ def _metric(report: Report, metric: MetricResult) -> tuple[str, ...]:
         _table(("Variant", "Units", "Sum", "Value"), values),
         _table(head, [_comparison(metric, comparison) for comparison in metric.comparisons]),
         *(_escape(f"{c.variant}, {gap}") for c in metric.comparisons for gap in c.gaps),
+        *(line for c in metric.comparisons for line in _verdict(report, metric, c)),
     )
+
+
+def _verdict(report: Report, metric: MetricResult, comparison: Comparison) -> tuple[str, ...]:
+    verdict = comparison.verdict(metric.direction, report.progress)
+    if comparison.tolerance is None or verdict is None:
+        return ()
+    found = held(metric.kind, comparison.tolerance)
+    return (f"{_escape(comparison.variant)} **{verdict}**: {_escape(found)}",)
 
 
 def _comparison(metric: MetricResult, comparison: Comparison) -> tuple[str, ...]:

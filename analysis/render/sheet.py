@@ -13,6 +13,7 @@ COLUMNS = (
     "difference_low", "difference_high", "lift", "lift_low", "lift_high", "p_value",
     "adjusted_p_value", "always_valid_low", "always_valid_high", "always_valid_p_value",
     "sample_ratio_p_value", "labels",
+    "margin", "margin_scale", "margin_low", "margin_high", "verdict",
 )  # fmt: skip
 
 
@@ -38,7 +39,21 @@ def _row(report: Report, metric: MetricResult, comparison: Comparison) -> list[s
     )  # fmt: skip
     labels = "; ".join(comparison.labels)
     before = [*map(_inert, texts), *map(_cell, _arms(metric, comparison)), comparison.test]
-    return [*before, *map(_cell, _contrast(report, comparison)), labels]
+    return [
+        *before,
+        *map(_cell, _contrast(report, comparison)),
+        labels,
+        *_margin(report, metric, comparison),
+    ]
+
+
+def _margin(report: Report, metric: MetricResult, comparison: Comparison) -> list[str]:
+    found = comparison.tolerance
+    verdict = comparison.verdict(metric.direction, report.progress)
+    if found is None or verdict is None:
+        return ["", "", "", "", ""]
+    ends = map(_cell, (found.ci_low, found.ci_high))
+    return [_cell(found.margin.size), found.margin.scale.value, *ends, verdict.value]
 
 
 def _arms(metric: MetricResult, comparison: Comparison) -> Iterator[Number]:

@@ -8,6 +8,7 @@ from analysis.report import Absent, Comparison, MetricResult, Number, Report
 from analysis.wording import (
     count,
     difference_text,
+    held,
     interval,
     level,
     open_windows,
@@ -86,7 +87,16 @@ def _metric(report: Report, metric: MetricResult) -> list[str]:
     title = f"{metric.name} ({metric.key}, {metric.role}, {metric.direction} is better)"
     tests = ", ".join(sorted({c.test for c in metric.comparisons}))
     gaps = [f"  {c.variant}, {gap}" for c in metric.comparisons for gap in c.gaps]
-    return [title, *_table(values), *_table(comparisons), *gaps, f"  test: {tests}"]
+    verdicts = [line for c in metric.comparisons for line in _verdict(report, metric, c)]
+    return [title, *_table(values), *_table(comparisons), *gaps, *verdicts, f"  test: {tests}"]
+
+
+def _verdict(report: Report, metric: MetricResult, comparison: Comparison) -> list[str]:
+    verdict = comparison.verdict(metric.direction, report.progress)
+    if comparison.tolerance is None or verdict is None:
+        return []
+    found = held(metric.kind, comparison.tolerance)
+    return _wrapped(f"{comparison.variant}, {verdict}: {found}")
 
 
 def _comparison(metric: MetricResult, comparison: Comparison) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from analysis.aggregates import Aggregates
 from analysis.analyze import analyze
 from analysis.observations import Exclusion, Observations
 from analysis.plan import MetricPlan, Plan
-from analysis.report import Report, Role
+from analysis.report import Margin, Report, Role
 from experiments.metrics import Direction, Kind
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -81,6 +81,29 @@ def make_report(make_plan: Callable[..., Plan]) -> Callable[..., Report]:
         )
         plan = make_plan(**changes)
         return analyze(plan, observations, as_of=NOON, generated_at=NOON)
+
+    return make
+
+
+@pytest.fixture
+def guarded(make_plan: Callable[..., Plan], conversion: MetricPlan) -> Callable[..., Report]:
+    """A report with a guardrail of refunds, by (control, treatment) of 12,000 units each."""
+
+    def make(refunds: tuple[int, int], margin: Margin, **changes: Any) -> Report:
+        guardrail = MetricPlan(
+            "refunds", Kind.PROPORTION, Direction.DECREASE, Role.GUARDRAIL, "Refunds", margin
+        )
+        variants = ("two_page", "one_page")
+        arms = {
+            key: {
+                variant: Aggregates.of_conversions(12_000, count)
+                for variant, count in zip(variants, counts, strict=True)
+            }
+            for key, counts in {"paid_conversion": (615, 754), "refunds": refunds}.items()
+        }
+        plan = make_plan(metrics=(conversion, guardrail), **changes)
+        seen = Observations(dict.fromkeys(variants, 12_000), arms)
+        return analyze(plan, seen, as_of=NOON, generated_at=NOON)
 
     return make
 

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from analysis.aggregates import Aggregates
-from analysis.inference import INFERENCES
+from analysis.inference import INFERENCES, proportion
 from analysis.inference.sequential import always_valid
-from analysis.report import Absent, Label, LogRatio, Number
-from experiments.metrics import Kind
+from analysis.report import Absent, Label, LogRatio, Margin, Number
+from analysis.tolerance import Running, tolerance
+from experiments.metrics import Direction, Kind
+from experiments.plan import Scale
 
 Arms = Callable[[Any, float, int], list[Aggregates]]
 RUNS, UNITS = 1500, 1200
@@ -174,6 +176,51 @@ def test_the_always_valid_interval_holds_a_real_lift_at_every_look() -> None:
     _, found, held = peeking(np.random.default_rng(29), lift=0.08, runs=1000)
     assert held >= 0.95 - 4 * math.sqrt(0.05 * 0.95 / 1000)
     assert found > 0.5
+
+
+MARGINS = {
+    (Kind.PROPORTION, Scale.ABSOLUTE): (conversions, 0.02, 0.02 / 0.12),
+    (Kind.PROPORTION, Scale.RELATIVE): (conversions, 0.15, 0.15),
+    (Kind.MEAN, Scale.RELATIVE): (revenue, 0.1, 0.1),
+    (Kind.RATIO, Scale.RELATIVE): (approvals, 0.05, 0.05),
+}
+
+
+@pytest.mark.parametrize(("kind", "scale"), MARGINS)
+@pytest.mark.parametrize("direction", Direction)
+def test_a_loss_of_exactly_the_margin_passes_in_half_of_alpha(
+    kind: Kind, scale: Scale, direction: Direction
+) -> None:
+    rng, (draw, size, loss) = np.random.default_rng(77), MARGINS[kind, scale]
+    lost = -loss if direction is Direction.INCREASE else loss
+    margin, passed = Margin(size, scale), 0
+    for control, treatment in zip(draw(rng, 0.0, RUNS), draw(rng, lost, RUNS), strict=True):
+        contrast = INFERENCES[kind].compare(control, treatment, alpha=0.05)
+        found = tolerance(contrast, margin, alpha=0.05, running=None)
+        passed += found.excludes_loss(direction)
+    assert within(passed / RUNS, 0.025, RUNS), passed / RUNS
+
+
+@pytest.mark.parametrize("scale", Scale)
+def test_a_loss_of_exactly_the_margin_seldom_passes_at_any_of_28_looks(scale: Scale) -> None:
+    rng, days, arriving, runs = np.random.default_rng(78), 28, 300, 400
+    margin = Margin(0.03, Scale.ABSOLUTE) if scale is Scale.ABSOLUTE else Margin(0.1, scale)
+    passed = 0
+    for _ in range(runs):
+        sold = np.cumsum(rng.binomial(arriving, [[0.3], [0.27]], (2, days)), axis=1)
+        passed += any(
+            tolerance(
+                proportion.compare(
+                    *(Aggregates.of_conversions(arriving * day, int(x[day - 1])) for x in sold),
+                    alpha=0.05,
+                ),
+                margin,
+                alpha=0.05,
+                running=Running(2 * arriving * day, 2 * arriving * days),
+            ).excludes_loss(Direction.INCREASE)
+            for day in range(1, days + 1)
+        )
+    assert passed / runs <= 0.025 + 4 * math.sqrt(0.025 * 0.975 / runs)
 
 
 @pytest.mark.slow

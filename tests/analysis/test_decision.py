@@ -11,9 +11,10 @@ from analysis.observations import Observations
 from analysis.plan import MetricPlan, Plan
 from analysis.render import to_html, to_markdown, to_text
 from analysis.render.figures import interval_plot
-from analysis.report import Action, Finding, Label, Report, Role
+from analysis.report import Action, Finding, Label, Margin, Report, Role, Verdict
 from analysis.wording import p_value
 from experiments.metrics import Direction, Kind
+from experiments.plan import Scale
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 Counts = dict[str, tuple[int, int]]
@@ -181,12 +182,21 @@ def test_before_the_planned_size_the_always_valid_p_value_is_adjusted_too(
     assert "adjusted p = " in report.decision.reasons[-1]
 
 
-def with_guardrail(plan: Callable[..., Plan], refunds: tuple[int, int], planned: int) -> Report:
+def with_guardrail(
+    plan: Callable[..., Plan],
+    refunds: tuple[int, int],
+    planned: int,
+    *,
+    margin: Margin | None = None,
+    paid: tuple[int, int] = (1000, 1200),
+) -> Report:
     metrics = (
         MetricPlan("paid", Kind.PROPORTION, Direction.INCREASE, Role.PRIMARY, "Paid"),
-        MetricPlan("refunds", Kind.PROPORTION, Direction.DECREASE, Role.GUARDRAIL, "Refunds"),
+        MetricPlan(
+            "refunds", Kind.PROPORTION, Direction.DECREASE, Role.GUARDRAIL, "Refunds", margin
+        ),
     )
-    counts = {"paid": (1000, 1200), "refunds": refunds}
+    counts = {"paid": paid, "refunds": refunds}
     arms = {
         key: {
             variant: Aggregates.of_conversions(10_000, count)
@@ -214,6 +224,120 @@ def test_a_guardrail_that_held_or_improved_lets_a_gain_ship(
     make_plan: Callable[..., Plan], refunds: tuple[int, int]
 ) -> None:
     assert with_guardrail(make_plan, refunds, 20_000).decision.action is Action.SHIP
+
+
+POINT = Margin(0.01, Scale.ABSOLUTE)
+
+
+@pytest.mark.parametrize("planned", [20_000, 30_000])
+@pytest.mark.parametrize("margin", [POINT, Margin(0.5, Scale.RELATIVE)])
+def test_a_guardrail_within_its_margin_lets_a_gain_ship(
+    make_plan: Callable[..., Plan], planned: int, margin: Margin
+) -> None:
+    report = with_guardrail(make_plan, (1000, 950), planned, margin=margin, paid=(1000, 1250))
+    assert report.metrics[1].verdict(report.progress) is Verdict.PASSED
+    assert report.decision.action is Action.SHIP
+    assert report.decision.reasons[1].startswith("Guardrail Refunds passed with one_page: margin ")
+
+
+def test_a_loss_that_is_shown_but_within_the_margin_is_tolerated(
+    make_plan: Callable[..., Plan],
+) -> None:
+    wide = Margin(0.05, Scale.ABSOLUTE)
+    report = with_guardrail(make_plan, (1000, 1200), 20_000, margin=wide)
+    guardrail = report.metrics[1]
+    found = guardrail.comparisons[0].finding(guardrail.direction, report.progress)
+    assert found is Finding.WORSE
+    assert report.decision.action is Action.SHIP
+
+
+def test_a_loss_that_is_shown_and_may_exceed_the_margin_rolls_back(
+    make_plan: Callable[..., Plan],
+) -> None:
+    report = with_guardrail(make_plan, (1000, 1150), 20_000, margin=POINT)
+    assert report.metrics[1].verdict(report.progress) is Verdict.FAILED
+    assert report.decision.action is Action.ROLL_BACK
+    assert "margin 1 pp, 95% interval of the difference" in report.decision.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("planned", "action", "words"),
+    [
+        (20_000, Action.NEUTRAL, "is not shown safe with one_page: margin 1 pp"),
+        (30_000, Action.KEEP_RUNNING, "is not shown safe with one_page yet: margin 1 pp"),
+    ],
+)
+def test_a_gain_waits_for_a_guardrail_until_the_end_and_does_not_ship_without_it(
+    make_plan: Callable[..., Plan], planned: int, action: Action, words: str
+) -> None:
+    report = with_guardrail(make_plan, (1000, 1060), planned, margin=POINT, paid=(1000, 1250))
+    assert report.metrics[1].verdict(report.progress) is Verdict.UNDECIDED
+    assert report.decision.action is action
+    assert words in report.decision.reasons[0]
+    assert report.decision.reasons[1].startswith("Paid is better with one_page")
+
+
+def test_a_guardrail_with_a_margin_does_not_ship_what_gained_nothing(
+    make_plan: Callable[..., Plan],
+) -> None:
+    report = with_guardrail(make_plan, (1000, 990), 20_000, margin=POINT, paid=(1000, 1001))
+    assert report.decision.action is Action.NEUTRAL
+
+
+def test_the_variant_whose_guardrails_passed_ships_alone(make_plan: Callable[..., Plan]) -> None:
+    metrics = (
+        MetricPlan("paid", Kind.PROPORTION, Direction.INCREASE, Role.PRIMARY, "Paid"),
+        MetricPlan("r", Kind.PROPORTION, Direction.DECREASE, Role.GUARDRAIL, "Refunds", POINT),
+    )
+    counts = {"paid": (1000, 1250, 1260), "r": (1000, 1060, 1000)}
+    arms = {
+        key: {v: Aggregates.of_conversions(10_000, n) for v, n in zip("abc", found, strict=True)}
+        for key, found in counts.items()
+    }
+    seen = Observations(dict.fromkeys("abc", 10_000), arms)
+    plan = make_plan(metrics=metrics, planned_units=30_000, **THREE)
+    report = analyze(plan, seen, as_of=NOON, generated_at=NOON)
+    assert report.metrics[1].verdict(report.progress) is Verdict.UNDECIDED
+    assert report.decision.action is Action.SHIP
+    assert not any("with b" in reason for reason in report.decision.reasons)
+
+
+def not_worse(size: float) -> tuple[MetricPlan, ...]:
+    margin = Margin(size, Scale.ABSOLUTE)
+    return (
+        MetricPlan(
+            "paid_conversion", Kind.PROPORTION, Direction.INCREASE, Role.PRIMARY, "Paid", margin
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("conversions", "action"),
+    [
+        (615, Action.SHIP),  # no difference, and none that matters
+        (580, Action.NEUTRAL),  # a loss of a point is not excluded
+        (500, Action.ROLL_BACK),
+        (800, Action.SHIP),
+    ],
+)
+def test_not_worse_ships_what_stays_within_the_margin(
+    make_report: Callable[..., Report], conversions: int, action: Action
+) -> None:
+    counts = {"two_page": (12_000, 615), "one_page": (12_000, conversions)}
+    decision = make_report(counts, metrics=not_worse(0.007)).decision
+    assert decision.action is action
+    assert "margin 0.7 pp, 95% interval of the difference" in " ".join(decision.reasons) or (
+        action is Action.ROLL_BACK
+    )
+
+
+def test_not_worse_says_so_when_a_small_loss_is_shown(make_report: Callable[..., Report]) -> None:
+    counts = {"two_page": (120_000, 6150), "one_page": (120_000, 5900)}
+    report = make_report(counts, metrics=not_worse(0.01))
+    (comparison,) = report.primary.comparisons
+    assert comparison.finding(Direction.INCREASE, report.progress) is Finding.WORSE
+    assert report.decision.action is Action.SHIP
+    assert report.decision.reasons[0].startswith("Paid is not worse by its margin with one_page")
 
 
 def test_a_guardrail_without_conversions_in_control_says_why_there_is_no_lift(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,8 +10,18 @@ import pytest
 
 from analysis.errors import InvalidPlan, UnknownInference, UnknownMetric
 from analysis.plan import MetricPlan, Plan, resolve
-from analysis.report import Role
-from experiments import AnalysisPlan, Experiment, Guardrail, MetricRoles, Status, Variant
+from analysis.report import Margin, Role
+from experiments import (
+    AnalysisPlan,
+    DecisionRule,
+    Experiment,
+    Guardrail,
+    MetricRoles,
+    Scale,
+    ShipIf,
+    Status,
+    Variant,
+)
 from experiments.events import FunnelEvent
 from experiments.metrics import Direction, Kind, Metric
 
@@ -114,8 +125,35 @@ def test_a_definition_that_breaks_a_rule_of_the_plan_is_named() -> None:
     broken = SimpleNamespace(
         key="odd", variants=(SimpleNamespace(key="a", control=True),),
         control=SimpleNamespace(key="a"), shares={"a": 1.0},
-        metrics=SimpleNamespace(primary="paid", secondary=(), guardrails=()),
-        analysis=SimpleNamespace(alpha=0.05, method="fixed", planned_units=100),
+        metrics=MetricRoles(primary="paid"), analysis=AnalysisPlan(planned_units=100),
+        decision=DecisionRule(), start=None,
     )  # fmt: skip
     with pytest.raises(InvalidPlan, match=r"^odd: variants"):
         resolve(cast("Experiment", broken), DECLARED)
+
+
+def test_margins_come_from_the_definition(experiment: Experiment) -> None:
+    found = resolve(
+        replace(
+            experiment,
+            metrics=MetricRoles(
+                primary="paid",
+                secondary=("revenue",),
+                guardrails=(Guardrail(metric="refunded", margin=0.01, scale=Scale.ABSOLUTE),),
+            ),
+            decision=DecisionRule(ship_if=ShipIf.NOT_WORSE, margin=0.02),
+        ),
+        DECLARED,
+    )
+    assert [metric.margin for metric in found.metrics] == [
+        Margin(0.02, Scale.RELATIVE),
+        None,
+        Margin(0.01, Scale.ABSOLUTE),
+    ]
+    assert [metric.margin for metric in resolve(experiment, DECLARED).metrics] == [None] * 3
+
+
+def test_a_cap_is_told_beside_the_name(experiment: Experiment) -> None:
+    capped = replace(DECLARED["revenue"], cap=100_000)
+    found = resolve(experiment, DECLARED | {"revenue": capped})
+    assert found.metrics[1].name == "Revenue, at most 100,000 a unit"

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from analysis import wording
-from analysis.report import Absent
+from analysis.report import Absent, Margin, Tolerance
 from experiments.metrics import Kind
+from experiments.plan import Scale
 
 GAP = Absent("nothing there")
 
@@ -80,3 +81,22 @@ def test_plurals_times_and_adjusted_p_values_are_written_one_way() -> None:
     assert wording.instant(datetime(2026, 11, 23, 12, tzinfo=UTC)) == "2026-11-23T12:00:00Z"
     assert wording.p_values(0.03, 0.03) == "0.03"
     assert wording.p_values(0.03, 0.06) == "0.03, adjusted p 0.06"
+
+
+@pytest.mark.parametrize(
+    ("kind", "margin", "text"),
+    [
+        (Kind.PROPORTION, Margin(0.07, Scale.RELATIVE), "7%"),
+        (Kind.PROPORTION, Margin(0.005, Scale.ABSOLUTE), "0.5 pp"),
+        (Kind.MEAN, Margin(250, Scale.ABSOLUTE), "250.0"),
+    ],
+)
+def test_a_margin_is_told_in_its_own_scale(kind: Kind, margin: Margin, text: str) -> None:
+    assert wording.margin(kind, margin) == text
+
+
+def test_an_interval_that_is_not_there_says_why_beside_its_margin() -> None:
+    found = Tolerance(Margin(0.1, Scale.RELATIVE), GAP, GAP, alpha=0.05, always_valid=True)
+    assert wording.held(Kind.MEAN, found) == (
+        "margin 10%, no always-valid 95% interval: nothing there"
+    )

@@ -9,7 +9,8 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # it
 
 from analysis.observations import Exclusion
 from analysis.render import to_json
-from analysis.report import Report
+from analysis.report import Margin, Report
+from experiments.plan import Scale
 
 NUMBER = {"type": ["number", "null"]}
 INTERVAL = {
@@ -36,8 +37,22 @@ COMPARISON = {
             "properties": dict.fromkeys(("ci_low", "ci_high", "p_value"), NUMBER),
         },
         "labels": {"type": "array", "items": {"required": ["label", "applies_to", "meaning"]}},
+        "non_inferiority": {
+            "required": [
+                "margin", "scale", "alpha", "always_valid", "ci_low", "ci_high", "verdict",
+            ],
+        },
     },
 }  # fmt: skip
+GUARDRAIL = {
+    "required": ["margin", "scale", "verdict"],
+    "additionalProperties": False,
+    "properties": {
+        "margin": {"type": "number", "exclusiveMinimum": 0},
+        "scale": {"enum": ["relative", "absolute"]},
+        "verdict": {"enum": ["passed", "failed", "undecided"]},
+    },
+}
 METRIC = {
     "required": ["metric", "role", "kind", "direction", "variants", "comparisons"],
     "properties": {
@@ -51,6 +66,8 @@ METRIC = {
             }
         },
         "comparisons": {"type": "array", "items": COMPARISON},
+        "guardrail": GUARDRAIL,
+        "not_worse": GUARDRAIL,
     },
 }
 SCHEMA = {
@@ -141,6 +158,26 @@ def test_no_document_holds_an_infinity(make_report: Callable[..., Report]) -> No
     assert relative["ci_high_reason"] == "the numbers set no upper limit"
     assert relative["estimate_reason"] == "the control has no conversions to compare with"
     assert relative["ci_low"] < 0.1
+
+
+@pytest.mark.parametrize("planned", [None, 20_000, 40_000])
+def test_a_guardrail_has_its_margin_and_verdict_beside_it(
+    guarded: Callable[..., Report], planned: int | None
+) -> None:
+    report = guarded((240, 245), Margin(0.012, Scale.ABSOLUTE), planned_units=planned)
+    document: Any = json.loads(json.dumps(to_json(report)))
+    Draft202012Validator(SCHEMA).validate(document)
+    primary, guardrail = document["metrics"]
+    assert guardrail["guardrail"] == {"margin": 0.012, "scale": "absolute", "verdict": "passed"}
+    (comparison,) = guardrail["comparisons"]
+    found = report.metrics[1].comparisons[0].tolerance
+    assert found is not None
+    assert comparison["non_inferiority"] == {
+        "margin": 0.012, "scale": "absolute", "alpha": 0.05, "always_valid": planned == 40_000,
+        "ci_low": found.ci_low, "ci_high": found.ci_high, "verdict": "passed",
+    }  # fmt: skip
+    assert "guardrail" not in primary
+    assert "non_inferiority" not in primary["comparisons"][0]
 
 
 def test_numbers_keep_their_full_precision(make_report: Callable[..., Report]) -> None:

@@ -18,8 +18,9 @@ from analysis.observations import Exclusion, Observations
 from analysis.plan import MetricPlan, Plan
 from analysis.render import to_csv, to_html, to_markdown, to_text
 from analysis.render.figures import funnel_steps, interval_plot
-from analysis.report import Report, Role
+from analysis.report import Margin, Report, Role
 from experiments.metrics import Direction, Kind
+from experiments.plan import Scale
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 Counts = dict[str, tuple[int, int]]
@@ -83,6 +84,46 @@ def test_every_rendering_labels_a_mismatch_and_too_few_conversions(
     assert "sample ratio mismatch" in text
     assert "too few conversions" in text
     assert "fix" in text.lower()
+
+
+@pytest.mark.parametrize("render", [to_text, to_html, to_markdown])
+@pytest.mark.parametrize(
+    ("refunds", "verdict"),
+    [((240, 245), "passed"), ((240, 265), "undecided"), ((240, 400), "failed")],
+)
+def test_every_reader_sees_a_guardrails_margin_and_verdict(
+    guarded: Callable[..., Report],
+    render: Callable[[Report], str],
+    refunds: tuple[int, int],
+    verdict: str,
+) -> None:
+    text = render(guarded(refunds, Margin(0.005, Scale.ABSOLUTE)))
+    plain = re.sub(r"<[^>]*>|[*\\]", "", text)
+    assert re.search(
+        rf"one_page,? {verdict}:? margin 0\.5 pp,\s+95% interval of the difference", plain
+    ), plain
+    assert "interval of the difference" not in render(
+        guarded(refunds, Margin(0.3, Scale.RELATIVE))
+    ).replace("\n", " ")
+
+
+def test_a_headline_over_a_gain_that_is_not_safe_does_not_say_that_nothing_was_shown(
+    guarded: Callable[..., Report],
+) -> None:
+    text = to_html(guarded((240, 265), Margin(0.005, Scale.ABSOLUTE)))
+    assert "<span>Nothing to ship</span></h2>" in text
+    assert "no difference shown" not in text.lower()
+
+
+def test_the_spreadsheet_has_the_margin_and_verdict_of_a_guardrail(
+    guarded: Callable[..., Report],
+) -> None:
+    report = guarded((240, 245), Margin(0.3, Scale.RELATIVE))
+    primary, guardrail = csv.DictReader(io.StringIO(to_csv(report)))
+    assert (guardrail["margin"], guardrail["margin_scale"]) == ("0.3", "relative")
+    assert guardrail["verdict"] == "passed"
+    assert float(guardrail["margin_high"]) == float(guardrail["lift_high"])
+    assert (primary["margin"], primary["verdict"]) == ("", "")
 
 
 @pytest.mark.parametrize("render", [to_text, to_html, to_markdown])
