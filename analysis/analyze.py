@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from analysis.aggregates import Aggregates
 from analysis.decision import Evidence, decide
@@ -58,7 +58,7 @@ def analyze(
     """
     _refuse_misfits(plan, observations, (as_of, generated_at))
     units = {variant: observations.units[variant] for variant in plan.variants}
-    progress = _progress(plan, observations)
+    progress = _progress(plan, observations, as_of)
     checks = _checks(plan, observations)
     labels = [Label.SAMPLE_RATIO_MISMATCH] if checks.sample_ratio.ok is False else []
     labels += [Label.TOO_EARLY] if progress.early else []
@@ -100,10 +100,14 @@ def _refuse_misfits(plan: Plan, observations: Observations, times: Sequence[date
             raise InvalidObservations(f"metric {metric.key!r}: needs aggregates for each variant")
     if any(time.utcoffset() is None for time in times):
         raise InvalidObservations("as_of, generated_at: need a time zone")
+    undated = observations.first_exposure is None and any(observations.units.values())
+    if plan.minimum_runtime is not None and undated:
+        raise InvalidObservations("first_exposure: needed, for the plan has a minimum runtime")
 
 
-def _progress(plan: Plan, observations: Observations) -> Progress:
+def _progress(plan: Plan, observations: Observations, as_of: datetime) -> Progress:
     units, planned = sum(observations.units.values()), plan.planned_units
+    started_at = max(filter(None, (plan.start, observations.first_exposure)), default=None)
     return Progress(
         method=plan.method,
         alpha=plan.alpha,
@@ -111,6 +115,9 @@ def _progress(plan: Plan, observations: Observations) -> Progress:
         planned_units=Absent(_NO_PLAN) if planned is None else planned,
         units=units,
         open_windows=observations.open_windows,
+        started_at=started_at,
+        runtime=timedelta(0) if started_at is None else max(as_of - started_at, timedelta(0)),
+        minimum_runtime=plan.minimum_runtime,
     )
 
 

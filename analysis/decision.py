@@ -116,6 +116,21 @@ def _clear_loss(evidence: Evidence) -> Decision | None:
     return _because(evidence, Action.ROLL_BACK, lost)
 
 
+def _too_short(evidence: Evidence) -> Decision | None:
+    progress = evidence.progress
+    if progress.time_left is None or progress.minimum_runtime is None:
+        return None
+    least = wording.duration(progress.minimum_runtime)
+    left = wording.duration(progress.time_left)
+    readings = [
+        f"{evidence.primary.name}, {_reading(evidence, c)}." for c in evidence.primary.comparisons
+    ]
+    return Decision(
+        Action.KEEP_RUNNING,
+        (f"Nothing ships before a minimum runtime of {least}: {left} are left.", *readings),
+    )
+
+
 def _fit_to_ship(evidence: Evidence) -> Decision | None:
     fit = [c for c in _winners(evidence) if not _unproven(evidence, c.variant)]
     return _because(evidence, Action.SHIP, fit) if fit else None
@@ -171,6 +186,7 @@ RULES: tuple[Rule, ...] = (
     _nothing_to_read,
     _harmed_guardrail,
     _clear_loss,
+    _too_short,
     _fit_to_ship,
     _unproven_guardrail,
     _too_early,

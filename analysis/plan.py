@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from analysis.errors import InvalidPlan, UnknownInference, UnknownMetric
 from analysis.inference import INFERENCES
@@ -57,6 +58,8 @@ class Plan:
         planned_units: Units over all variants at which the fixed test is read; None where nobody
             planned, and the numbers at hand are read as the end.
         metrics: In the order of the report; exactly one is primary.
+        start: When the experiment begins, in UTC; None means with the first exposure.
+        minimum_runtime: Before which nothing ships; None where nobody set one.
 
     Raises:
         InvalidPlan: If any of these rules is broken.
@@ -70,6 +73,8 @@ class Plan:
     method: str
     planned_units: int | None
     metrics: tuple[MetricPlan, ...]
+    start: datetime | None = None
+    minimum_runtime: timedelta | None = None
 
     def __post_init__(self) -> None:
         broken = [message for message, holds in self._rules() if not holds]
@@ -121,6 +126,8 @@ def resolve(experiment: Experiment, metrics: Mapping[str, Metric]) -> Plan:
         method=experiment.analysis.method,
         planned_units=experiment.analysis.planned_units,
         metrics=_metric_plans(experiment, metrics),
+        start=experiment.start,
+        minimum_runtime=experiment.decision.minimum_runtime,
     )
 
 

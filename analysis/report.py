@@ -6,7 +6,7 @@ must not be read as it stands carries a `Label` in the comparison it belongs to.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from analysis.observations import Exclusion
@@ -382,6 +382,9 @@ class Progress:
         planned_units: Units over all variants, or absent when nobody planned.
         units: Exposed units over all variants.
         open_windows: Those of them that are still inside their conversion window.
+        started_at: The first exposure, or the planned start where that came later.
+        runtime: From then until the report's time.
+        minimum_runtime: Before which nothing ships, or None.
     """
 
     method: str
@@ -390,12 +393,22 @@ class Progress:
     planned_units: int | Absent
     units: int
     open_windows: int = 0
+    started_at: datetime | None = None
+    runtime: timedelta = timedelta(0)
+    minimum_runtime: timedelta | None = None
 
     @property
     def early(self) -> bool:
         """Whether the planned number of units, each with its whole window, is still to come."""
         planned = self.planned_units
         return not isinstance(planned, Absent) and self.units - self.open_windows < planned
+
+    @property
+    def time_left(self) -> timedelta | None:
+        """Until the minimum runtime is over; None where it is, or nobody set one."""
+        if self.minimum_runtime is None or self.runtime >= self.minimum_runtime:
+            return None
+        return self.minimum_runtime - self.runtime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Numbers as people read them; the full precision stays in the JSON report."""
 
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from analysis.report import Absent, Margin, Number, Tolerance
 from experiments.metrics import Kind
@@ -116,6 +116,19 @@ def tolerance(kind: Kind, found: Tolerance) -> str:
 def held(kind: Kind, found: Tolerance) -> str:
     """A margin and the interval that is held against it."""
     return f"margin {margin(kind, found.margin)}, {tolerance(kind, found)}"
+
+
+def duration(time: timedelta) -> str:
+    """A time as people count it, rounded up: "8.9 days", "20 hours", "1 minute"."""
+    days = time / timedelta(days=1)
+    if days >= 2:
+        return f"{math.ceil(days * 10) / 10:g} days"
+    hours = math.ceil(time / timedelta(hours=1))
+    return (
+        plural(hours, "hour")
+        if hours > 1
+        else plural(math.ceil(time / timedelta(minutes=1)), "minute")
+    )
 
 
 def _missing(value: Number) -> str:

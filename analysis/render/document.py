@@ -6,6 +6,7 @@ no infinity, so an interval without an upper limit is such a gap too.
 
 import math
 from collections.abc import Mapping
+from datetime import timedelta
 
 from analysis.report import (
     Absent,
@@ -22,6 +23,7 @@ from analysis.wording import instant
 
 SCHEMA = "kassa.report/1"
 _UNBOUNDED = "the numbers set no upper limit"
+_NO_EXPOSURE = "no first exposure is known"
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -51,12 +53,21 @@ def to_json(report: Report) -> dict[str, Json]:
 
 
 def _analysis(progress: Progress) -> Json:
+    started_at = progress.started_at
+    least = progress.minimum_runtime
     return {
         "method": progress.method,
         "alpha": progress.alpha,
         **_field("information_fraction", progress.information_fraction),
         **_field("planned_units", progress.planned_units),
+        **_field("started_at", Absent(_NO_EXPOSURE) if started_at is None else instant(started_at)),
+        "runtime_days": _days(progress.runtime),
+        **({} if least is None else {"minimum_runtime_days": _days(least)}),
     }
+
+
+def _days(time: timedelta) -> float:
+    return time / timedelta(days=1)
 
 
 def _checks(report: Report) -> Json:

@@ -64,6 +64,7 @@ def make_report(make_plan: Callable[..., Plan]) -> Callable[..., Report]:
         funnel: dict[str, dict[str, int]] | None = None,
         exclusions: tuple[Exclusion, ...] = (),
         open_windows: int = 0,
+        first_exposure: datetime | None = None,
         **changes: Any,
     ) -> Report:
         observations = Observations(
@@ -77,6 +78,7 @@ def make_report(make_plan: Callable[..., Plan]) -> Callable[..., Report]:
             contradictory_units=3,
             duplicate_rows=12,
             open_windows=open_windows,
+            first_exposure=first_exposure,
             exclusions=exclusions,
         )
         plan = make_plan(**changes)

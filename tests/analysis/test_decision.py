@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from analysis.aggregates import Aggregates
 from analysis.analyze import analyze
+from analysis.errors import InvalidObservations
 from analysis.observations import Observations
 from analysis.plan import MetricPlan, Plan
 from analysis.render import to_html, to_markdown, to_text
@@ -338,6 +339,59 @@ def test_not_worse_says_so_when_a_small_loss_is_shown(make_report: Callable[...,
     assert comparison.finding(Direction.INCREASE, report.progress) is Finding.WORSE
     assert report.decision.action is Action.SHIP
     assert report.decision.reasons[0].startswith("Paid is not worse by its margin with one_page")
+
+
+DAY = timedelta(days=1)
+
+
+def test_before_the_minimum_runtime_a_gain_keeps_running(
+    make_report: Callable[..., Report], clear_gain: Counts
+) -> None:
+    early = {"minimum_runtime": 14 * DAY, "first_exposure": NOON - 5 * DAY - DAY / 10}
+    decision = make_report(clear_gain, **early).decision
+    assert decision.action is Action.KEEP_RUNNING
+    assert decision.reasons[0] == (
+        "Nothing ships before a minimum runtime of 14 days: 8.9 days are left."
+    )
+    assert decision.reasons[1].startswith("Paid conversion, one_page: lift +22.8%")
+
+
+def test_after_the_minimum_runtime_a_gain_ships(
+    make_report: Callable[..., Report], clear_gain: Counts
+) -> None:
+    for ran, action in ((14 * DAY, Action.SHIP), (13.99 * DAY, Action.KEEP_RUNNING)):
+        made = make_report(clear_gain, minimum_runtime=14 * DAY, first_exposure=NOON - ran)
+        assert made.decision.action is action
+
+
+def test_a_start_after_the_first_exposure_begins_the_runtime(
+    make_report: Callable[..., Report], clear_gain: Counts
+) -> None:
+    made = make_report(
+        clear_gain, minimum_runtime=2 * DAY, first_exposure=NOON - 9 * DAY, start=NOON - DAY
+    )
+    assert made.progress.time_left == DAY
+    assert made.decision.action is Action.KEEP_RUNNING
+
+
+def test_a_loss_or_a_mismatch_does_not_wait_for_the_minimum_runtime(
+    make_report: Callable[..., Report], clear_gain: Counts
+) -> None:
+    early = {"minimum_runtime": 14 * DAY, "first_exposure": NOON - DAY}
+    two_page, one_page = clear_gain.values()
+    lost = make_report({"two_page": one_page, "one_page": two_page}, **early)
+    assert lost.decision.action is Action.ROLL_BACK
+    torn = make_report({"two_page": (12_000, 600), "one_page": (11_000, 900)}, **early)
+    assert torn.decision.action is Action.FIX_DATA
+
+
+def test_a_minimum_runtime_needs_to_know_when_it_began(
+    make_report: Callable[..., Report], clear_gain: Counts
+) -> None:
+    with pytest.raises(InvalidObservations, match="first_exposure: needed"):
+        make_report(clear_gain, minimum_runtime=14 * DAY)
+    nobody = {"two_page": (0, 0), "one_page": (0, 0)}
+    assert make_report(nobody, minimum_runtime=DAY).decision.action is Action.KEEP_RUNNING
 
 
 def test_a_guardrail_without_conversions_in_control_says_why_there_is_no_lift(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -132,19 +132,24 @@ def test_a_definition_that_breaks_a_rule_of_the_plan_is_named() -> None:
         resolve(cast("Experiment", broken), DECLARED)
 
 
-def test_margins_come_from_the_definition(experiment: Experiment) -> None:
+def test_margins_start_and_runtime_come_from_the_definition(experiment: Experiment) -> None:
+    start = datetime(2027, 1, 11, 9, tzinfo=UTC)
     found = resolve(
         replace(
             experiment,
+            start=start,
             metrics=MetricRoles(
                 primary="paid",
                 secondary=("revenue",),
                 guardrails=(Guardrail(metric="refunded", margin=0.01, scale=Scale.ABSOLUTE),),
             ),
-            decision=DecisionRule(ship_if=ShipIf.NOT_WORSE, margin=0.02),
+            decision=DecisionRule(
+                minimum_runtime=timedelta(days=14), ship_if=ShipIf.NOT_WORSE, margin=0.02
+            ),
         ),
         DECLARED,
     )
+    assert (found.start, found.minimum_runtime) == (start, timedelta(days=14))
     assert [metric.margin for metric in found.metrics] == [
         Margin(0.02, Scale.RELATIVE),
         None,

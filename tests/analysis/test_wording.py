@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -81,6 +81,20 @@ def test_plurals_times_and_adjusted_p_values_are_written_one_way() -> None:
     assert wording.instant(datetime(2026, 11, 23, 12, tzinfo=UTC)) == "2026-11-23T12:00:00Z"
     assert wording.p_values(0.03, 0.03) == "0.03"
     assert wording.p_values(0.03, 0.06) == "0.03, adjusted p 0.06"
+
+
+@pytest.mark.parametrize(
+    ("time", "text"),
+    [
+        (timedelta(days=14), "14 days"),
+        (timedelta(days=8, hours=21), "8.9 days"),
+        (timedelta(hours=47, minutes=1), "48 hours"),
+        (timedelta(hours=1), "60 minutes"),
+        (timedelta(seconds=1), "1 minute"),
+    ],
+)
+def test_a_time_that_is_left_is_never_shortened(time: timedelta, text: str) -> None:
+    assert wording.duration(time) == text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -178,6 +179,19 @@ def test_a_guardrail_has_its_margin_and_verdict_beside_it(
     }  # fmt: skip
     assert "guardrail" not in primary
     assert "non_inferiority" not in primary["comparisons"][0]
+
+
+def test_the_runtime_is_there_once_it_is_known(make_report: Callable[..., Report]) -> None:
+    unknown: Any = to_json(make_report(COUNTS[0]))
+    assert unknown["analysis"]["started_at_reason"] == "no first exposure is known"
+    assert "minimum_runtime_days" not in unknown["analysis"]
+    began = datetime(2026, 11, 18, tzinfo=UTC)
+    known: Any = to_json(
+        make_report(COUNTS[0], first_exposure=began, minimum_runtime=timedelta(days=14))
+    )
+    assert known["analysis"]["started_at"] == "2026-11-18T00:00:00Z"
+    assert known["analysis"]["runtime_days"] == 5.5
+    assert known["analysis"]["minimum_runtime_days"] == 14
 
 
 def test_numbers_keep_their_full_precision(make_report: Callable[..., Report]) -> None:
