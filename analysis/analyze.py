@@ -22,6 +22,7 @@ from analysis.report import (
     Label,
     MetricResult,
     Number,
+    PlanLock,
     Progress,
     Report,
     Role,
@@ -35,6 +36,7 @@ from experiments.metrics import Kind
 
 _NO_PLAN = "no number of units was planned"
 _UNTUNED = "no number of units was planned to tune it at"
+_NOT_LOCKED = PlanLock.absent("no plan was locked")
 _NO_LOSS_CHECK = "lost outcomes are not measured by this source"
 
 
@@ -44,6 +46,7 @@ def analyze(
     *,
     as_of: datetime,
     generated_at: datetime,
+    lock: PlanLock = _NOT_LOCKED,
 ) -> Report:
     """Judges what was observed by what was planned.
 
@@ -52,6 +55,7 @@ def analyze(
         observations: Units and aggregates of every variant in the plan.
         as_of: Time up to which the observations reach, in UTC.
         generated_at: Time of this call, in UTC.
+        lock: How the plan compares with the one that was locked.
 
     Raises:
         InvalidObservations: If variants or metrics differ from the plan, or a time has no zone.
@@ -70,6 +74,7 @@ def analyze(
         generated_at=generated_at,
         as_of=as_of,
         control=plan.control,
+        plan=lock,
         progress=progress,
         units=units,
         shares=shares,
@@ -77,7 +82,7 @@ def analyze(
         metrics=metrics,
         funnel=observations.funnel,
         exclusions=observations.exclusions,
-        decision=decide(Evidence(progress, units, shares, checks, metrics)),
+        decision=decide(Evidence(lock, progress, units, shares, checks, metrics)),
     )
 
 

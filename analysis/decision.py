@@ -5,6 +5,7 @@ A report advises and never acts: ending an experiment stays with a person.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from analysis import wording
 from analysis.report import (
@@ -16,6 +17,7 @@ from analysis.report import (
     Finding,
     Label,
     MetricResult,
+    PlanLock,
     Progress,
     Role,
     Verdict,
@@ -27,6 +29,7 @@ from analysis.wording import count, interval, level, open_windows, p_value, perc
 class Evidence:
     """All that a decision may rest on."""
 
+    plan: PlanLock
     progress: Progress
     units: dict[str, int]
     shares: dict[str, float]
@@ -49,6 +52,8 @@ class Evidence:
         return comparison.verdict(metric.direction, self.progress)
 
 
+# A definition is taken up and its plan locked in two steps; a unit may come between them.
+_IN_TIME = timedelta(minutes=1)
 _MISMATCH_ADVICE = (
     "Something removes units from a variant, so no difference below can be trusted; "
     "find the cause before reading on."
@@ -56,8 +61,21 @@ _MISMATCH_ADVICE = (
 
 
 def decide(evidence: Evidence) -> Decision:
-    """The first rule that applies, in the order of `RULES`."""
-    return next(decision for rule in RULES if (decision := rule(evidence)) is not None)
+    """The first rule that applies, in the order of `RULES`; an amended plan is said of each."""
+    found = next(decision for rule in RULES if (decision := rule(evidence)) is not None)
+    return replace(found, reasons=(*found.reasons, *_late(evidence), *_amendments(evidence.plan)))
+
+
+def _late(evidence: Evidence) -> list[str]:
+    locked_at, began = evidence.plan.locked_at, evidence.progress.started_at
+    if isinstance(locked_at, Absent) or began is None or locked_at - began <= _IN_TIME:
+        return []
+    late = wording.duration(locked_at - began)
+    return [f"The plan was locked {late} after the first unit came, perhaps with numbers in sight."]
+
+
+def _amendments(plan: PlanLock) -> list[str]:
+    return [f"The plan was amended: {wording.change(change)}." for change in plan.changes]
 
 
 def _broken_data(evidence: Evidence) -> Decision | None:

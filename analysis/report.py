@@ -13,6 +13,8 @@ from analysis.observations import Exclusion
 from experiments.metrics import Direction, Kind
 from experiments.plan import Scale
 
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
 
 @dataclass(frozen=True, slots=True)
 class Absent:
@@ -58,6 +60,14 @@ class Verdict(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     UNDECIDED = "undecided"
+
+
+class PlanStatus(StrEnum):
+    """Whether the numbers are judged by the plan that was locked before they came."""
+
+    PLANNED = "planned"
+    AMENDED = "amended"
+    NOT_LOCKED = "not_locked"
 
 
 class Label(StrEnum):
@@ -412,6 +422,44 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """One part of the plan that is not as it was locked.
+
+    Attributes:
+        path: Where it stands, e.g. "analysis.alpha".
+        planned: What was locked; None where it was not set.
+        now: What is in force; None where it is not set.
+    """
+
+    path: str
+    planned: Json
+    now: Json
+
+
+@dataclass(frozen=True, slots=True)
+class PlanLock:
+    """What the plan in force is beside the one that was locked.
+
+    Attributes:
+        status: The answer.
+        locked_at: When the plan was locked, in UTC.
+        digest: SHA-256 of the locked plan, in hex.
+        changes: What differs; empty unless amended.
+    """
+
+    status: PlanStatus
+    locked_at: datetime | Absent
+    digest: str | Absent
+    changes: tuple[Change, ...] = ()
+
+    @classmethod
+    def absent(cls, reason: str) -> "PlanLock":
+        """No plan was locked, for one reason."""
+        gap = Absent(reason)
+        return cls(PlanStatus.NOT_LOCKED, gap, gap)
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What to do, and why, in sentences."""
 
@@ -427,6 +475,7 @@ class Report:
     generated_at: datetime
     as_of: datetime
     control: str
+    plan: PlanLock
     progress: Progress
     units: Mapping[str, int]
     shares: Mapping[str, float]

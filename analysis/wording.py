@@ -1,9 +1,10 @@
 """Numbers as people read them; the full precision stays in the JSON report."""
 
+import json
 import math
 from datetime import datetime, timedelta
 
-from analysis.report import Absent, Margin, Number, Tolerance
+from analysis.report import Absent, Change, Json, Margin, Number, PlanLock, Tolerance
 from experiments.metrics import Kind
 from experiments.plan import Scale
 
@@ -129,6 +130,30 @@ def duration(time: timedelta) -> str:
         if hours > 1
         else plural(math.ceil(time / timedelta(minutes=1)), "minute")
     )
+
+
+def plan_status(plan: PlanLock) -> str:
+    """What stands beside the answer: "planned (locked on 2027-01-11 09:00 UTC)"."""
+    return f"{plan.status.replace('_', ' ')} ({plan_since(plan)})"
+
+
+def plan_since(plan: PlanLock) -> str:
+    """When the plan was locked, or why none is."""
+    if isinstance(plan.locked_at, Absent):
+        return plan.locked_at.reason
+    changed = " and changed since" if plan.changes else ""
+    return f"locked on {plan.locked_at:%Y-%m-%d %H:%M UTC}{changed}"
+
+
+def change(found: Change) -> str:
+    """One part of an amended plan: "analysis.alpha was 0.05 and is now 0.1"."""
+    return f"{found.path} was {_plain(found.planned)} and is now {_plain(found.now)}"
+
+
+def _plain(value: Json) -> str:
+    if value is None:
+        return "not set"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _missing(value: Number) -> str:

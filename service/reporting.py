@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from analysis.analyze import analyze
+from analysis.lock import hold
 from analysis.plan import resolve
 from analysis.render import to_html, to_json
-from analysis.report import Report
-from experiments import Catalog
+from analysis.report import PlanLock, Report
+from experiments import Catalog, Experiment
 from service.store.observations import read_observations
+from service.store.plans import LockedPlan, locked_plan
 from service.store.reports import keep_report
 from service.store.session import Store
 
@@ -34,7 +36,21 @@ def make_report(
     plan = resolve(definition, catalog.metrics)
     with store.read() as connection:
         observations = read_observations(connection, definition, catalog.metrics, as_of=as_of)
-    return analyze(plan, observations, as_of=as_of, generated_at=now)
+        locked = locked_plan(connection, experiment)
+    return analyze(
+        plan, observations, as_of=as_of, generated_at=now, lock=_lock(definition, locked)
+    )
+
+
+def _lock(definition: Experiment, locked: LockedPlan | None) -> PlanLock:
+    if locked is None:
+        return PlanLock.absent("no plan was locked: the service does so when the experiment starts")
+    return hold(
+        locked.plan,
+        definition.plan_document(),
+        locked_at=locked.locked_at,
+        digest=locked.digest,
+    )
 
 
 def store_report(store: Store, report: Report) -> None:

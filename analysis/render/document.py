@@ -10,10 +10,13 @@ from datetime import timedelta
 
 from analysis.report import (
     Absent,
+    Change,
     Comparison,
     Estimate,
+    Json,
     MetricResult,
     Number,
+    PlanLock,
     Progress,
     Report,
     Role,
@@ -23,9 +26,8 @@ from analysis.wording import instant
 
 SCHEMA = "kassa.report/1"
 _UNBOUNDED = "the numbers set no upper limit"
+_UNSET = "not set"
 _NO_EXPOSURE = "no first exposure is known"
-
-Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
 def to_json(report: Report) -> dict[str, Json]:
@@ -35,6 +37,7 @@ def to_json(report: Report) -> dict[str, Json]:
         "experiment": report.experiment,
         "generated_at": instant(report.generated_at),
         "as_of": instant(report.as_of),
+        "plan": _plan(report.plan),
         "analysis": _analysis(report.progress),
         "control": report.control,
         "shares": dict(report.shares),
@@ -49,6 +52,24 @@ def to_json(report: Report) -> dict[str, Json]:
             "action": report.decision.action.value,
             "reasons": list(report.decision.reasons),
         },
+    }
+
+
+def _plan(plan: PlanLock) -> Json:
+    locked_at = plan.locked_at
+    return {
+        "status": plan.status.value,
+        **_field("locked_at", locked_at if isinstance(locked_at, Absent) else instant(locked_at)),
+        **_field("digest", plan.digest),
+        "changes": [_change(change) for change in plan.changes],
+    }
+
+
+def _change(change: Change) -> Json:
+    return {
+        "path": change.path,
+        **_field("planned", Absent(_UNSET) if change.planned is None else change.planned),
+        **_field("now", Absent(_UNSET) if change.now is None else change.now),
     }
 
 

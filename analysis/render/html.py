@@ -18,6 +18,7 @@ from analysis.report import (
     Label,
     MetricResult,
     Number,
+    PlanStatus,
     Report,
     Sequential,
     Verdict,
@@ -32,6 +33,7 @@ from analysis.wording import (
     open_windows,
     p_value,
     percent,
+    plan_since,
     signed_percent,
     value_text,
 )
@@ -43,6 +45,7 @@ _ACTIONS = {
     Action.NEUTRAL: ("Nothing to ship", "equal"),
     Action.FIX_DATA: ("Fix the data first", "alert"),
 }
+_PLAN_CHIPS = {PlanStatus.PLANNED: "good", PlanStatus.AMENDED: "bad", PlanStatus.NOT_LOCKED: "warn"}
 _VERDICT_CHIPS = {Verdict.PASSED: "good", Verdict.FAILED: "bad", Verdict.UNDECIDED: "warn"}
 
 
@@ -82,6 +85,8 @@ def to_html(report: Report, *, rerun: str | None = None) -> str:
                 (metric, partial(value_text, metric.kind), _comparisons(metric))
                 for metric in report.metrics
             ],
+            plan_chip=_PLAN_CHIPS[report.plan.status],
+            plan=plan_since(report.plan),
             verdicts={metric.key: list(_verdicts(report, metric)) for metric in report.metrics},
             labels=report.labels,
             rerun=rerun or _command(report),

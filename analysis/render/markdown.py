@@ -13,6 +13,7 @@ from analysis.wording import (
     p_value,
     p_values,
     percent,
+    plan_status,
     signed_percent,
     value_text,
 )
@@ -26,6 +27,7 @@ def to_markdown(report: Report) -> str:
     parts = [
         f"# {_escape(report.experiment)}",
         f"**Decision: {action}**, as of {report.as_of.strftime('%Y-%m-%d %H:%M UTC')}",
+        f"**Plan:** {_escape(plan_status(report.plan))}",
         "\n".join(f"- {_escape(reason)}" for reason in report.decision.reasons),
         "## Trust",
         _trust(report),

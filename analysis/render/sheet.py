@@ -13,7 +13,7 @@ COLUMNS = (
     "difference_low", "difference_high", "lift", "lift_low", "lift_high", "p_value",
     "adjusted_p_value", "always_valid_low", "always_valid_high", "always_valid_p_value",
     "sample_ratio_p_value", "labels",
-    "margin", "margin_scale", "margin_low", "margin_high", "verdict",
+    "plan", "margin", "margin_scale", "margin_low", "margin_high", "verdict",
 )  # fmt: skip
 
 
@@ -43,6 +43,7 @@ def _row(report: Report, metric: MetricResult, comparison: Comparison) -> list[s
         *before,
         *map(_cell, _contrast(report, comparison)),
         labels,
+        report.plan.status.value,
         *_margin(report, metric, comparison),
     ]
 

@@ -15,6 +15,7 @@ from analysis.wording import (
     p_value,
     p_values,
     percent,
+    plan_status,
     plural,
     signed_percent,
     value_text,
@@ -47,6 +48,7 @@ def _headline(report: Report) -> list[str]:
     action = report.decision.action.value.replace("_", " ").upper()
     when = report.as_of.strftime("%Y-%m-%d %H:%M UTC")
     lines = [f"{report.experiment}   as of {when}", f"Decision: {action}"]
+    lines.append(f"Plan: {plan_status(report.plan)}")
     return [*lines, *(line for reason in report.decision.reasons for line in _wrapped(reason))]
 
 

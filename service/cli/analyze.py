@@ -12,6 +12,7 @@ import click
 
 from analysis.analyze import analyze as judge
 from analysis.observations import Observations
+from analysis.report import PlanLock
 from analysis.wording import plural
 from experiments.metrics import Kind
 from service.cli.options import format_option, quiet_option
@@ -122,6 +123,8 @@ def _torn(seen: Observations) -> str:
     return f", among them all of {plural(units, 'unit')} seen in several variants" if units else ""
 
 
+_NO_PLAN = PlanLock.absent("a file has no plan that was locked before its numbers came")
+
 _EXAMPLE = """\b
 Example: kassa analyze ab_data.csv --unit user_id --variant group
          --control control --metric converted=converted --format json"""
@@ -172,7 +175,7 @@ def analyze(file: Path, form: str, **options: Any) -> None:
     layout, output = _layout(options), options["output"]
     plan, observations = read_experiment(file, layout)
     now = datetime.now(UTC)
-    report = judge(plan, observations, as_of=now, generated_at=now)
+    report = judge(plan, observations, as_of=now, generated_at=now, lock=_NO_PLAN)
     words = click.get_current_context().meta["words"]
     command = shlex.join(["kassa", "analyze", *words])
     if not options["quiet"]:

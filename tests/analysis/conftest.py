@@ -14,7 +14,7 @@ from analysis.aggregates import Aggregates
 from analysis.analyze import analyze
 from analysis.observations import Exclusion, Observations
 from analysis.plan import MetricPlan, Plan
-from analysis.report import Margin, Report, Role
+from analysis.report import Margin, PlanLock, Report, Role
 from experiments.metrics import Direction, Kind
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -65,6 +65,7 @@ def make_report(make_plan: Callable[..., Plan]) -> Callable[..., Report]:
         exclusions: tuple[Exclusion, ...] = (),
         open_windows: int = 0,
         first_exposure: datetime | None = None,
+        lock: PlanLock | None = None,
         **changes: Any,
     ) -> Report:
         observations = Observations(
@@ -82,7 +83,8 @@ def make_report(make_plan: Callable[..., Plan]) -> Callable[..., Report]:
             exclusions=exclusions,
         )
         plan = make_plan(**changes)
-        return analyze(plan, observations, as_of=NOON, generated_at=NOON)
+        locked = {} if lock is None else {"lock": lock}
+        return analyze(plan, observations, as_of=NOON, generated_at=NOON, **locked)
 
     return make
 

@@ -263,3 +263,15 @@ def test_a_column_with_a_colon_can_be_named(tmp_path: Path) -> None:
 
 def test_help_shows_an_example() -> None:
     assert "Example: kassa analyze" in run("--help").stdout
+
+
+def test_a_file_has_no_locked_plan_and_its_report_the_same_shape(trapped: Path) -> None:
+    document = json.loads(run(trapped, *BASE, *AGREE, "--format", "json").stdout)
+    assert document["plan"] == {
+        "status": "not_locked",
+        "locked_at": None,
+        "locked_at_reason": "a file has no plan that was locked before its numbers came",
+        "digest": None,
+        "digest_reason": "a file has no plan that was locked before its numbers came",
+        "changes": [],
+    }

@@ -1,15 +1,32 @@
-"""A report says when it was made, whatever time it looks back to."""
+"""A report says when it was made, whom it counts, and by which plan it judges."""
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
-from analysis.render import to_html
+import pytest
+
+from analysis.render import to_html, to_json
+from analysis.report import PlanStatus, Report
+from experiments import AnalysisPlan, Catalog, Cause, assign
 from service.reporting import make_report, store_report
+from service.settings import PROJECT
+from service.store.plans import LockedPlan, lock_plans
 from service.store.reports import latest_report
-from tests.service.conftest import Shop
+from service.web.signing import Signing
+from tests.service.conftest import MakeShop, Shop
 
 EXPERIMENT = "one-page-checkout"
+
+
+def report(shop: Shop, catalog: Catalog | None = None) -> Report:
+    now = shop.clock() + timedelta(minutes=5)
+    return make_report(shop.store, catalog or shop.catalog, EXPERIMENT, as_of=now, now=now)
 
 
 def test_a_report_about_an_earlier_time_says_when_it_was_made(shop: Shop) -> None:
@@ -30,3 +47,107 @@ def test_the_report_made_last_is_the_latest_whatever_it_is_about(shop: Shop) -> 
         store_report(shop.store, made)
     with shop.store.read() as connection:
         assert latest_report(connection, EXPERIMENT) == to_html(second)
+
+
+@pytest.fixture
+def changed_shop(make_shop: MakeShop, tmp_path: Path) -> Callable[..., Shop]:
+    """A shop whose definitions were changed: text for text, and the whole of layers.yaml."""
+
+    def make(old: str, new: str, *, layers: str) -> Shop:
+        shutil.copytree(PROJECT / "experiments", tmp_path / "experiments")
+        definitions = tmp_path / "experiments" / "definitions"
+        path = definitions / f"{EXPERIMENT}.yaml"
+        text = path.read_text("utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), "utf-8")
+        (tmp_path / "experiments" / "layers.yaml").write_text(layers, "utf-8")
+        return make_shop(definitions)
+
+    return make
+
+
+def pays(shop: Shop) -> None:
+    """A visitor nobody has seen before, who pays."""
+    shop.client.delete_cookie("kassa_visitor")
+    page = shop.visit()
+    assert shop.pay(page)["status"] == "succeeded"
+    shop.deliver_all(page)
+
+
+HELD_OUT = """version: 1
+holdouts:
+  - {key: everyone, share: 0.5, global: true}
+"""
+
+
+def test_held_out_visitors_are_in_no_report(changed_shop: Callable[..., Shop]) -> None:
+    shop = changed_shop("status: running", "status: running", layers=HELD_OUT)
+    for _ in range(12):
+        pays(shop)
+    units = [row[0] for row in shop.rows("SELECT unit_id FROM checkouts")]
+    experiment = shop.catalog.experiment(EXPERIMENT)
+    found = [assign(experiment, unit, now=shop.clock()) for unit in units]
+    enrolled = sum(each.enrolled for each in found)
+    assert {each.cause for each in found} <= {Cause.SPLIT, Cause.HELD_OUT}
+    made = report(shop)
+    assert sum(made.units.values()) == enrolled
+    paid = [variant.sum for variant in made.primary.variants.values()]
+    assert sum(map(float, map(str, paid))) == enrolled
+
+
+def test_visitors_of_a_stopped_experiment_are_in_no_report(
+    changed_shop: Callable[..., Shop],
+) -> None:
+    shop = changed_shop("status: running", "status: stopped", layers="version: 1\nlayers: []\n")
+    pays(shop)
+    assert sum(report(shop).units.values()) == 0
+
+
+def test_previews_are_in_no_report(shop: Shop) -> None:
+    token = Signing(shop.settings.secret_keys).preview_token(EXPERIMENT, "one_page")
+    page = shop.page(shop.client.get(f"/buy/team-plan?preview={token}", follow_redirects=True))
+    shop.pay(page)
+    shop.deliver_all(page)
+    made = report(shop)
+    assert sum(made.units.values()) == 0
+    assert not any(any(counts.values()) for counts in made.funnel.values())
+
+
+def lock(shop: Shop) -> None:
+    definition = shop.catalog.experiment(EXPERIMENT)
+    plan = LockedPlan(
+        EXPERIMENT, shop.clock(), definition.plan_digest, definition.plan_document(), "0" * 64
+    )
+    with shop.store.write() as connection:
+        lock_plans(connection, [plan])
+
+
+def test_a_report_says_that_no_plan_was_locked(shop: Shop) -> None:
+    document: Any = to_json(report(shop))
+    assert document["plan"]["status"] == "not_locked"
+    assert document["plan"]["locked_at_reason"].startswith("no plan was locked")
+
+
+def test_a_report_says_that_its_plan_is_the_locked_one(shop: Shop) -> None:
+    lock(shop)
+    found = report(shop).plan
+    assert found.status is PlanStatus.PLANNED
+    assert found.locked_at == shop.clock()
+    assert found.digest == shop.catalog.experiment(EXPERIMENT).plan_digest
+
+
+def test_a_report_tells_what_was_amended_since(shop: Shop) -> None:
+    lock(shop)
+    planned = shop.catalog.experiment(EXPERIMENT)
+    amended = replace(planned, analysis=AnalysisPlan(alpha=0.1, planned_units=500))
+    catalog = replace(shop.catalog, experiments={EXPERIMENT: amended})
+    document: Any = to_json(report(shop, catalog))
+    assert document["plan"]["status"] == "amended"
+    assert document["plan"]["digest"] == planned.plan_digest
+    assert document["plan"]["changes"] == [
+        {"path": "analysis.planned_units", "planned": 40_000, "now": 500},
+        {"path": "analysis.alpha", "planned": 0.05, "now": 0.1},
+    ]
+    assert document["decision"]["reasons"][-1] == (
+        "The plan was amended: analysis.alpha was 0.05 and is now 0.1."
+    )

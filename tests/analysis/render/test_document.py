@@ -54,6 +54,13 @@ GUARDRAIL = {
         "verdict": {"enum": ["passed", "failed", "undecided"]},
     },
 }
+PLAN = {
+    "required": ["status", "locked_at", "digest", "changes"],
+    "properties": {
+        "status": {"enum": ["planned", "amended", "not_locked"]},
+        "changes": {"type": "array", "items": {"required": ["path", "planned", "now"]}},
+    },
+}
 METRIC = {
     "required": ["metric", "role", "kind", "direction", "variants", "comparisons"],
     "properties": {
@@ -75,9 +82,10 @@ SCHEMA = {
     "type": "object",
     "required": [
         "schema", "experiment", "generated_at", "as_of", "analysis", "units", "checks", "metrics",
-        "segments", "time_series", "decision",
+        "segments", "time_series", "decision", "plan",
     ],
     "properties": {
+        "plan": PLAN,
         "schema": {"const": "kassa.report/1"},
         "generated_at": {"pattern": r"^\d{4}-\d\d-\d\dT[\d:.]+Z$"},
         "as_of": {"pattern": r"^\d{4}-\d\d-\d\dT[\d:.]+Z$"},
