@@ -19,7 +19,7 @@ from service.settings import PROJECT
 from service.store.plans import LockedPlan, lock_plans
 from service.store.reports import latest_report
 from service.web.signing import Signing
-from tests.service.conftest import MakeShop, Shop
+from tests.service.conftest import API_KEY, MakeShop, Shop, reply
 
 EXPERIMENT = "one-page-checkout"
 
@@ -98,7 +98,7 @@ def test_held_out_visitors_are_in_no_report(changed_shop: Callable[..., Shop]) -
 def test_visitors_of_a_stopped_experiment_are_in_no_report(
     changed_shop: Callable[..., Shop],
 ) -> None:
-    shop = changed_shop("status: running", "status: stopped", layers="version: 1\nlayers: []\n")
+    shop = changed_shop("status: running", "status: stopped", layers=NO_LAYERS)
     pays(shop)
     assert sum(report(shop).units.values()) == 0
 
@@ -111,6 +111,56 @@ def test_previews_are_in_no_report(shop: Shop) -> None:
     made = report(shop)
     assert sum(made.units.values()) == 0
     assert not any(any(counts.values()) for counts in made.funnel.values())
+
+
+TESTERS = "overrides:\n  - {name: qa, variant: one_page}\nmetrics:"
+NO_LAYERS = "version: 1\nlayers: []\n"
+
+
+def test_testers_with_a_signed_link_are_in_no_report(changed_shop: Callable[..., Shop]) -> None:
+    shop = changed_shop("metrics:", TESTERS, layers=NO_LAYERS)
+    token = Signing(shop.settings.secret_keys).override_token(EXPERIMENT, "qa")
+    assert shop.client.get(f"/qa/{token}").status_code == 303
+    page = shop.visit()
+    assert page.steps == 1
+    shop.pay(page)
+    shop.deliver_all(page)
+    made = report(shop)
+    assert sum(made.units.values()) == 0
+    assert not any(any(counts.values()) for counts in made.funnel.values())
+
+
+def ordered(shop: Shop, customer: str | None) -> None:
+    """A checkout that the merchant's server made, opened in a new browser and paid there."""
+    order: dict[str, Any] = {
+        "mode": "payment",
+        "currency": "usd",
+        "lines": [{"description": "Team plan", "amount": 2400, "quantity": 1}],
+        "success_url": "https://shop.example/thanks",
+    }
+    made = shop.client.post(
+        "/v1/checkouts",
+        json=order if customer is None else order | {"customer": customer},
+        headers={"Authorization": f"Bearer {API_KEY}"},
+    )
+    shop.client.delete_cookie("kassa_visitor")
+    page = shop.page(shop.client.get(reply(made)["url"]))
+    shop.pay(page)
+    shop.deliver_all(page)
+
+
+def test_a_customer_who_pays_in_two_browsers_counts_once(
+    changed_shop: Callable[..., Shop],
+) -> None:
+    shop = changed_shop("unit: visitor", "unit: customer", layers=NO_LAYERS)
+    for customer in ("cus_1", "cus_1", None):
+        ordered(shop, customer)
+    made = report(shop)
+    assert sum(made.units.values()) == 1
+    sums = {metric.key: [v.sum for v in metric.variants.values()] for metric in made.metrics}
+    assert sorted(map(str, sums["paid_conversion"])) == ["0.0", "1.0"]
+    assert sorted(map(str, sums["revenue_per_visitor"])) == ["0.0", "4800.0"]
+    assert sum(made.funnel["payment_succeeded"].values()) == 1
 
 
 def lock(shop: Shop) -> None:
