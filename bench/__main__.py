@@ -1,17 +1,21 @@
-"""Side by side in one run: assignments, and checkout pages, against what they are raced with."""
+"""Side by side in one run: Kassa, and what each of its parts is raced with."""
 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench import assignments, pages, printing
+from bench import assignments, definitions, pages, printing
 
 Section = Callable[[argparse.Namespace], Sequence[Any]]
 
 
 def _assignments(options: argparse.Namespace) -> Sequence[Any]:
     return assignments.race(units=options.units, rounds=options.rounds, seed=options.seed)
+
+
+def _definitions(options: argparse.Namespace) -> Sequence[Any]:
+    return definitions.race(files=options.files, rounds=options.file_rounds)
 
 
 def _pages(options: argparse.Namespace) -> Sequence[Any]:
@@ -23,7 +27,11 @@ def _pages(options: argparse.Namespace) -> Sequence[Any]:
     )
 
 
-SECTIONS: dict[str, Section] = {"assignments": _assignments, "pages": _pages}
+SECTIONS: dict[str, Section] = {
+    "assignments": _assignments,
+    "definitions": _definitions,
+    "pages": _pages,
+}
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -44,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=7, help="of the unit ids")
     parser.add_argument("--units", type=int, default=5000, help="assigned in each round")
     parser.add_argument("--rounds", type=int, default=15, help="of assignments, interleaved")
+    parser.add_argument("--files", type=int, default=500, help="of definitions")
+    parser.add_argument("--file-rounds", type=int, default=5, help="of definitions")
     parser.add_argument("--requests", type=int, default=2000, help="sent in each round")
     parser.add_argument("--page-rounds", type=int, default=3, help="of pages, interleaved")
     parser.add_argument("--connections", type=int, default=16, help="kept alive")

@@ -26,7 +26,8 @@ def to_json(results: Mapping[str, Sequence[Any]]) -> str:
 
 
 NOTES = {
-    "assignments": "slower: times Kassa's; same as kassa: share of units given the same variant",
+    "assignments": "outside: share of units not in the experiment; times and same: Kassa's",
+    "definitions": "times floor: against a parser that makes nothing of what it reads",
     "pages": "cpu: of all the server's processes, for one request; latency under full load",
 }
 

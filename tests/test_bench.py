@@ -22,15 +22,35 @@ def bench(*arguments: str) -> Any:
     return json.loads(ran.stdout)
 
 
-def test_every_rival_assigns_the_same_units_in_one_run() -> None:
+def test_every_contender_applies_the_rule_and_splits_the_rest() -> None:
     rows = bench("assignments", "--units", "400", "--rounds", "1")["assignments"]
-    agreement = {row["name"].split()[0]: row["same_as_kassa"] for row in rows}
-    assert set(agreement) == {"kassa", "growthbook", "eppo-server-sdk", "statsig-python-core"}
-    assert agreement["growthbook"] == 1.0
-    # Another hash agrees on half of the units: were it 0, the rival would not have assigned at all.
-    assert 0.3 < agreement["eppo-server-sdk"] < 0.7
-    assert 0.3 < agreement["statsig-python-core"] < 0.7
-    assert all(row["per_second"] > 0 for row in rows)
+    names = {row["name"].split()[0].rstrip(",") for row in rows}
+    assert names == {
+        "kassa",
+        "growthbook",
+        "eppo-server-sdk",
+        "statsig-python-core",
+        "optimizely-sdk",
+        "UnleashClient",
+    }
+    assert all(row["nanoseconds"] > 0 for row in rows)
+    first, guarded, plain, *rivals = rows
+    assert 0.4 < first["outside"] < 0.6
+    assert first["outside"] < guarded["outside"] < first["outside"] + 0.05
+    assert plain["outside"] == 0.0
+    for rival in rivals:
+        assert rival["outside"] == first["outside"], rival["name"]
+        # Who is outside is the same for all; another hash agrees on half of the others.
+        inside = rival["same_as_kassa"] - rival["outside"]
+        expected = 1.0 if rival["name"].startswith("growthbook") else 0.5
+        assert inside == pytest.approx(expected * (1 - rival["outside"]), abs=0.1), rival["name"]
+
+
+def test_definitions_are_linted_and_loaded_beside_their_parser() -> None:
+    rows = bench("definitions", "--files", "3", "--file-rounds", "1")["definitions"]
+    assert [row["times_floor"] for row in rows if row["name"].startswith("floor")] == [1.0, 1.0]
+    assert all(row["milliseconds"] > 0 for row in rows)
+    assert len(rows) == 5
 
 
 @pytest.mark.slow
