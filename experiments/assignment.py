@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final
+
+from fnv_hash_fast import fnv1a_32
 
 from experiments.attributes import NOTHING, Attributes
-from experiments.bucketing import bucket
+from experiments.bucketing import bucket, place
 from experiments.definition import Experiment, Status
+from experiments.rules import OUTSIDE, Rules
 from experiments.variants import Variant
 
 
@@ -72,39 +75,73 @@ KEEPING: Final = frozenset({Cause.NOT_TARGETED, Cause.OTHER_SLOT, Cause.OUTSIDE_
 Not among them: a held-out unit sees nothing, whatever it has seen.
 """
 
-# A page waits for this: a member's lookup in its class, or the constructor of a named tuple,
-# would each cost as much as a hash.
-_SPLIT: Final = Reason.SPLIT
-_CAUSE: Final = Cause.SPLIT
-_new: Final = tuple.__new__
+_ENROLLED: Final = frozenset({Cause.SPLIT, Cause.KEPT})
 
 
-class Assignment(NamedTuple):
-    """What one unit sees, and why.
+class Assignment:
+    """What one unit sees, and why; two are equal when they say the same.
+
+    A page waits for these, so this is a bare object: a named tuple takes four times as long to
+    make, a frozen dataclass nine times. Its attributes are final all the same.
 
     Attributes:
         experiment: key of the experiment.
-        unit_id: who was assigned.
+        unit_id: who was assigned; empty when nobody knows.
         variant: what it sees.
-        reason: why, as OpenFeature says it.
-        bucket: its position, a multiple of 0.0001 in [0, 1).
         cause: why, as Kassa says it.
+        seed: what its bucket is computed from.
     """
 
-    experiment: str
-    unit_id: str
-    variant: Variant
-    reason: Reason
-    bucket: float
-    cause: Cause
+    __slots__ = ("cause", "experiment", "seed", "unit_id", "variant")
+
+    def __init__(
+        self, experiment: str, unit_id: str, variant: Variant, cause: Cause, *, seed: str
+    ) -> None:
+        self.experiment: Final = experiment
+        self.unit_id: Final = unit_id
+        self.variant: Final = variant
+        self.cause: Final = cause
+        self.seed: Final = seed
+
+    @property
+    def reason(self) -> Reason:
+        """Why, as OpenFeature says it."""
+        return REASONS[self.cause]
+
+    @property
+    def bucket(self) -> float:
+        """Its position, a multiple of 0.0001 in [0, 1); worked out when it is asked for."""
+        return bucket(self.seed, self.unit_id) if self.unit_id else 0.0
 
     @property
     def enrolled(self) -> bool:
         """Whether the unit counts in the experiment once it is exposed."""
         return self.cause in _ENROLLED
 
+    def _facts(self) -> tuple[str, str, Variant, Cause, str]:
+        return self.experiment, self.unit_id, self.variant, self.cause, self.seed
 
-_ENROLLED: Final = frozenset({Cause.SPLIT, Cause.KEPT})
+    def __eq__(self, other: object) -> bool:
+        return self._facts() == other._facts() if isinstance(other, Assignment) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._facts())
+
+    def __repr__(self) -> str:
+        return "Assignment({!r}, {!r}, {!r}, {!r}, seed={!r})".format(*self._facts())
+
+
+class _Blank(Assignment):
+    """An assignment that is filled in where it is made: calling its `__init__` costs a hash."""
+
+    __slots__ = ()
+    __init__ = object.__init__
+
+
+# To look a member up in its class would cost half a hash.
+_SPLIT: Final = Cause.SPLIT
+_NOT_TARGETED: Final = Cause.NOT_TARGETED
+_OUTSIDE_TRAFFIC: Final = Cause.OUTSIDE_TRAFFIC
 
 
 def assign(
@@ -127,66 +164,87 @@ def assign(
     """
     if not unit_id:
         raise ValueError("unit_id is empty: there is nobody to assign")
-    position = bucket(experiment.seed, unit_id)
-    if not (experiment.always_open or experiment.is_open(now)):
-        return _closed(experiment, unit_id, position)
-    override = experiment.forced.get(unit_id) if experiment.forced else None
-    if override is not None and override.holds(now):
-        variant = experiment.variant(override.variant)
-        return _assignment(experiment, unit_id, variant, position, Cause.OVERRIDE)
-    if (cause := _obstacle(experiment, unit_id, now, attributes)) is not None:
-        return _assignment(experiment, unit_id, experiment.control, position, cause)
-    for lower, upper, variant in experiment.slices_at(now):
-        if lower <= position < upper:
-            return _new(Assignment, (experiment.key, unit_id, variant, _SPLIT, position, _CAUSE))
-    return _assignment(experiment, unit_id, experiment.control, position, Cause.OUTSIDE_TRAFFIC)
+    rules = experiment.rules
+    if not rules.ordinary:
+        opens, closes = rules.opens, rules.closes
+        if not rules.runs or (opens and now < opens) or (closes and now >= closes):
+            return _closed(experiment, unit_id)
+        if rules.forced and (listed := _listed(experiment, unit_id, now)) is not None:
+            return listed
+    variant, among = rules.control, rules.among
+    cause: Cause | None = None
+    if among is not None and attributes.get(rules.attribute) not in among:
+        cause = _NOT_TARGETED
+    elif rules.barred:
+        cause = _bar(rules, unit_id, now, attributes)
+    if cause is None:
+        # What `place` does, without a call of it.
+        try:
+            first = fnv1a_32((rules.seed + unit_id).encode("ascii"))
+            at = fnv1a_32(b"%d" % first) % 10000
+        except UnicodeEncodeError:
+            at = place(rules.seed, unit_id)
+        index = (rules.places or rules.ramped(now))[at]
+        if index == OUTSIDE:
+            cause = _OUTSIDE_TRAFFIC
+        else:
+            variant, cause = rules.variants[index], _SPLIT
+    made: Any = _Blank()  # what is final to everybody else is set here, and nowhere later
+    made.experiment = rules.key
+    made.unit_id = unit_id
+    made.variant = variant
+    made.cause = cause
+    made.seed = rules.seed
+    found: Assignment = made
+    return found
 
 
-def _obstacle(
-    experiment: Experiment, unit_id: str, now: datetime, attributes: Attributes
-) -> Cause | None:
-    """Why the unit may not enter, before any split; None when it may."""
-    admits = experiment.admits
-    if admits is not None and not admits(attributes):
+def _bar(rules: Rules, unit_id: str, now: datetime, attributes: Attributes) -> Cause | None:
+    """What keeps a unit away from the split; None when it may enter."""
+    if rules.admits is not None and not rules.admits(attributes):
         return Cause.NOT_TARGETED
-    for holdout in experiment.holdouts:
+    for holdout in rules.holdouts:
         if holdout.holds(now) and bucket(holdout.seed, unit_id) < holdout.share:
             return Cause.HELD_OUT
-    slot = experiment.slot
+    slot = rules.slot
     if slot is not None and not slot.lower <= bucket(slot.seed, unit_id) < slot.upper:
         return Cause.OTHER_SLOT
     return None
 
 
-def _closed(experiment: Experiment, unit_id: str, position: float) -> Assignment:
+def _listed(experiment: Experiment, unit_id: str, now: datetime) -> Assignment | None:
+    override = experiment.rules.forced.get(unit_id)
+    if override is None or not override.holds(now):
+        return None
+    return _assignment(experiment, unit_id, experiment.variant(override.variant), Cause.OVERRIDE)
+
+
+def _closed(experiment: Experiment, unit_id: str) -> Assignment:
     if experiment.stopped:
-        return _assignment(experiment, unit_id, experiment.control, position, Cause.STOPPED)
+        return _assignment(experiment, unit_id, experiment.control, Cause.STOPPED)
     if experiment.status is Status.SHIPPED and experiment.winner is not None:
         winner = experiment.variant(experiment.winner)
-        return _assignment(experiment, unit_id, winner, position, Cause.SHIPPED)
-    return _assignment(experiment, unit_id, experiment.control, position, Cause.NOT_RUNNING)
+        return _assignment(experiment, unit_id, winner, Cause.SHIPPED)
+    return _assignment(experiment, unit_id, experiment.control, Cause.NOT_RUNNING)
 
 
-def _assignment(
-    experiment: Experiment, unit_id: str, variant: Variant, position: float, cause: Cause
-) -> Assignment:
-    return Assignment(experiment.key, unit_id, variant, REASONS[cause], position, cause)
+def _assignment(experiment: Experiment, unit_id: str, variant: Variant, cause: Cause) -> Assignment:
+    return Assignment(experiment.key, unit_id, variant, cause, seed=experiment.seed)
 
 
 def unidentified(experiment: Experiment) -> Assignment:
     """What somebody sees who has no id of the kind that the experiment assigns."""
-    return _assignment(experiment, "", experiment.control, 0.0, Cause.NO_UNIT)
+    return _assignment(experiment, "", experiment.control, Cause.NO_UNIT)
 
 
 def forced(experiment: Experiment, unit_id: str, variant: Variant) -> Assignment:
     """What somebody sees who is shown a variant on purpose."""
-    return _assignment(experiment, unit_id, variant, 0.0, Cause.OVERRIDE)
+    return _assignment(experiment, unit_id, variant, Cause.OVERRIDE)
 
 
 def entered(experiment: Experiment, unit_id: str, variant: Variant) -> Assignment:
     """What a unit entered the experiment with, as it was shown to it earlier."""
-    position = bucket(experiment.seed, unit_id)
-    return _assignment(experiment, unit_id, variant, position, Cause.SPLIT)
+    return _assignment(experiment, unit_id, variant, Cause.SPLIT)
 
 
 def kept(experiment: Experiment, assignment: Assignment, shown: str | None) -> Assignment:
@@ -212,4 +270,4 @@ def kept(experiment: Experiment, assignment: Assignment, shown: str | None) -> A
         variant, cause = experiment.control, Cause.OUTSIDE_TRAFFIC
     else:
         cause = Cause.KEPT
-    return assignment._replace(variant=variant, reason=REASONS[cause], cause=cause)
+    return _assignment(experiment, assignment.unit_id, variant, cause)

@@ -5,12 +5,17 @@ Source: https://docs.growthbook.io/lib/build-your-own (hashing, version 2; bucke
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from fnv_hash_fast import fnv1a_32
 
 _OFFSET_BASIS = 0x811C9DC5
 _PRIME = 0x01000193
 _MASK = 0xFFFFFFFF
+
+
+PLACES: Final = 10000
+"""How many different positions there are."""
 
 
 def bucket(seed: str, unit_id: str) -> float:
@@ -23,12 +28,23 @@ def bucket(seed: str, unit_id: str) -> float:
     Returns:
         A multiple of 0.0001 in [0, 1), the same for ever.
     """
+    return place(seed, unit_id) / PLACES
+
+
+def place(seed: str, unit_id: str) -> int:
+    """The position of a unit under a seed as a whole number of ten thousandths."""
     text = seed + unit_id
     try:
         first = fnv1a_32(text.encode("ascii"))
     except UnicodeEncodeError:
         first = _hash_of_code_units(text)
-    return fnv1a_32(b"%d" % first) % 10000 / 10000
+    return fnv1a_32(b"%d" % first) % 10000
+
+
+def first_place(edge: float) -> int:
+    """The first place whose position is not below an edge: `position < edge` is `place < this`."""
+    near = int(edge * PLACES)
+    return next(at for at in range(max(near - 1, 0), PLACES + 2) if at / PLACES >= edge)
 
 
 def _hash_of_code_units(text: str) -> int:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -36,8 +37,9 @@ from experiments.notation import (
     some,
 )
 from experiments.plan import AnalysisPlan, DecisionRule, Exposure, MetricRoles, document
+from experiments.rules import Rules, places
 from experiments.sizing import units_needed
-from experiments.targeting import Predicate, Targeting
+from experiments.targeting import Predicate, Targeting, texts_of
 from experiments.targeting_file import read_targeting
 from experiments.variants import Variant, agreeing
 
@@ -107,6 +109,7 @@ class Experiment:
         holdouts: every holdout that holds for it, from layers.yaml.
         stopped: whether an operator has stopped it, whatever its file says.
         granted: how many steps of its ramp may be taken, as operators and guardrails have it.
+        rules: what decides who sees what, worked out of all this for `assign`.
 
     Raises:
         pydantic.ValidationError: with every rule that a value breaks.
@@ -184,6 +187,11 @@ class Experiment:
     holdouts: Annotated[tuple[Holdout, ...], Field(exclude=True)] = ()
     stopped: Annotated[bool, Field(exclude=True)] = False
     granted: Annotated[int, Field(ge=1, exclude=True)] = 1
+    rules: Rules = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # A property would cost each assignment as much as its targeting.
+        object.__setattr__(self, "rules", self._rules())
 
     @field_validator("end")
     @classmethod
@@ -278,6 +286,30 @@ class Experiment:
             and (self.end is None or now < self.end)
         )
 
+    def _rules(self) -> Rules:
+        attribute, among = texts_of(self.targeting) or ("", None)
+        admits = self.admits if among is None else None
+        runs = self.status is Status.RUNNING and not self.stopped
+        return Rules(
+            key=self.key,
+            seed=self.seed,
+            control=self.control,
+            variants=self.variants,
+            ordinary=runs and not (self.start or self.end or self.forced),
+            runs=runs,
+            opens=self.start,
+            closes=self.end,
+            forced=self.forced,
+            attribute=attribute,
+            among=among,
+            admits=admits,
+            barred=bool(admits or self.holdouts or self.slot),
+            holdouts=self.holdouts,
+            slot=self.slot,
+            places=None if self.ramp else _places(self.slices),
+            steps=tuple(self._granted_steps())[::-1],
+        )
+
     @cached_property
     def admits(self) -> Predicate | None:
         """Whether a unit of some attributes is one the experiment is for; None means everyone."""
@@ -330,6 +362,11 @@ class Experiment:
     def _steps(self) -> tuple[tuple[Slice, ...], ...]:
         return ((), *(self._slices(step.traffic) for step in self.ramp))
 
+    def _granted_steps(self) -> Iterator[tuple[datetime, bytes]]:
+        if self.start is not None:
+            for step in self.ramp[: self.granted]:
+                yield self.start + step.after, _places(self._slices(step.traffic))
+
     @cached_property
     def _control(self) -> Variant:
         return next(variant for variant in self.variants if variant.control)
@@ -337,6 +374,10 @@ class Experiment:
     @cached_property
     def _by_key(self) -> Mapping[str, Variant]:
         return {variant.key: variant for variant in self.variants}
+
+
+def _places(slices: tuple[Slice, ...]) -> bytes:
+    return places((lower, upper) for lower, upper, _ in slices)
 
 
 def _run_breaches(start: datetime | None, end: datetime | None) -> Iterator[Breach]:

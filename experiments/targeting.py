@@ -208,6 +208,17 @@ _COMPARISONS: Final[Mapping[str, Callable[[int], bool]]] = {
 }
 
 
+def texts_of(targeting: Targeting | None) -> tuple[str, frozenset[Scalar]] | None:
+    """The attribute and its values where a targeting is one `in` of texts; None where it is not."""
+    match targeting:
+        case All((part,)):
+            return texts_of(part)
+        case In(attribute, values) if all(isinstance(value, str) for value in values):
+            return attribute, frozenset(values)
+        case _:
+            return None
+
+
 def _among(values: tuple[Scalar, ...]) -> Callable[[object], bool]:
     if all(isinstance(value, str) for value in values):
         return frozenset(values).__contains__

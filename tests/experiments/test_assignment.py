@@ -21,6 +21,7 @@ from experiments import (
     Cause,
     Experiment,
     MetricRoles,
+    RampStep,
     Reason,
     Status,
     Variant,
@@ -167,10 +168,11 @@ def test_units_outside_the_traffic_see_the_control_and_are_not_enrolled() -> Non
         "checkout",
         "visitor-2",
         found.variants[1],
-        Reason.DEFAULT,
-        bucket("checkout", "visitor-2"),
         Cause.OUTSIDE_TRAFFIC,
+        seed="checkout",
     )
+    assert outside.reason is Reason.DEFAULT
+    assert outside.bucket == bucket("checkout", "visitor-2")
     assert not outside.enrolled
 
 
@@ -237,3 +239,42 @@ def test_a_changed_copy_has_its_own_split() -> None:
     whole = experiment()
     assert whole.slices[0].upper == 0.5
     assert dataclasses.replace(whole, traffic=0.5).slices[0].upper == 0.25
+
+
+def test_assignments_are_equal_when_they_say_the_same() -> None:
+    first, again = (assign(experiment(), "visitor", now=NOW) for _ in range(2))
+    other = assign(experiment(seed="another"), "visitor", now=NOW)
+    assert first == again
+    assert len({first, again, other}) == 2
+    assert first != "visitor"
+    assert "'visitor'" in repr(first)
+
+
+@pytest.mark.parametrize("country", ["SE", "DE", None])
+def test_a_targeting_says_the_same_however_it_is_asked(country: str | None) -> None:
+    one = {"attribute": "country", "in": ["SE", "NO"]}
+    known = {} if country is None else {"country": country}
+    asked = [
+        assign(experiment(targeting=targeting), "visitor", now=NOW, attributes=known)
+        for targeting in (one, {"all": [one]}, {"any": [one]}, {"not": {"not": one}})
+    ]
+    assert set(asked) == {asked[0]}
+    assert asked[0].cause is (Cause.SPLIT if country == "SE" else Cause.NOT_TARGETED)
+
+
+def test_a_ramp_is_at_every_time_the_same_as_its_traffic_then() -> None:
+    ramp = (
+        RampStep(traffic=0.1),
+        RampStep(after=timedelta(days=1), traffic=0.5),
+        RampStep(after=timedelta(days=2), traffic=1.0, approval=True),
+    )
+    ramped = experiment(start=NOW, ramp=ramp, granted=2)
+    approved = dataclasses.replace(ramped, granted=3)
+    days = [(ramped, 0, 0.1), (ramped, 1, 0.5), (ramped, 2, 0.5), (approved, 2, 1.0)]
+    for found, day, traffic in days:
+        now = NOW + timedelta(days=day)
+        assert found.traffic_at(now) == traffic
+        for unit in map(str, range(300)):
+            assert assign(found, unit, now=now) == assign(
+                experiment(traffic=traffic), unit, now=now
+            )
