@@ -193,17 +193,16 @@ class _Events:
     def __init__(self, text: str, file: str) -> None:
         self.file = file
         self._number = self._depth = self._documents = 0
-        try:
-            # Asked directly: yaml.parse would be one more step for each of many events.
-            self._next = cast("Callable[[], yaml.Event]", yaml.CSafeLoader(text).get_event)
-        except yaml.MarkedYAMLError as error:
-            self._refuse_syntax(error)
+        # Asked directly: yaml.parse would be one more step for each of many events.
+        self._next = cast("Callable[[], yaml.Event]", yaml.CSafeLoader(text).get_event)
 
     def __next__(self) -> yaml.Event:
         try:
             event = self._next()
         except yaml.MarkedYAMLError as error:
-            self._refuse_syntax(error)
+            sentence = error.problem or "it is not YAML"
+            mark = _mark(error.problem_mark or error.context_mark)
+            _refuse(self.file, mark, "yaml-syntax", sentence, _syntax_mend(sentence))
         self._number += 1
         if not _is_plainly_allowed(event, self._number):
             self._depth += _STEPS.get(type(event), 0)
@@ -217,11 +216,6 @@ class _Events:
             if limit.broken(standing):
                 mark = _mark(event.start_mark)
                 _refuse(self.file, mark, limit.rule, limit.message, limit.mend)
-
-    def _refuse_syntax(self, error: yaml.MarkedYAMLError) -> NoReturn:
-        sentence = error.problem or "it is not YAML"
-        mark = _mark(error.problem_mark or error.context_mark)
-        _refuse(self.file, mark, "yaml-syntax", sentence, _syntax_mend(sentence))
 
 
 def _is_plainly_allowed(event: yaml.Event, number: int) -> bool:
