@@ -76,7 +76,7 @@ checkouts = Table(
     Column("lines", JSON, nullable=False),
     Column("offer", String(64)),
     Column("email", Text),
-    Column("customer", Text),
+    Column("customer", Text, index=True),
     Column("success_url", Text),
     Column("cancel_url", Text),
     Column("locale", String(16)),
