@@ -10,7 +10,7 @@ from typing import Final
 from fnv_hash_fast import fnv1a_32
 
 _OFFSET_BASIS = 0x811C9DC5
-_PRIME = 0x01000193
+PRIME = 0x01000193
 _MASK = 0xFFFFFFFF
 
 
@@ -37,7 +37,7 @@ def place(seed: str, unit_id: str) -> int:
     try:
         first = fnv1a_32(text.encode("ascii"))
     except UnicodeEncodeError:
-        first = _hash_of_code_units(text)
+        first = hash_of_code_units(text)
     return fnv1a_32(b"%d" % first) % 10000
 
 
@@ -47,12 +47,13 @@ def first_place(edge: float) -> int:
     return next(at for at in range(max(near - 1, 0), PLACES + 2) if at / PLACES >= edge)
 
 
-def _hash_of_code_units(text: str) -> int:
+def hash_of_code_units(text: str) -> int:
+    """FNV-1a of a text's UTF-16 code units; for ASCII the same as of its bytes."""
     # JavaScript hashes UTF-16 code units; bytes of UTF-8 would give other visitors other variants.
     units = memoryview(text.encode("utf-16-le", "surrogatepass")).cast("H")
     value = _OFFSET_BASIS
     for unit in units:
-        value = ((value ^ unit) * _PRIME) & _MASK
+        value = ((value ^ unit) * PRIME) & _MASK
     return value
 
 

@@ -59,6 +59,11 @@ BREACHES = {
         "import scipy.stats",
         "Statistics live in analysis alone",
     ),
+    "arrays beside one visitor's assignment": (
+        "experiments/assignment.py",
+        "import numpy",
+        "Arrays are for analysis, and for assigning many units at once",
+    ),
     "the funnel from the store": (
         "service/store/tables.py",
         "import service.funnel",
