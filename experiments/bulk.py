@@ -1,18 +1,26 @@
-"""Where many units stand at once: `bucket` for millions, to the last bit.
+"""Many units at once: `bucket` and `assign` for millions, with the same answer for each.
 
 This is the one module here that needs numpy. Pages never load it: they assign one visitor at a
 time, and numpy would cost each worker its memory.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.assignment import REASONS, Assignment, Cause
+from experiments.attributes import NOTHING, Attributes, Scalar
 from experiments.bucketing import PRIME, hash_of_code_units
+from experiments.definition import Experiment, Slice, Status
+from experiments.targeting import conditions
 
 Floats: TypeAlias = NDArray[np.float64]
+Indices: TypeAlias = NDArray[np.int16]
+Flags: TypeAlias = NDArray[np.bool_]
 _Hashes: TypeAlias = NDArray[np.uint32]
 _Column: TypeAlias = NDArray[np.uint8 | np.uint16]
 
@@ -65,6 +73,183 @@ class Units:
 def positions(seed: str, units: Iterable[str]) -> Floats:
     """The position of each unit under a seed; `Units` keeps the ids ready for another seed."""
     return Units(units).positions(seed)
+
+
+CAUSES: Final = tuple(Cause)
+"""What the numbers of `Assigned.cause` stand for."""
+_CODE: Final = {cause: code for code, cause in enumerate(CAUSES)}
+
+
+@dataclass(frozen=True, eq=False)
+class Assigned:
+    """What many units see, and why: each array has one entry for each unit, in their order.
+
+    Attributes:
+        experiment: the definition.
+        units: who was assigned.
+        variant: which of the experiment's variants each unit sees, by its index.
+        cause: why, as an index into `CAUSES`.
+        positions: where each stands under the experiment's seed.
+    """
+
+    experiment: Experiment
+    units: Units
+    variant: Indices
+    cause: NDArray[np.uint8]
+    positions: Floats
+
+    @property
+    def enrolled(self) -> Flags:
+        """Which units count in the experiment once they are exposed."""
+        return np.equal(self.cause, _CODE[Cause.SPLIT])
+
+    @property
+    def entered(self) -> Indices:
+        """The variant of each unit that counts; -1 for every other."""
+        return np.where(self.enrolled, self.variant, np.int16(-1))
+
+    def __getitem__(self, at: int) -> Assignment:
+        """What `assign` says of one of the units."""
+        cause = CAUSES[self.cause[at]]
+        return Assignment(
+            self.experiment.key,
+            self.units.ids[at],
+            self.experiment.variants[self.variant[at]],
+            REASONS[cause],
+            float(self.positions[at]),
+            cause,
+        )
+
+
+def assign_many(
+    experiment: Experiment,
+    units: Units,
+    *,
+    now: datetime,
+    attributes: Sequence[Attributes] | None = None,
+) -> Assigned:
+    """Finds what each unit sees, exactly as `assign` does for one.
+
+    Args:
+        experiment: the definition.
+        units: who is asked about; none of them empty.
+        now: the time, aware.
+        attributes: what is known of each unit, in their order; None where nothing is.
+
+    Raises:
+        ValueError: when an id is empty, or there are not as many attributes as units.
+    """
+    _refuse_unknown(units, attributes)
+    placed = units.positions(experiment.seed)
+    if not (experiment.always_open or experiment.is_open(now)):
+        variant, cause = _closed(experiment, len(units))
+    else:
+        variant, cause = _split(experiment, placed, experiment.slices_at(now))
+        # The other way round than `assign` asks: what is asked first is written last, and stands.
+        control = _index(experiment, experiment.control.key)
+        for stopped, why in _obstacles(experiment, units, now, attributes):
+            variant[stopped], cause[stopped] = control, _CODE[why]
+        _force(experiment, units, now, variant, cause)
+    return Assigned(experiment, units, variant, cause, placed)
+
+
+def _refuse_unknown(units: Units, attributes: Sequence[Attributes] | None) -> None:
+    if not all(units.ids):
+        raise ValueError("a unit_id is empty: there is nobody to assign")
+    if attributes is not None and len(attributes) != len(units):
+        raise ValueError(f"{len(attributes)} attributes are given for {len(units)} units")
+
+
+def _index(experiment: Experiment, key: str) -> int:
+    return [variant.key for variant in experiment.variants].index(key)
+
+
+def _filled(count: int, variant: int, cause: Cause) -> tuple[Indices, NDArray[np.uint8]]:
+    return np.full(count, variant, dtype=np.int16), np.full(count, _CODE[cause], dtype=np.uint8)
+
+
+def _closed(experiment: Experiment, count: int) -> tuple[Indices, NDArray[np.uint8]]:
+    control = _index(experiment, experiment.control.key)
+    if experiment.stopped:
+        return _filled(count, control, Cause.STOPPED)
+    if experiment.status is Status.SHIPPED and experiment.winner is not None:
+        return _filled(count, _index(experiment, experiment.winner), Cause.SHIPPED)
+    return _filled(count, control, Cause.NOT_RUNNING)
+
+
+def _split(
+    experiment: Experiment, placed: Floats, slices: Sequence[Slice]
+) -> tuple[Indices, NDArray[np.uint8]]:
+    control = _index(experiment, experiment.control.key)
+    variant, cause = _filled(len(placed), control, Cause.OUTSIDE_TRAFFIC)
+    # Backwards, for the first range that holds a position has it.
+    for at, (lower, upper, _) in reversed(list(enumerate(slices))):
+        inside = (lower <= placed) & (placed < upper)
+        variant[inside], cause[inside] = at, _CODE[Cause.SPLIT]
+    return variant, cause
+
+
+def _obstacles(
+    experiment: Experiment,
+    units: Units,
+    now: datetime,
+    attributes: Sequence[Attributes] | None,
+) -> Iterator[tuple[Flags, Cause]]:
+    """Who may not enter, and why; the last that is told of a unit is the one that stands."""
+    slot = experiment.slot
+    if slot is not None:
+        placed = units.positions(slot.seed)
+        yield ~((slot.lower <= placed) & (placed < slot.upper)), Cause.OTHER_SLOT
+    for holdout in experiment.holdouts:
+        if holdout.holds(now):
+            yield units.positions(holdout.seed) < holdout.share, Cause.HELD_OUT
+    if experiment.admits is not None:
+        yield ~_admitted(experiment, attributes or [NOTHING] * len(units)), Cause.NOT_TARGETED
+
+
+def _admitted(experiment: Experiment, attributes: Sequence[Attributes]) -> Flags:
+    """Whom the experiment is for; each combination of attributes is asked about once."""
+    admits, targeting = experiment.admits, experiment.targeting
+    if admits is None or targeting is None:
+        return np.ones(len(attributes), dtype=np.bool_)
+    names = sorted({condition.attribute for _, condition in conditions(targeting)})
+    columns = [_told_apart([known.get(name) for known in attributes]) for name in names]
+    answers = {values: admits(_known(names, values)) for values in set(zip(*columns, strict=True))}
+    found = map(answers.__getitem__, zip(*columns, strict=True))
+    return np.fromiter(found, dtype=np.bool_, count=len(attributes))
+
+
+_Truth: TypeAlias = tuple[bool]
+_Value: TypeAlias = Scalar | _Truth | None
+
+
+def _told_apart(values: list[Scalar | None]) -> list[_Value]:
+    """To Python 1 is True, and to targeting it is not: booleans are wrapped."""
+    if bool not in set(map(type, values)):
+        return list(values)
+    return [(value,) if isinstance(value, bool) else value for value in values]
+
+
+def _known(names: Sequence[str], values: Sequence[_Value]) -> Attributes:
+    pairs = zip(names, values, strict=True)
+    plain = ((name, value[0] if isinstance(value, tuple) else value) for name, value in pairs)
+    return {name: value for name, value in plain if value is not None}
+
+
+def _force(
+    experiment: Experiment,
+    units: Units,
+    now: datetime,
+    variant: Indices,
+    cause: NDArray[np.uint8],
+) -> None:
+    forced = {unit: each for unit, each in experiment.forced.items() if each.holds(now)}
+    if not forced:
+        return
+    for at, unit in enumerate(units.ids):
+        if unit in forced:
+            variant[at] = _index(experiment, forced[unit].variant)
+            cause[at] = _CODE[Cause.OVERRIDE]
 
 
 def _length(unit: str) -> int:
