@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.assignment import REASONS, Assignment, Cause
+from experiments.assignment import Assignment, Cause
 from experiments.attributes import NOTHING, Attributes, Scalar
 from experiments.bucketing import PRIME, hash_of_code_units
 from experiments.definition import Experiment, Slice, Status
@@ -110,14 +110,12 @@ class Assigned:
 
     def __getitem__(self, at: int) -> Assignment:
         """What `assign` says of one of the units."""
-        cause = CAUSES[self.cause[at]]
         return Assignment(
             self.experiment.key,
             self.units.ids[at],
             self.experiment.variants[self.variant[at]],
-            REASONS[cause],
-            float(self.positions[at]),
-            cause,
+            CAUSES[self.cause[at]],
+            seed=self.experiment.seed,
         )
 
 
