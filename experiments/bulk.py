@@ -16,7 +16,7 @@ from experiments.assignment import Assignment, Cause
 from experiments.attributes import NOTHING, Attributes, Scalar
 from experiments.bucketing import PRIME, hash_of_code_units
 from experiments.definition import Experiment, Slice, Status
-from experiments.targeting import conditions
+from experiments.targeting import conditions, texts_of
 
 Floats: TypeAlias = NDArray[np.float64]
 Indices: TypeAlias = NDArray[np.int16]
@@ -210,6 +210,10 @@ def _admitted(experiment: Experiment, attributes: Sequence[Attributes]) -> Flags
     admits, targeting = experiment.admits, experiment.targeting
     if admits is None or targeting is None:
         return np.ones(len(attributes), dtype=np.bool_)
+    if (texts := texts_of(targeting)) is not None:
+        name, among = texts
+        admitted = (known.get(name) in among for known in attributes)
+        return np.fromiter(admitted, dtype=np.bool_, count=len(attributes))
     names = sorted({condition.attribute for _, condition in conditions(targeting)})
     columns = [_told_apart([known.get(name) for known in attributes]) for name in names]
     answers = {values: admits(_known(names, values)) for values in set(zip(*columns, strict=True))}
