@@ -5,13 +5,17 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench import assignments, definitions, pages, printing
+from bench import assignments, bulk, definitions, pages, printing
 
 Section = Callable[[argparse.Namespace], Sequence[Any]]
 
 
 def _assignments(options: argparse.Namespace) -> Sequence[Any]:
     return assignments.race(units=options.units, rounds=options.rounds, seed=options.seed)
+
+
+def _bulk(options: argparse.Namespace) -> Sequence[Any]:
+    return bulk.race(units=options.many, rounds=options.many_rounds, seed=options.seed)
 
 
 def _definitions(options: argparse.Namespace) -> Sequence[Any]:
@@ -29,6 +33,7 @@ def _pages(options: argparse.Namespace) -> Sequence[Any]:
 
 SECTIONS: dict[str, Section] = {
     "assignments": _assignments,
+    "bulk": _bulk,
     "definitions": _definitions,
     "pages": _pages,
 }
@@ -52,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=7, help="of the unit ids")
     parser.add_argument("--units", type=int, default=5000, help="assigned in each round")
     parser.add_argument("--rounds", type=int, default=15, help="of assignments, interleaved")
+    parser.add_argument("--many", type=int, default=1_000_000, help="units assigned in bulk")
+    parser.add_argument("--many-rounds", type=int, default=5, help="of units in bulk")
     parser.add_argument("--files", type=int, default=500, help="of definitions")
     parser.add_argument("--file-rounds", type=int, default=5, help="of definitions")
     parser.add_argument("--requests", type=int, default=2000, help="sent in each round")

@@ -27,6 +27,7 @@ def to_json(results: Mapping[str, Sequence[Any]]) -> str:
 
 NOTES = {
     "assignments": "outside: share of units not in the experiment; times and same: Kassa's",
+    "bulk": "times single: against one call for each unit",
     "definitions": "times floor: against a parser that makes nothing of what it reads",
     "pages": "cpu: of all the server's processes, for one request; latency under full load",
 }

@@ -46,6 +46,13 @@ def test_every_contender_applies_the_rule_and_splits_the_rest() -> None:
         assert inside == pytest.approx(expected * (1 - rival["outside"]), abs=0.1), rival["name"]
 
 
+def test_many_units_are_assigned_beside_one_by_one() -> None:
+    rows = bench("bulk", "--many", "500", "--many-rounds", "1")["bulk"]
+    assert len(rows) == 4
+    assert rows[0]["times_single"] == 1.0
+    assert all(row["per_second"] > 0 for row in rows)
+
+
 def test_definitions_are_linted_and_loaded_beside_their_parser() -> None:
     rows = bench("definitions", "--files", "3", "--file-rounds", "1")["definitions"]
     assert [row["times_floor"] for row in rows if row["name"].startswith("floor")] == [1.0, 1.0]

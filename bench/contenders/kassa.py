@@ -47,7 +47,7 @@ holdouts:
 def targeted(_cleanup: ExitStack) -> Contender:
     """The experiment that the others have too."""
     does = "assign: targeting, hash, split; the variant with its reason"
-    return _contender(f"{_NAME}", does, _loaded(_TARGETING))
+    return _contender(_NAME, does, for_some())
 
 
 def guarded(_cleanup: ExitStack) -> Contender:
@@ -58,7 +58,17 @@ def guarded(_cleanup: ExitStack) -> Contender:
 
 def plain(_cleanup: ExitStack) -> Contender:
     """Everybody is split: what an experiment without a rule costs."""
-    return _contender(f"{_NAME}, plain", "the same, without targeting", _loaded(""))
+    return _contender(f"{_NAME}, plain", "the same, without targeting", for_all())
+
+
+def for_some() -> Experiment:
+    """The experiment with the rule."""
+    return _loaded(_TARGETING)
+
+
+def for_all() -> Experiment:
+    """The experiment without the rule."""
+    return _loaded("")
 
 
 def _loaded(more: str, layers: str | None = None) -> Experiment:
