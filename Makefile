@@ -41,7 +41,7 @@ test-slow: test-programs  ## soak, calibration and fault schedules
 test-programs: $(VENV)/.dev
 	@$(BIN)/python -m tests.provision.install $(WITHOUT)
 
-bench: $(VENV)/.dev  ## side by side: assignments, definitions and checkout pages against their peers
+bench: $(VENV)/.dev  ## side by side: assignments, bulk, definitions and checkout pages against their peers
 	@$(BIN)/python -m bench $(ARGS)
 
 lint: $(VENV)/.dev  ## formatting, style, types of both languages, floors
