@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from pydantic_core import ErrorDetails
 
 from experiments.attributes import BUILT_IN, Attribute
+from experiments.cases import Case, CasesFile, Expectation
 from experiments.definition import Experiment
 from experiments.document import Document, Location, path_text
 from experiments.entry import Override, RampStep
@@ -187,6 +188,7 @@ _PARTS: Final[Mapping[type, Mapping[tuple[str, ...], type]]] = {
         ("holdouts",): Holdout,
     },
     AttributesFile: {(): AttributesFile, ("attributes",): Attribute},
+    CasesFile: {(): CasesFile, ("tests",): Case, ("tests", "expect"): Expectation},
 }
 _KINDS: Final[Mapping[str, type]] = {
     "experiment": Experiment,
@@ -194,6 +196,7 @@ _KINDS: Final[Mapping[str, type]] = {
     "offers": OffersFile,
     "layers": LayersFile,
     "attributes": AttributesFile,
+    "tests": CasesFile,
 }
 KINDS: Final = tuple(_KINDS)
 """The kinds of definition files there are."""
@@ -248,6 +251,15 @@ def parse_attributes(document: Document) -> Mapping[str, Attribute]:
     """
     file = _parse(AttributesFile, document, document.content, [])
     return {**BUILT_IN, **{attribute.key: attribute for attribute in file.attributes}}
+
+
+def parse_cases(document: Document) -> tuple[Case, ...]:
+    """The assignment tests of a file.
+
+    Raises:
+        InvalidDefinition: with every problem of the file.
+    """
+    return _parse(CasesFile, document, document.content, []).tests
 
 
 def json_schema(kind: str) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -15,6 +17,7 @@ from openfeature import api
 
 from experiments import RULES
 from experiments.catalog import lint
+from experiments.trials import run
 from service.checkout.flows import FLOWS
 from service.cli import main
 from service.settings import PROJECT
@@ -67,7 +70,20 @@ def test_every_documented_target_exists(command: str) -> None:
     assert re.search(rf"^{shlex.split(command)[1]}:", makefile, re.MULTILINE)
 
 
-@pytest.mark.parametrize("text", _blocks("yaml"))
+_TESTS = [text for text in _blocks("yaml") if "\ntests:" in text]
+
+
+@pytest.mark.parametrize("text", _TESTS)
+def test_every_documented_assignment_test_passes(text: str, tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "experiments" / "definitions", tmp_path / "definitions")
+    tests = tmp_path / "definitions" / "one-page-checkout.test.yaml"
+    tests.write_text(text, encoding="utf-8")
+    trials = run([tests], now=datetime.now(UTC))
+    assert trials
+    assert all(trial.passed for trial in trials)
+
+
+@pytest.mark.parametrize("text", [text for text in _blocks("yaml") if text not in _TESTS])
 def test_every_documented_definition_holds(text: str, tmp_path: Path) -> None:
     definition = tmp_path / ("documented.yaml" if "variants:" in text else "metrics.yaml")
     definition.write_text(text, encoding="utf-8")
@@ -75,7 +91,7 @@ def test_every_documented_definition_holds(text: str, tmp_path: Path) -> None:
 
 
 def test_the_documented_metrics_are_the_shipped_ones() -> None:
-    (text,) = [block for block in _blocks("yaml") if "variants:" not in block]
+    (text,) = [block for block in _blocks("yaml") if "\nmetrics:\n  -" in block]
     shipped = (PROJECT / "experiments" / "metrics.yaml").read_text(encoding="utf-8")
     for metric in yaml.safe_load(text)["metrics"]:
         assert metric in yaml.safe_load(shipped)["metrics"]

@@ -25,6 +25,7 @@ _COMMANDS = {
     "demo": ("demo", "Simulated visitors, a lift report, and pages to open."),
     "lint": ("definitions", "Every error of the definitions, with file, line and mend."),
     "schema": ("definitions", "The JSON Schema of the definition files."),
+    "test": ("cases", "Assignment tests beside the definitions."),
     "assign": ("definitions", "Which variant a unit gets, and why."),
     "link": ("link", "A tester's signed link to a variant."),
     "report": ("report", "The lift report of an experiment."),

@@ -1,0 +1,172 @@
+"""Assignment tests, run: whether definitions keep what the files beside them promise."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from experiments.assignment import Assignment, assign
+from experiments.cases import Case
+from experiments.catalog import TESTS_SUFFIX, Catalog
+from experiments.definition import Experiment
+from experiments.document import Document, Location, Mark, parse, path_text, read
+from experiments.errors import InvalidDefinition, Problem
+from experiments.explanation import explained
+from experiments.notation import nearest, shown, some
+from experiments.schema import parse_cases
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One assignment test and how it went.
+
+    Attributes:
+        file: the file of the test, as the caller named it.
+        line: where the test starts.
+        experiment: key of the experiment.
+        case: what was promised.
+        got: what the unit sees.
+        why: the cause, and what of the unit led to it.
+    """
+
+    file: str
+    line: int
+    experiment: str
+    case: Case
+    got: Assignment
+    why: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether the unit sees what was promised."""
+        return self.case.expect.met_by(self.got)
+
+
+def run(paths: Iterable[Path], *, now: datetime) -> tuple[Trial, ...]:
+    """Runs the assignment tests in these files and below these directories, in their order.
+
+    Args:
+        paths: files of tests, or directories, also of those further down.
+        now: the time that is asked about where neither a test nor its experiment says another.
+
+    Raises:
+        InvalidDefinition: with every problem of the tests, or of the definitions beside them.
+    """
+    catalogs: dict[Path, Catalog] = {}
+    trials: list[Trial] = []
+    problems: list[Problem] = []
+    for file in dict.fromkeys(file for path in paths for file in _files(path)):
+        try:
+            if file.parent not in catalogs:
+                catalogs[file.parent] = Catalog.load(file.parent)
+            trials += _tried(file, catalogs[file.parent], now)
+        except InvalidDefinition as refused:
+            problems += refused.problems
+    if problems:
+        raise InvalidDefinition(sorted(set(problems)))
+    return tuple(trials)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(
+        file
+        for file in path.rglob(f"*{TESTS_SUFFIX}")
+        if not any(part.startswith(".") for part in file.relative_to(path).parts)
+    )
+
+
+def _tried(file: Path, catalog: Catalog, now: datetime) -> list[Trial]:
+    source, name = read(file)
+    document = parse(source, name)
+    experiment = _experiment(document, file, catalog)
+    cases = parse_cases(document)
+    problems = [
+        problem
+        for at, case in enumerate(cases)
+        for problem in _contradictions(document, ("tests", at), case, experiment, catalog)
+    ]
+    if problems:
+        raise InvalidDefinition(problems)
+    return [_trial(document, at, case, experiment, now) for at, case in enumerate(cases)]
+
+
+def _experiment(document: Document, file: Path, catalog: Catalog) -> Experiment:
+    key = file.name.removesuffix(TESTS_SUFFIX)
+    if key in catalog.experiments and file.name.endswith(TESTS_SUFFIX):
+        return catalog.experiments[key]
+    near = nearest(key, catalog.experiments)
+    raise InvalidDefinition(
+        [
+            document.problem(
+                Mark(1, 1),
+                "unknown-experiment",
+                f"there is no definition {shown(key)} beside these tests",
+                f"name the file {near or 'after its experiment, <key>'}{TESTS_SUFFIX}",
+            )
+        ]
+    )
+
+
+def _contradictions(
+    document: Document, at: Location, case: Case, experiment: Experiment, catalog: Catalog
+) -> Iterator[Problem]:
+    """What a test says that its experiment, or any, can't be asked."""
+    keys = [variant.key for variant in experiment.variants]
+    if case.expect.variant not in keys:
+        near = nearest(case.expect.variant, keys)
+        yield _problem(
+            document,
+            (*at, "expect", "variant"),
+            "unknown-variant",
+            f"no variant has the key {shown(case.expect.variant)}",
+            f"write `{near}`" if near else f"write one of {some(keys)}",
+        )
+    for name, value in case.attributes.items():
+        place = (*at, "attributes", name)
+        attribute = catalog.attributes.get(name)
+        if attribute is None:
+            yield _unknown(document, place, name, catalog.attributes)
+        elif fault := attribute.fault(value):
+            message = f"{shown(value)} is no value of this attribute"
+            yield _problem(document, place, "attribute-value", message, fault)
+
+
+def _unknown(document: Document, at: Location, name: str, known: Iterable[str]) -> Problem:
+    near = nearest(name, known)
+    mend = f"write `{near}`" if near else "define it in attributes.yaml"
+    return _problem(document, at, "unknown-attribute", f"there is no attribute {shown(name)}", mend)
+
+
+def _problem(document: Document, at: Location, rule: str, message: str, mend: str) -> Problem:
+    return document.problem(document.at(at), rule, f"{path_text(at)}: {message}", mend)
+
+
+def _trial(document: Document, at: int, case: Case, experiment: Experiment, now: datetime) -> Trial:
+    tried = _with_status(document, ("tests", at, "status"), case, experiment)
+    moment = case.moment(experiment, now)
+    got = assign(tried, case.unit, now=moment, attributes=case.attributes)
+    return Trial(
+        file=document.file,
+        line=document.at(("tests", at)).line,
+        experiment=experiment.key,
+        case=case,
+        got=got,
+        why=explained(tried, got, case.attributes, now=moment),
+    )
+
+
+def _with_status(
+    document: Document, at: Location, case: Case, experiment: Experiment
+) -> Experiment:
+    try:
+        return case.tried(experiment)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        message = str(first.get("ctx", {}).get("message", first["msg"]))
+        mend = "write a status that the experiment can have"
+        problem = _problem(document, at, "unknown-value", message, mend)
+        raise InvalidDefinition([problem]) from error
