@@ -28,6 +28,7 @@ _COMMANDS = {
     "test": ("cases", "Assignment tests beside the definitions."),
     "assign": ("definitions", "Which variant a unit gets, and why."),
     "link": ("link", "A tester's signed link to a variant."),
+    "plan": ("plan", "What a change of definitions would do, and to whom."),
     "report": ("report", "The lift report of an experiment."),
     "analyze": ("analyze", "The same report over any CSV or Parquet file."),
     "power": ("power", "How many visitors an experiment needs."),

@@ -119,8 +119,10 @@ def test_a_draft_is_tried_as_if_it_ran(directory: Path) -> None:
         ),
         (
             "{country: SE, amount: 400, device: phone}",
-            "amount is 400, wanted at least 1000 and at most 5000, "
-            "and device is 'phone', wanted none of phone",
+            (
+                "amount is 400, wanted at least 1000 and at most 5000, "
+                "and device is 'phone', wanted none of phone"
+            ),
         ),
     ],
 )
@@ -180,36 +182,52 @@ REFUSALS = {
     "a variant that is none": (
         "version: 1\ntests:\n  - {name: a, unit: u, expect: {variant: onepage}}\n",
         [
-            "exp.test.yaml:3:42 unknown-variant tests[0].expect.variant: no variant has the key "
-            "'onepage'; write `one_page`"
+            (
+                "exp.test.yaml:3:42 unknown-variant tests[0].expect.variant: no variant has "
+                "the key 'onepage'; write `one_page`"
+            )
         ],
     ),
     "attributes that can not be": (
-        "version: 1\ntests:\n  - name: a\n    unit: u\n"
-        "    attributes: {contry: SE, device: fridge, amount: [1]}\n"
-        "    expect: {variant: one_page}\n",
+        (
+            "version: 1\ntests:\n  - name: a\n    unit: u\n"
+            "    attributes: {contry: SE, device: fridge, amount: [1]}\n"
+            "    expect: {variant: one_page}\n"
+        ),
         [
-            "exp.test.yaml:5:54 wrong-type tests[0].attributes.amount: a list is not a value; "
-            "write text, a number, true or false"
+            (
+                "exp.test.yaml:5:54 wrong-type tests[0].attributes.amount: a list is not a value; "
+                "write text, a number, true or false"
+            )
         ],
     ),
     "attributes that are none": (
-        "version: 1\ntests:\n  - name: a\n    unit: u\n"
-        "    attributes: {contry: SE, device: fridge}\n"
-        "    expect: {variant: one_page}\n",
+        (
+            "version: 1\ntests:\n  - name: a\n    unit: u\n"
+            "    attributes: {contry: SE, device: fridge}\n"
+            "    expect: {variant: one_page}\n"
+        ),
         [
-            "exp.test.yaml:5:26 unknown-attribute tests[0].attributes.contry: there is no "
-            "attribute 'contry'; write `country`",
-            "exp.test.yaml:5:38 attribute-value tests[0].attributes.device: 'fridge' is no value "
-            "of this attribute; device is one of desktop, phone, tablet",
+            (
+                "exp.test.yaml:5:26 unknown-attribute tests[0].attributes.contry: there is no "
+                "attribute 'contry'; write `country`"
+            ),
+            (
+                "exp.test.yaml:5:38 attribute-value tests[0].attributes.device: 'fridge' is no "
+                "value of this attribute; device is one of desktop, phone, tablet"
+            ),
         ],
     ),
     "a status it can't have": (
-        "version: 1\ntests:\n"
-        "  - {name: a, unit: u, status: shipped, expect: {variant: one_page}}\n",
+        (
+            "version: 1\ntests:\n"
+            "  - {name: a, unit: u, status: shipped, expect: {variant: one_page}}\n"
+        ),
         [
-            "exp.test.yaml:3:32 unknown-value tests[0].status: the status is shipped, but no "
-            "winner is named; write a status that the experiment can have"
+            (
+                "exp.test.yaml:3:32 unknown-value tests[0].status: the status is shipped, but no "
+                "winner is named; write a status that the experiment can have"
+            )
         ],
     ),
     "a cause that is none": (
