@@ -16,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     FromClause,
+    Subquery,
     and_,
     case,
     distinct,
@@ -62,6 +63,42 @@ def read_observations(
     )
 
 
+@dataclass(frozen=True)
+class UnitValues:
+    """A metric of each unit.
+
+    Attributes:
+        values: by unit, what it did after it was seen; units that did nothing are not in it.
+        currencies: of the values, where they are money.
+    """
+
+    values: Mapping[str, float]
+    currencies: tuple[str, ...]
+
+
+def read_unit_values(
+    connection: Connection,
+    experiment: Experiment,
+    metric: Metric,
+    *,
+    seen: FromClause,
+    as_of: datetime,
+) -> UnitValues:
+    """What each unit did, counted as a report would, were `seen` the exposures.
+
+    Args:
+        connection: a consistent snapshot.
+        experiment: whose windows and units count.
+        metric: what is counted.
+        seen: rows with the columns of `exposures`.
+        as_of: arrivals after this are left out.
+    """
+    look = _Look(connection, experiment, as_of, seen)
+    rows = _values(look, metric)
+    found = connection.execute(select(rows.c.unit_id, rows.c.value))
+    return UnitValues({row[0]: float(row[1]) for row in found}, _currencies(look, metric))
+
+
 def _window(experiment: Experiment, metric: Metric) -> timedelta:
     return experiment.analysis.conversion_window if metric.window is None else metric.window
 
@@ -75,32 +112,40 @@ def _longest_window(experiment: Experiment, metrics: Mapping[str, Metric]) -> ti
 
 @dataclass(frozen=True)
 class _Look:
-    """The exposures of one experiment as they were known at a time."""
+    """The exposures of one experiment as they were known at a time.
+
+    Attributes:
+        connection: a consistent snapshot.
+        experiment: whose exposures they are.
+        as_of: what the store learnt later is left out.
+        seen: the exposures, or rows like them of an experiment that did not run.
+    """
 
     connection: Connection
     experiment: Experiment
     as_of: datetime
+    seen: FromClause = exposures
 
     @property
     def exposed(self) -> tuple[ColumnElement[bool], ...]:
         """Which exposures are counted; those of variants that were removed are not."""
         return (
-            exposures.c.experiment == self.experiment.key,
-            exposures.c.exposed_at <= self.as_of,
-            exposures.c.variant.in_([variant.key for variant in self.experiment.variants]),
+            self.seen.c.experiment == self.experiment.key,
+            self.seen.c.exposed_at <= self.as_of,
+            self.seen.c.variant.in_([variant.key for variant in self.experiment.variants]),
         )
 
     def units(self) -> dict[str, int]:
         counted = self.connection.execute(
-            select(exposures.c.variant, func.count())
+            select(self.seen.c.variant, func.count())
             .where(*self.exposed)
-            .group_by(exposures.c.variant)
+            .group_by(self.seen.c.variant)
         )
         found = {row[0]: row[1] for row in counted}
         return {variant.key: found.get(variant.key, 0) for variant in self.experiment.variants}
 
     def first_exposure(self) -> datetime | None:
-        first = select(func.min(exposures.c.exposed_at)).where(*self.exposed)
+        first = select(func.min(self.seen.c.exposed_at)).where(*self.exposed)
         found: datetime | None = self.connection.scalar(first)
         return found
 
@@ -108,17 +153,17 @@ class _Look:
         """Units that can still convert: exposed after a window ago."""
         return self.connection.scalars(
             select(func.count())
-            .select_from(exposures)
-            .where(*self.exposed, exposures.c.exposed_at > time)
+            .select_from(self.seen)
+            .where(*self.exposed, self.seen.c.exposed_at > time)
         ).one()
 
     def following(self, records: Records, window: timedelta) -> FromClause:
         """Each exposure with what followed it: of its unit, after it, inside the window, known."""
-        exposed = type_coerce(exposures.c.exposed_at, BigInteger)
-        return exposures.join(
+        exposed = type_coerce(self.seen.c.exposed_at, BigInteger)
+        return self.seen.join(
             records.rows,
             and_(
-                records.owner == exposures.c.unit_id,
+                records.owner == self.seen.c.unit_id,
                 records.happened_at > exposed - _RESOLUTION,
                 records.happened_at < exposed + microseconds(window),
                 records.learnt_at <= self.as_of,
@@ -132,18 +177,24 @@ _VALUES: Mapping[Kind, Callable[[Records], ColumnElement[Any]]] = {
 }
 
 
-def _aggregates(look: _Look, metric: Metric, units: Mapping[str, int]) -> dict[str, Aggregates]:
-    records = records_of(metric, look.experiment.unit)
-    # One row for each exposed unit that had anything counted.
+def _values(look: _Look, metric: Metric) -> Subquery:
+    """One row for each exposed unit that had anything counted, with the unit's value."""
+    records, seen = records_of(metric, look.experiment.unit), look.seen.c
     rows = (
-        select(exposures.c.variant.label("variant"), _VALUES[metric.kind](records).label("value"))
+        select(seen.variant, seen.unit_id, _VALUES[metric.kind](records).label("value"))
         .select_from(look.following(records, _window(look.experiment, metric)))
         .where(*look.exposed, records.counted)
-        .group_by(exposures.c.variant, exposures.c.unit_id)
+        .group_by(seen.variant, seen.unit_id)
         .subquery()
     )
     # Squares of money outgrow 64 bits; a float keeps 15 digits of them.
     value = _capped(rows.c.value, metric.cap) * 1.0
+    return select(rows.c.variant, rows.c.unit_id, value.label("value")).subquery()
+
+
+def _aggregates(look: _Look, metric: Metric, units: Mapping[str, int]) -> dict[str, Aggregates]:
+    rows = _values(look, metric)
+    value = rows.c.value
     sums = look.connection.execute(
         select(rows.c.variant, func.sum(value), func.sum(value * value)).group_by(rows.c.variant)
     )
@@ -170,10 +221,10 @@ def _funnel(look: _Look, units: Mapping[str, int]) -> dict[str, dict[str, int]]:
     records = funnel_events(look.experiment.unit)
     window = look.experiment.analysis.conversion_window
     counted = look.connection.execute(
-        select(events.c.name, exposures.c.variant, func.count(distinct(exposures.c.unit_id)))
+        select(events.c.name, look.seen.c.variant, func.count(distinct(look.seen.c.unit_id)))
         .select_from(look.following(records, window))
         .where(*look.exposed)
-        .group_by(events.c.name, exposures.c.variant)
+        .group_by(events.c.name, look.seen.c.variant)
     )
     found = {(row[0], row[1]): int(row[2]) for row in counted}
     return {

@@ -21,6 +21,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from experiments import Experiment, Unit
 from experiments.attributes import Scalar
 from service.store.tables import UtcTime, checkouts, exposures
 
@@ -78,7 +79,7 @@ def read_visitors(
 
 
 def first_sights(
-    experiment: str,
+    experiment: Experiment,
     *,
     since: datetime,
     until: datetime,
@@ -87,16 +88,15 @@ def first_sights(
     """The exposures an experiment would have had in a period, with the columns of `exposures`.
 
     Args:
-        experiment: key of the experiment, which need not have run.
+        experiment: the definition, which need not have run; all are told to have seen its control.
         since: where the period starts.
         until: where it ends, included.
-        customer_experiments: experiments whose units are customers; when it is one of them, its
-            units are the customers of that period, else the visitors.
+        customer_experiments: experiments whose units are customers.
     """
-    customers = experiment in customer_experiments
+    customers = experiment.unit is Unit.CUSTOMER
+    unit = checkouts.c.customer if customers else checkouts.c.unit_id
     same = exposures.c.experiment.in_(sorted(customer_experiments))
     nothing = cast(null(), BigInteger)
-    unit = checkouts.c.customer if customers else checkouts.c.unit_id
     shown = select(
         unit.label("unit_id"),
         type_coerce(checkouts.c.created_at, BigInteger).label("shown_at"),
@@ -110,9 +110,9 @@ def first_sights(
     first = func.coalesce(func.min(sights.c.exposed_at), func.min(sights.c.shown_at))
     return (
         select(
-            literal(experiment).label("experiment"),
+            literal(experiment.key).label("experiment"),
             sights.c.unit_id,
-            literal("").label("variant"),
+            literal(experiment.control.key).label("variant"),
             type_coerce(first, UtcTime).label("exposed_at"),
         )
         .group_by(sights.c.unit_id)

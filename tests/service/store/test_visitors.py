@@ -1,10 +1,12 @@
 """Who was seen lately is read from what the store has, on SQLite and on PostgreSQL."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 
+from experiments import AnalysisPlan, Experiment, MetricRoles, Status, Unit, Variant
 from service.store.session import Store
 from service.store.tables import checkouts, exposures
 from service.store.visitors import Visitor, first_sights, read_kept, read_visitors
@@ -60,11 +62,25 @@ def visitors(store: Store, **more: Any) -> tuple[Visitor, ...]:
         return read_visitors(connection, since=SINCE, until=UNTIL, **more)
 
 
-def sights(store: Store, experiment: str, **more: Any) -> dict[str, datetime]:
+EXPERIMENT = Experiment(
+    key="exp",
+    seed="exp",
+    name="Experiment",
+    hypothesis="It is faster.",
+    owner="growth@example.com",
+    status=Status.DRAFT,
+    variants=(Variant(key="old", weight=50, control=True), Variant(key="new", weight=50)),
+    metrics=MetricRoles(primary="paid_conversion"),
+    analysis=AnalysisPlan(planned_units=1000),
+)
+
+
+def sights(store: Store, experiment: Experiment = EXPERIMENT, **more: Any) -> dict[str, datetime]:
     with store.read() as connection:
         seen = first_sights(experiment, since=SINCE, until=UNTIL, **more)
-        rows = connection.execute(select(seen.c.unit_id, seen.c.exposed_at, seen.c.variant))
-        return {row[0]: row[1] for row in rows}
+        rows = list(connection.execute(select(seen)))
+        assert all((row.experiment, row.variant) == (experiment.key, "old") for row in rows)
+        return {row.unit_id: row.exposed_at for row in rows}
 
 
 def test_a_visitor_has_what_the_order_and_the_exposure_tell(store: Store) -> None:
@@ -114,7 +130,7 @@ def test_previews_unseen_orders_and_other_days_are_left_out(store: Store) -> Non
         seen=[exposed("long-ago", SINCE - timedelta(days=1))],
     )
     assert [visitor.unit_id for visitor in visitors(store)] == ["first", "last"]
-    assert sights(store, "exp") == {"first": SINCE, "last": UNTIL}
+    assert sights(store) == {"first": SINCE, "last": UNTIL}
 
 
 def test_exposures_of_customers_name_no_visitors(store: Store) -> None:
@@ -125,9 +141,9 @@ def test_exposures_of_customers_name_no_visitors(store: Store) -> None:
     )
     found = visitors(store, customer_experiments=["loyal"])
     assert [visitor.unit_id for visitor in found] == ["ada", "grace"]
-    customers = {"customer_experiments": ["loyal"]}
-    assert set(sights(store, "exp", **customers)) == {"ada", "grace"}
-    assert set(sights(store, "loyal", **customers)) == {"cus_1"}
+    assert set(sights(store, customer_experiments=["loyal"])) == {"ada", "grace"}
+    loyal = replace(EXPERIMENT, key="loyal", unit=Unit.CUSTOMER)
+    assert set(sights(store, loyal, customer_experiments=["loyal"])) == {"cus_1"}
 
 
 def test_first_sights_are_when_visitors_were_seen(store: Store) -> None:
@@ -136,9 +152,7 @@ def test_first_sights_are_when_visitors_were_seen(store: Store) -> None:
         orders=[shown(1, "ada"), shown(2, "ada", NOON + timedelta(hours=1)), shown(3, "grace")],
         seen=[exposed("ada", NOON + timedelta(seconds=3)), exposed("joan")],
     )
-    assert sights(store, "never-ran") == {
-        visitor.unit_id: visitor.seen_at for visitor in visitors(store)
-    }
+    assert sights(store) == {visitor.unit_id: visitor.seen_at for visitor in visitors(store)}
 
 
 def test_what_was_shown_is_kept_by_experiment(store: Store) -> None:
