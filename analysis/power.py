@@ -1,7 +1,9 @@
 """How many units an experiment needs, and what a given number of units can show."""
 
 import math
+from statistics import NormalDist
 
+from analysis.aggregates import Aggregates
 from analysis.distributions import root
 from analysis.errors import InvalidPlan
 
@@ -58,6 +60,33 @@ def detectable_lift(
             f"units_per_variant: {units_per_variant} units cannot show any gain over {baseline}"
         )
     return root(surplus, smallest, largest)
+
+
+def detectable_lift_of_mean(
+    arm: Aggregates, units_per_variant: float, *, alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """Smallest gain of a mean, as a lift, that `units_per_variant` units show with the power.
+
+    The usual normal approximation, with the variance that the values have today.
+
+    Args:
+        arm: Values as they are without the gain, of two units at least.
+        units_per_variant: Units in each of two equal variants, at least 2.
+        alpha: Two-sided chance of a false alarm, in (0, 1).
+        power: Chance of finding the lift when it is there, above alpha and below 1.
+
+    Raises:
+        InvalidPlan: If an argument is out of its range, or the mean is not above 0.
+    """
+    if arm.units < 2 or units_per_variant < 2:
+        raise InvalidPlan("units: two at least are needed on both sides")
+    mean = arm.total / arm.units
+    if mean <= 0:
+        raise InvalidPlan(f"a lift over a mean of {mean:g} says nothing")
+    variance = (arm.total_squares - arm.units * mean**2) / (arm.units - 1)
+    normal = NormalDist()
+    quantiles = normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(power)
+    return quantiles * math.sqrt(2 * variance / units_per_variant) / mean
 
 
 def _refuse_levels(baseline: float, alpha: float, power: float) -> None:
