@@ -29,6 +29,7 @@ _COMMANDS = {
     "assign": ("definitions", "Which variant a unit gets, and why."),
     "link": ("link", "A tester's signed link to a variant."),
     "plan": ("plan", "What a change of definitions would do, and to whom."),
+    "preview": ("preview", "An experiment as if it had run, and its false alarms."),
     "report": ("report", "The lift report of an experiment."),
     "analyze": ("analyze", "The same report over any CSV or Parquet file."),
     "power": ("power", "How many visitors an experiment needs."),

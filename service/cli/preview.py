@@ -1,0 +1,115 @@
+"""`kassa preview`: an experiment replayed over what the store has seen."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+
+from analysis.rerandomisation import Verdict, false_alarms, verdicts
+from experiments import Catalog
+from service.cli.options import (
+    check_store_exists,
+    format_option,
+    quiet_option,
+    settings_in_force,
+)
+from service.previewing import Past, Replay, read_past, replay, split_of, to_json, to_text
+from service.store import schema
+from service.store.session import Store
+
+_PATIENCE = 2.0
+"""Seconds before a progress bar appears."""
+
+
+@click.command(epilog="Example: kassa preview one-page-checkout --days 30 --replications 1000")
+@click.argument("experiment")
+@click.option(
+    "--days",
+    default=30,
+    show_default=True,
+    type=click.IntRange(1, 3650),
+    help="Replay the last so many days.",
+)
+@click.option(
+    "--replications",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(1, 1_000_000),
+    help="Splits anew for the false alarms.",
+)
+@click.option("--seed", default=1, show_default=True, type=int, help="Decides those splits.")
+@format_option("text", "json")
+@quiet_option
+def preview(
+    experiment: str,
+    days: int,
+    replications: int,
+    seed: int,
+    form: str,
+    quiet: bool,  # noqa: FBT001 - click passes flags by name
+) -> None:
+    """Replay the store's last days as if EXPERIMENT had run, also one that never did.
+
+    Prints units by variant and day, what the primary metric is for them, how long the planned
+    units take and what they can show, and how often the experiment's own plan raises a false
+    alarm on this history. Ctrl-C ends the last with what is done so far.
+    """
+    settings = settings_in_force(make_secret=False)
+    catalog = Catalog.load(settings.definitions)
+    definition = catalog.experiment(experiment)
+    found = replay(
+        definition, catalog.metrics, _past(settings.database_url, catalog, experiment, days)
+    )
+    if not found.visitors:
+        raise click.UsageError(f"the store has seen nobody in the last {days} days")
+    seeds = (f"{definition.seed}:{seed}:{number}" for number in range(replications))
+    drawn = tuple(_patiently(_verdicts(found, seeds), replications, quiet=quiet))
+    alarms = false_alarms(drawn, alpha=found.plan.alpha)
+    if form == "json":
+        document = to_json(found, alarms, wanted=replications)
+        click.echo(json.dumps(document, indent=2, allow_nan=False))
+        return
+    click.echo(to_text(found, alarms, wanted=replications))
+
+
+def _past(url: str, catalog: Catalog, experiment: str, days: int) -> Past:
+    check_store_exists(url)
+    now = datetime.now(UTC)
+    store = Store(url)
+    try:
+        schema.check(store)
+        with store.read() as connection:
+            since = now - timedelta(days=days)
+            return read_past(connection, catalog, experiment, since=since, until=now)
+    finally:
+        store.close()
+
+
+def _verdicts(found: Replay, seeds: Iterator[str]) -> Iterator[Verdict]:
+    split = split_of(found.experiment)
+    return verdicts(split, found.plan, found.history, seeds=seeds, as_of=found.until)
+
+
+def _patiently(found: Iterator[Verdict], total: int, *, quiet: bool) -> Iterator[Verdict]:
+    """The verdicts, with a progress bar once it takes long; Ctrl-C ends them where they are."""
+    console = Console(stderr=True, quiet=quiet)
+    begun = time.monotonic()
+    progress = Progress(console=console, transient=True, disable=not console.is_terminal)
+    task = progress.add_task("splitting anew", total=total)
+    try:
+        for done, verdict in enumerate(found, start=1):
+            if time.monotonic() - begun > _PATIENCE and not progress.live.is_started:
+                progress.start()
+            progress.update(task, completed=done)
+            yield verdict
+    except KeyboardInterrupt:
+        return
+    finally:
+        if progress.live.is_started:
+            progress.stop()
