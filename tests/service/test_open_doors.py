@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import growthbook
 import pytest
+import requests
 from openfeature import api
 from openfeature.client import OpenFeatureClient
 from openfeature.contrib.provider.ofrep import OFREPProvider
@@ -152,3 +155,29 @@ def test_the_provider_in_process_finds_the_variants(open_doors: Doors) -> None:
         found = {key: client.get_string_value(key, MISSING, known) for key in expected}
         assert found == expected
     api.clear_providers()
+
+
+def test_an_operators_stop_reaches_every_door(tmp_path: Path) -> None:
+    definitions = doors.define(tmp_path / "growth")
+    with serving(
+        tmp_path, KASSA_DEFINITIONS=str(definitions), KASSA_CLIENT_KEYS=CLIENT_KEY
+    ) as kassa:
+        assert _found_by_each_door(kassa.url) == ("split", "other", 1)
+        stopped = kassa.command("stop", "uneven", "--reason", "cards are declined")
+        assert stopped.returncode == 0, stopped.stderr
+        deadline = time.monotonic() + 10
+        while _found_by_each_door(kassa.url) != ("stopped", "old", 0):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def _found_by_each_door(url: str) -> tuple[str, str, int]:
+    """What OFREP says of a visitor who is drawn into `other`, and how many rules GrowthBook has."""
+    body = {"context": {"targetingKey": "visitor-1"}}
+    headers = {"X-API-Key": CLIENT_KEY}
+    flag = requests.post(
+        f"{url}/ofrep/v1/evaluate/flags/uneven", json=body, headers=headers, timeout=5
+    ).json()
+    told = requests.get(f"{url}/api/features/{CLIENT_KEY}", timeout=5).json()
+    rules = told["features"]["uneven"]["rules"]
+    return flag["metadata"]["cause"], flag["variant"], len(rules)
