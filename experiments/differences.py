@@ -99,7 +99,7 @@ def _leaves(value: object, path: str) -> Iterator[tuple[str, Leaf]]:
         value = {
             field.name: getattr(value, field.name)
             for field in fields(value)
-            if field.name not in _UNSAID
+            if field.compare and field.name not in _UNSAID
         }
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         value = value._asdict()

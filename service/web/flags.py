@@ -22,7 +22,7 @@ from service.errors import Malformed, Refused
 from service.web.bodies import read_json
 from service.web.context import Services, services
 from service.web.cross_origin import is_preflight, open_to_any_origin
-from service.web.keys import require_client_key
+from service.web.keys import require_client_key, require_public_key
 
 flags = Blueprint("flags", __name__, url_prefix="/ofrep/v1/evaluate/flags")
 features = Blueprint("features", __name__, url_prefix="/api/features")
@@ -99,7 +99,7 @@ def evaluate_flags() -> Response:
 @features.get("/<client_key>")
 def growthbook_features(client_key: str) -> Response:
     """Every experiment as a GrowthBook feature, for SDKs that find the variant themselves."""
-    require_client_key(client_key)
+    require_public_key(client_key)
     kassa = services()
     now = kassa.clock()
     defined = {key: feature(found, now=now) for key, found in kassa.catalog.experiments.items()}

@@ -21,17 +21,24 @@ def require_api_key() -> None:
         raise Unauthorized("send one of KASSA_API_KEYS as Authorization: Bearer")
 
 
-def require_client_key(given: str | None = None) -> None:
-    """Let in whoever may see which variant a unit gets: browsers, SDKs and the merchant's servers.
-
-    Args:
-        given: the key where it stands in the address; else it is looked for in the headers.
+def require_public_key(given: str) -> None:
+    """Let in whoever has a key that may stand in an address, where logs keep it.
 
     Raises:
-        Unauthorized: it is none of KASSA_CLIENT_KEYS and KASSA_API_KEYS.
+        Unauthorized: it is none of KASSA_CLIENT_KEYS.
+    """
+    if not _among(given, services().settings.client_keys):
+        raise Unauthorized("one of KASSA_CLIENT_KEYS must stand at the end of the address")
+
+
+def require_client_key() -> None:
+    """Let in whoever may see which variant a unit gets: browsers, SDKs and the merchant's servers.
+
+    Raises:
+        Unauthorized: the request bears none of KASSA_CLIENT_KEYS and KASSA_API_KEYS.
     """
     settings = services().settings
-    key = given or _bearer() or request.headers.get("X-API-Key", "").strip()
+    key = _bearer() or request.headers.get("X-API-Key", "").strip()
     if not _among(key, (*settings.client_keys, *settings.api_keys)):
         raise Unauthorized(
             "send one of KASSA_CLIENT_KEYS or KASSA_API_KEYS as Authorization: Bearer or X-API-Key"

@@ -3,131 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-import requests
 from sqlalchemy import func, select
 
 from service.store.session import Store
 from service.store.tables import exposures
 from tests.service.definition_files import CHECKOUT, DefinitionFiles, beside, experiment
-from tests.service.processes import API_KEY, KassaProcess, serving
+from tests.service.load import WORKERS, Watch, under_load
+from tests.service.processes import KassaProcess, serving
 
-WORKERS = 4
 NOTICED_SECONDS = 3.0
-
-
-@dataclass
-class Load:
-    """Visitors, each of whom opens a checkout; what they saw, and how long they waited."""
-
-    statuses: list[int] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    visitors: list[tuple[requests.Session, int]] = field(default_factory=list)
-
-    def visit(self, url: str, session: requests.Session | None = None) -> int:
-        """Open a new checkout; returns how many steps it has."""
-        ours = session or requests.Session()
-        began = time.monotonic()
-        page = ours.get(f"{url}/buy/team-plan", timeout=30, headers={"Connection": "close"})
-        self.seconds.append(time.monotonic() - began)
-        self.statuses.append(page.status_code)
-        steps = page.text.count("data-step=")
-        if session is None:
-            self.visitors.append((ours, steps))
-        return steps
-
-
-@contextmanager
-def _under_load(url: str, *, threads: int = 4) -> Iterator[Load]:
-    load, over = Load(), threading.Event()
-
-    def visit() -> None:
-        while not over.is_set():
-            load.visit(url)
-
-    visitors = [threading.Thread(target=visit) for _ in range(threads)]
-    for visitor in visitors:
-        visitor.start()
-    try:
-        yield load
-    finally:
-        over.set()
-        for visitor in visitors:
-            visitor.join(60)
-
-
-@dataclass(frozen=True)
-class Watch:
-    """One connection to each worker, kept alive."""
-
-    workers: dict[int, HTTPConnection]
-
-    @classmethod
-    @contextmanager
-    def over_all_of(cls, kassa: KassaProcess) -> Iterator[Watch]:
-        """Connect until every worker has taken one connection."""
-        found: dict[int, HTTPConnection] = {}
-        deadline = time.monotonic() + 30
-        while len(found) < WORKERS:
-            assert time.monotonic() < deadline, "a worker takes no connection"
-            connection = HTTPConnection("127.0.0.1", int(kassa.url.rpartition(":")[2]), timeout=10)
-            _get(connection, "/livez")
-            worker = _worker_of(kassa, connection)
-            if found.setdefault(worker, connection) is not connection:
-                connection.close()
-        try:
-            yield cls(found)
-        finally:
-            for connection in found.values():
-                connection.close()
-
-    def scraped(self) -> list[dict[str, str]]:
-        """What each worker tells at `/metrics`: the value, or the version, by the name."""
-        return [_numbers(_get(each, "/metrics")) for each in self.workers.values()]
-
-    def until(self, holds: Callable[[dict[str, str]], bool]) -> float:
-        """Seconds until it holds in every worker."""
-        began = time.monotonic()
-        while not all(map(holds, self.scraped())):
-            assert time.monotonic() - began < 30, self.scraped()
-            time.sleep(0.05)
-        return time.monotonic() - began
-
-
-def _get(connection: HTTPConnection, path: str) -> str:
-    connection.request("GET", path, headers={"Authorization": f"Bearer {API_KEY}"})
-    return connection.getresponse().read().decode()
-
-
-def _worker_of(kassa: KassaProcess, connection: HTTPConnection) -> int:
-    """The process that holds the other end."""
-    port = connection.sock.getsockname()[1]
-    for worker in psutil.Process(kassa.process.pid).children():
-        if any(each.raddr[1:] == (port,) for each in worker.net_connections("tcp")):
-            return worker.pid
-    raise AssertionError("no worker has the connection")
-
-
-def _numbers(page: str) -> dict[str, str]:
-    found = re.findall(r'^(\w+)(?:\{\w+="([^"]+)"\})? (\S+)$', page, re.MULTILINE)
-    return {
-        name if name.startswith("kassa_definitions") else f"{name} {label}": label
-        if name == "kassa_definitions_info"
-        else value
-        for name, label, value in found
-    }
 
 
 @pytest.fixture
@@ -144,7 +36,7 @@ def kassa(tmp_path: Path, files: DefinitionFiles) -> Iterator[KassaProcess]:
 def test_a_change_is_in_force_in_every_worker_and_no_request_fails(
     kassa: KassaProcess, files: DefinitionFiles
 ) -> None:
-    with Watch.over_all_of(kassa) as watch, _under_load(kassa.url) as load:
+    with Watch.over_all_of(kassa) as watch, under_load(kassa.url) as load:
         before = {each["kassa_definitions_info"] for each in watch.scraped()}
         time.sleep(1)
         files.write("second", beside())
@@ -162,7 +54,7 @@ def test_a_change_is_in_force_in_every_worker_and_no_request_fails(
 def test_a_broken_change_leaves_every_worker_as_it_was_and_is_told_of_once(
     kassa: KassaProcess, files: DefinitionFiles
 ) -> None:
-    with Watch.over_all_of(kassa) as watch, _under_load(kassa.url) as load:
+    with Watch.over_all_of(kassa) as watch, under_load(kassa.url) as load:
         (version,) = {each["kassa_definitions_info"] for each in watch.scraped()}
         files.spoil()
         noticed = watch.until(lambda each: each["kassa_definitions_valid"] == "0.0")
@@ -186,7 +78,7 @@ def test_a_broken_change_leaves_every_worker_as_it_was_and_is_told_of_once(
 def test_a_stop_ends_exposure_and_a_resume_gives_everybody_the_same(
     kassa: KassaProcess,
 ) -> None:
-    with _under_load(kassa.url) as load:
+    with under_load(kassa.url) as load:
         time.sleep(1)
         stopped = kassa.command("stop", CHECKOUT, "--reason", "cards are declined")
         returned = datetime.now(UTC)
@@ -239,7 +131,7 @@ def test_a_worker_that_is_replaced_begins_where_the_others_are(
 def test_five_hundred_definitions_are_taken_up_and_block_nobody(
     kassa: KassaProcess, files: DefinitionFiles, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Watch.over_all_of(kassa) as watch, _under_load(kassa.url, threads=2) as load:
+    with Watch.over_all_of(kassa) as watch, under_load(kassa.url, threads=2) as load:
         time.sleep(5)
         quiet, load.seconds = load.seconds, []
         for number in range(500):
