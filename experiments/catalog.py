@@ -32,6 +32,7 @@ from experiments.references import (
 from experiments.schema import (
     LayersFile,
     parse_attributes,
+    parse_cases,
     parse_experiment,
     parse_layers,
     parse_metrics,
@@ -194,10 +195,11 @@ def examine(
 ) -> Linted:
     """Every problem of these files and of those below these directories, in their order.
 
-    A file named `metrics.yaml` or `offers.yaml` is read as such, every other as an experiment,
-    together with the others of its directory and with the metrics `Catalog.load` would use. Of
-    others that were not named no problem is told but the one they make for those that were.
-    Whatever `Catalog.load` refuses of a directory is told of that directory.
+    A file named `metrics.yaml` or `offers.yaml` is read as such, assignment tests as those, every
+    other as an experiment, together with the others of its directory and with the metrics
+    `Catalog.load` would use. Of others that were not named no problem is told but the one they
+    make for those that were. Whatever `Catalog.load` refuses of a directory is told of that
+    directory.
 
     Args:
         paths: files, or directories whose `*.yaml` files are read, also those further down.
@@ -208,7 +210,7 @@ def examine(
     paths = list(paths)
     found = {file.absolute(): file for path in paths for file in reading.files_below(path)}
     for file in found.values():
-        if parser := _NAMED.get(file.name):
+        if parser := _parser(file):
             reading.take(file, parser)
     experiments = sorted(file for file in found.values() if _is_experiment(file))
     together = {
@@ -257,8 +259,13 @@ def _slot(experiment: Experiment, layers: LayersFile) -> Slot | None:
     return None if layer is None else layer.slot_of(experiment.key)
 
 
+def _parser(file: Path) -> Callable[[Document], object] | None:
+    """What reads a file that is no experiment; None for an experiment."""
+    return parse_cases if file.name.endswith(TESTS_SUFFIX) else _NAMED.get(file.name)
+
+
 def _is_experiment(file: Path) -> bool:
-    return file.name not in _NAMED and not file.name.endswith(TESTS_SUFFIX)
+    return _parser(file) is None
 
 
 def _placed(document: Document) -> Placed:

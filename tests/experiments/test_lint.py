@@ -796,6 +796,16 @@ def test_a_directory_is_answered_about_what_its_files_share(
     assert [str(problem) for problem in lint([definitions])] == [f"{file}:{answer}"]
 
 
+def test_a_typo_in_an_assignment_test_is_linted_and_stops_no_start(definitions: Path) -> None:
+    (definitions / "checkout.yaml").write_text(VALID)
+    file = definitions / "checkout.test.yaml"
+    file.write_text("version: 1\ntests:\n  - {name: a, unti: u, expect: {variant: one_page}}\n")
+    answer = f"{file}:3:15 unknown-key tests[0].unti: the key is unknown; write `unit`"
+    for path in (definitions, file):
+        assert [str(problem) for problem in lint([path])] == [answer]
+    assert Catalog.load(definitions).experiment("checkout").key == "checkout"
+
+
 def test_every_rule_has_an_example_here_or_beside(definitions: Path) -> None:
     answers = [
         *(answer for _, _, answers in TYPOS.values() for answer in answers),
