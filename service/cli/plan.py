@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
-from experiments import Catalog, InvalidDefinition
-from experiments.definition import Unit
+from experiments import Catalog, InvalidDefinition, Switch, Unit
 from service.cli.options import (
     check_store_exists,
     format_option,
@@ -20,6 +19,7 @@ from service.cli.options import (
 )
 from service.errors import Unavailable
 from service.history import definitions_at
+from service.operation import switched
 from service.planning import Population, propose, seen, simulated, to_json, to_markdown, to_text
 from service.planning.proposal import Kept, Proposal
 from service.store import schema
@@ -72,15 +72,22 @@ def plan(
     now = datetime.now(UTC)
     after = Catalog.load(settings.definitions)
     before = _before(against, settings.definitions)
-    sides = (before, after)
-    population, kept = (
-        (None, {}) if made_up else _remembered(settings.database_url, sides, days, now)
+    memory = (
+        _Memory() if made_up else _remembered(settings.database_url, (before, after), days, now)
     )
+    population = memory.population
     if population is None or not population.visitors:
         population = simulated(after, count=made_up or _FEW, seed=seed, now=now)
         if not made_up and not quiet:
             click.echo(f"no visitor of the last {days} days is known: SIMULATED instead", err=True)
-    found = propose(before, after, population=population, kept=kept, against=against, now=now)
+    found = propose(
+        before.operated(memory.switches),
+        after.operated(memory.switches),
+        population=population,
+        kept=memory.kept,
+        against=against,
+        now=now,
+    )
     click.echo(_RENDERINGS[form](found))
 
 
@@ -104,14 +111,26 @@ def _below(file: str, directory: Path) -> Path:
     return path.relative_to(above) if path.is_relative_to(above) else path
 
 
-def _remembered(
-    url: str, sides: tuple[Catalog, Catalog], days: int, now: datetime
-) -> tuple[Population | None, Kept]:
-    """Whom the store has seen, and what they were shown; nobody where there is no store."""
+@dataclass(frozen=True)
+class _Memory:
+    """What the store knows; nothing where there is none.
+
+    Attributes:
+        population: whom it has seen.
+        kept: what they were shown.
+        switches: what operators have stopped and granted.
+    """
+
+    population: Population | None = None
+    kept: Kept = field(default_factory=dict)
+    switches: Mapping[str, Switch] = field(default_factory=dict)
+
+
+def _remembered(url: str, sides: Sequence[Catalog], days: int, now: datetime) -> _Memory:
     try:
         check_store_exists(url)
     except Unavailable:
-        return None, {}
+        return _Memory()
     experiments = {key: each for side in sides for key, each in side.experiments.items()}
     customers = [key for key, each in experiments.items() if each.unit is Unit.CUSTOMER]
     store = Store(url)
@@ -125,9 +144,10 @@ def _remembered(
                 customer_experiments=customers,
             )
             kept = {key: read_kept(connection, key) for key in experiments}
+            switches = switched(connection)
     finally:
         store.close()
-    return seen(visitors, days=days), kept
+    return _Memory(seen(visitors, days=days), kept, switches)
 
 
 _RENDERINGS: dict[str, Callable[[Proposal], str]] = {

@@ -223,6 +223,8 @@ def _notes(
 ) -> Iterator[str]:
     if at > now:
         yield f"counted as of its start, {at:%Y-%m-%d %H:%M} UTC"
+    if new is not None and new.stopped:
+        yield "an operator has stopped it, so that nobody is in it whatever its file says"
     if new is not None and new.status is not Status.RUNNING:
         yield f"its status is {new.status}, so that nobody enters"
     if new is not None and new.status is Status.DRAFT:

@@ -148,6 +148,18 @@ def test_only_the_days_that_are_asked_for_count(
     assert document("--days", "10")["population"]["simulated"] is True
 
 
+def test_what_an_operator_has_stopped_moves_nobody(
+    shop: Path, migrated_store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KASSA_DATABASE_URL", migrated_store_url)
+    fill(migrated_store_url)
+    assert CliRunner().invoke(main, ["stop", ONE_PAGE, "--reason", "it fails"]).exit_code == 0
+    edit(definition(shop), "seed: one-page-checkout", "seed: another")
+    (experiment,) = document()["experiments"]
+    assert experiment["returning"]["outside"]["count"] == 100
+    assert any("an operator has stopped it" in note for note in experiment["notes"])
+
+
 def test_without_a_store_made_up_visitors_are_announced_and_repeatable(shop: Path) -> None:
     edit(definition(shop), "traffic: 1.0", "traffic: 0.5")
     ran = plan()
