@@ -20,6 +20,7 @@ from experiments.layers import Layer, Slot
 from experiments.metrics import Metric
 from experiments.offers import Offer
 from experiments.operation import Switch
+from experiments.plan import document
 from experiments.readings import Readings
 from experiments.references import (
     Placed,
@@ -138,6 +139,16 @@ class Catalog:
         where they are several; while none runs, the shipped one.
         """
         return tuple(deciding_the_flow(self.experiments.values()))
+
+    def plan_document(self, key: str) -> dict[str, Any]:
+        """What is settled of an experiment before there are numbers, its metrics included.
+
+        Raises:
+            UnknownExperiment: when there is no such experiment.
+        """
+        experiment = self.experiment(key)
+        named = {name: document(self.metrics[name]) for name in experiment.metrics.keys}
+        return {**experiment.plan_document(), "definitions": named}
 
     @cached_property
     def triggers(self) -> frozenset[FunnelEvent]:

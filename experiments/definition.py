@@ -1,12 +1,10 @@
 """What is tested: experiments that are valid once they exist, and never change."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
-from hashlib import sha256
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -331,7 +329,7 @@ class Experiment:
         return {override.name: override for override in self.overrides}[name]
 
     def plan_document(self) -> dict[str, Any]:
-        """What is settled before there are numbers, as JSON: its change is an amendment."""
+        """What this file settles before there are numbers, as JSON: its change is an amendment."""
         return {
             "unit": self.unit.value,
             "exposure": document(self.exposure),
@@ -339,12 +337,6 @@ class Experiment:
             "analysis": document(self.analysis),
             "decision": document(self.decision),
         }
-
-    @property
-    def plan_digest(self) -> str:
-        """SHA-256 of the plan's document, in hexadecimal."""
-        said = json.dumps(self.plan_document(), sort_keys=True, separators=(",", ":"))
-        return sha256(said.encode()).hexdigest()
 
     def _slices(self, traffic: float) -> tuple[Slice, ...]:
         edges = ranges(self.shares.values(), traffic)

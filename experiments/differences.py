@@ -224,7 +224,8 @@ def hazards(before: Experiment, after: Experiment, changed: Changed) -> tuple[Ha
         return ()
     parts = {_part(difference.path) for difference in changed.differences}
     found = [Hazard(each.rule, each.message) for each in _TOPICS if parts & each.parts]
-    return (*found, _AMENDED) if before.plan_digest != after.plan_digest else tuple(found)
+    amended = before.plan_document() != after.plan_document()
+    return (*found, _AMENDED) if amended else tuple(found)
 
 
 _BEGUN: Final = frozenset({Status.RUNNING, Status.PAUSED, Status.STOPPED})

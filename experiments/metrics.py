@@ -57,7 +57,13 @@ class Metric:
 
     key: Annotated[Key, Field(description="a key such as paid_conversion")]
     name: Annotated[Line, Field(description="a short name such as Paid conversion")]
-    kind: Annotated[Kind, Field(description="proportion or mean")]
+    kind: Annotated[
+        Kind,
+        Field(
+            description="proportion or mean",
+            json_schema_extra={"enum": [Kind.PROPORTION, Kind.MEAN]},
+        ),
+    ]
     direction: Annotated[Direction, Field(description="increase or decrease")]
     ledger: Annotated[
         LedgerColumn | None,

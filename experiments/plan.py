@@ -1,9 +1,10 @@
 """What is settled before there are numbers: metrics, method, size, and what they will decide."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
+from hashlib import sha256
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -54,8 +55,18 @@ def _a_loss(margin: object) -> object:
     return margin
 
 
-Margin = Annotated[float, Field(gt=0, lt=1), BeforeValidator(_a_loss)]
+Margin = Annotated[float, Field(gt=0), BeforeValidator(_a_loss)]
 _A_LOSS: Final = "the loss that is still accepted, above 0, such as 0.01"
+
+
+def _below_all(margin: float | None) -> float | None:
+    if margin is not None and margin >= 1:
+        raise refusal(
+            "out-of-range",
+            f"a share of {margin:g} would accept the loss of everything",
+            f"write {_A_LOSS}",
+        )
+    return margin
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -66,15 +77,21 @@ class Guardrail:
         metric: key of the metric.
         margin: the loss that is no longer accepted, above 0, in the metric's own bad direction;
             None means that a shown loss of any size fails it.
-        scale: what the margin is a share of.
+        scale: what the margin is a share of; an absolute one is in the metric's own unit, minor
+            units for money.
 
     Raises:
         pydantic.ValidationError: when a value breaks its rule.
     """
 
     metric: Annotated[Key, Field(description="the key of a metric such as refund_rate")]
-    margin: Annotated[Margin | None, Field(description=_A_LOSS)] = None
     scale: Annotated[Scale, Field(description="relative or absolute")] = Scale.RELATIVE
+    margin: Annotated[Margin | None, Field(description=_A_LOSS)] = None
+
+    @field_validator("margin")
+    @classmethod
+    def _a_share(cls, margin: float | None, info: ValidationInfo) -> float | None:
+        return _below_all(margin) if info.data.get("scale") is Scale.RELATIVE else margin
 
 
 class _OrKey:
@@ -248,6 +265,7 @@ class DecisionRule:
     @field_validator("margin")
     @classmethod
     def _with_not_worse(cls, margin: float | None, info: ValidationInfo) -> float | None:
+        _below_all(margin)
         needed = info.data.get("ship_if") is ShipIf.NOT_WORSE
         if needed and margin is None:
             raise refusal(
@@ -290,8 +308,17 @@ class Exposure:
     trigger: Annotated[
         FunnelEvent,
         AfterValidator(_by_a_browser),
-        Field(description="a funnel event that a page tells, such as checkout_viewed"),
+        Field(
+            description="a funnel event that a page tells, such as checkout_viewed",
+            json_schema_extra={"enum": sorted(BROWSER_EVENTS)},
+        ),
     ] = FunnelEvent.CHECKOUT_VIEWED
+
+
+def digest_of(plan: Mapping[str, Any]) -> str:
+    """SHA-256 of a plan's document, in hexadecimal: the same for the same plan."""
+    said = json.dumps(plan, sort_keys=True, separators=(",", ":"))
+    return sha256(said.encode()).hexdigest()
 
 
 def document(plan: Any) -> Any:

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from experiments import Catalog, Experiment, InvalidDefinition, Problem, Switch
 from experiments.catalog import experiment_keys, files_of, laid_out
+from experiments.plan import digest_of
 from service.checkout.flows import FLOWS
 from service.directory import Directory, Found
 from service.errors import ServiceError
@@ -221,8 +222,9 @@ class InForce:
         kept = Snapshot(version, self.standing.taken_at, self._loaded.sources)
         keep_snapshot(connection, kept)
         plans = [
-            LockedPlan(each.key, now, each.plan_digest, each.plan_document(), version)
-            for each in self._starting(locked, now)
+            LockedPlan(key, now, digest_of(plan), plan, version)
+            for key in (each.key for each in self._starting(locked, now))
+            for plan in (self.catalog.plan_document(key),)
         ]
         ours = lock_plans(connection, plans)
         for plan in plans:

@@ -9,7 +9,7 @@ from analysis.lock import hold
 from analysis.plan import resolve
 from analysis.render import to_html, to_json
 from analysis.report import PlanLock, Report
-from experiments import Catalog, Experiment
+from experiments import Catalog
 from service.store.observations import read_observations
 from service.store.plans import LockedPlan, locked_plan
 from service.store.reports import keep_report
@@ -38,16 +38,16 @@ def make_report(
         observations = read_observations(connection, definition, catalog.metrics, as_of=as_of)
         locked = locked_plan(connection, experiment)
     return analyze(
-        plan, observations, as_of=as_of, generated_at=now, lock=_lock(definition, locked)
+        plan, observations, as_of=as_of, generated_at=now, lock=_lock(catalog, experiment, locked)
     )
 
 
-def _lock(definition: Experiment, locked: LockedPlan | None) -> PlanLock:
+def _lock(catalog: Catalog, experiment: str, locked: LockedPlan | None) -> PlanLock:
     if locked is None:
         return PlanLock.absent("no plan was locked: the service does so when the experiment starts")
     return hold(
         locked.plan,
-        definition.plan_document(),
+        catalog.plan_document(experiment),
         locked_at=locked.locked_at,
         digest=locked.digest,
     )

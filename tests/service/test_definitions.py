@@ -15,6 +15,7 @@ from sqlalchemy import func, select, text
 from experiments import Cause, InvalidDefinition, assign
 from experiments import catalog as catalogs
 from experiments.document import parse, read
+from experiments.plan import digest_of
 from service.definitions import LOOK_SECONDS, InForce, known_experiments
 from service.operation import Order, resume, stop
 from service.store.audit import Act, entries
@@ -233,16 +234,15 @@ def test_the_plan_of_a_running_experiment_is_locked_once(desk: Desk) -> None:
     for process in (first, second, first):
         desk.look(process)
     assert desk.acts() == [("started", CHECKOUT)]
-    planned = first.catalog.experiment(CHECKOUT)
+    planned = first.catalog.plan_document(CHECKOUT)
     desk.files.write(CHECKOUT, experiment(analysis={"planned_units": 100}))
     desk.look(first)
     with desk.store.read() as connection:
         locked = locked_plan(connection, CHECKOUT)
         (entry,) = entries(connection)
     assert locked is not None
-    assert locked.digest == planned.plan_digest
-    assert locked.plan == planned.plan_document()
-    assert locked.digest != first.catalog.experiment(CHECKOUT).plan_digest
+    assert locked.digest == digest_of(planned)
+    assert locked.plan == planned != first.catalog.plan_document(CHECKOUT)
     assert entry.action is Act.STARTED
     assert entry.details == {"plan": locked.digest, "definitions": locked.definitions}
 

@@ -14,6 +14,7 @@ import pytest
 from analysis.render import to_html, to_json
 from analysis.report import PlanStatus, Report
 from experiments import AnalysisPlan, Catalog, Cause, assign
+from experiments.plan import digest_of
 from service.reporting import make_report, store_report
 from service.settings import PROJECT
 from service.store.plans import LockedPlan, lock_plans
@@ -164,10 +165,8 @@ def test_a_customer_who_pays_in_two_browsers_counts_once(
 
 
 def lock(shop: Shop) -> None:
-    definition = shop.catalog.experiment(EXPERIMENT)
-    plan = LockedPlan(
-        EXPERIMENT, shop.clock(), definition.plan_digest, definition.plan_document(), "0" * 64
-    )
+    document = shop.catalog.plan_document(EXPERIMENT)
+    plan = LockedPlan(EXPERIMENT, shop.clock(), digest_of(document), document, "0" * 64)
     with shop.store.write() as connection:
         lock_plans(connection, [plan])
 
@@ -183,7 +182,7 @@ def test_a_report_says_that_its_plan_is_the_locked_one(shop: Shop) -> None:
     found = report(shop).plan
     assert found.status is PlanStatus.PLANNED
     assert found.locked_at == shop.clock()
-    assert found.digest == shop.catalog.experiment(EXPERIMENT).plan_digest
+    assert found.digest == digest_of(shop.catalog.plan_document(EXPERIMENT))
 
 
 def test_a_report_tells_what_was_amended_since(shop: Shop) -> None:
@@ -193,7 +192,7 @@ def test_a_report_tells_what_was_amended_since(shop: Shop) -> None:
     catalog = replace(shop.catalog, experiments={EXPERIMENT: amended})
     document: Any = to_json(report(shop, catalog))
     assert document["plan"]["status"] == "amended"
-    assert document["plan"]["digest"] == planned.plan_digest
+    assert document["plan"]["digest"] == digest_of(shop.catalog.plan_document(EXPERIMENT))
     assert document["plan"]["changes"] == [
         {"path": "analysis.planned_units", "planned": 40_000, "now": 500},
         {"path": "analysis.alpha", "planned": 0.05, "now": 0.1},
@@ -201,3 +200,13 @@ def test_a_report_tells_what_was_amended_since(shop: Shop) -> None:
     assert document["decision"]["reasons"][-1] == (
         "The plan was amended: analysis.alpha was 0.05 and is now 0.1."
     )
+
+
+def test_a_metric_that_is_counted_otherwise_is_an_amendment(shop: Shop) -> None:
+    lock(shop)
+    capped = replace(shop.catalog.metrics["revenue_per_visitor"], cap=10_000)
+    catalog = replace(shop.catalog, metrics={**shop.catalog.metrics, capped.key: capped})
+    document: Any = to_json(report(shop, catalog))
+    assert document["plan"]["changes"] == [
+        {"path": "definitions.revenue_per_visitor.cap", "planned": None, "now": 10_000}
+    ]
