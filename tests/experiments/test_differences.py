@@ -67,8 +67,8 @@ def test_each_value_is_told_with_its_path_before_and_after() -> None:
         Difference("start", None, "2027-01-11T09:00:00Z"),
         Difference("metrics.guardrails", None, "refund_rate"),
         Difference("metrics.guardrails[refund_rate].metric", None, "refund_rate"),
-        Difference("metrics.guardrails[refund_rate].margin", None, 0.01),
         Difference("metrics.guardrails[refund_rate].scale", None, "relative"),
+        Difference("metrics.guardrails[refund_rate].margin", None, 0.01),
     )
 
 

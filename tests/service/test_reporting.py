@@ -208,5 +208,10 @@ def test_a_metric_that_is_counted_otherwise_is_an_amendment(shop: Shop) -> None:
     catalog = replace(shop.catalog, metrics={**shop.catalog.metrics, capped.key: capped})
     document: Any = to_json(report(shop, catalog))
     assert document["plan"]["changes"] == [
-        {"path": "definitions.revenue_per_visitor.cap", "planned": None, "now": 10_000}
+        {
+            "path": "definitions.revenue_per_visitor.cap",
+            "planned": None,
+            "planned_reason": "not set",
+            "now": 10_000,
+        }
     ]
