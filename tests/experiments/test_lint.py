@@ -414,8 +414,8 @@ TYPOS: dict[str, tuple[str, str, list[str]]] = {
         [
             (
                 "15:16 unknown-metric metrics.guardrails[0]: no metric has the key 'xyz'; "
-                "write one of paid_conversion, revenue_per_visitor, received_per_visitor, refund_rate, "
-                "dispute_rate, or define it in metrics.yaml"
+                "write one of paid_conversion, revenue_per_visitor, received_per_visitor, "
+                "refund_rate, dispute_rate, or define it in metrics.yaml"
             )
         ],
     ),
@@ -566,8 +566,8 @@ TYPOS: dict[str, tuple[str, str, list[str]]] = {
             ),
             (
                 "14:12 unknown-metric metrics.primary: no metric has the key 'paid'; "
-                "write one of paid_conversion, revenue_per_visitor, received_per_visitor, refund_rate, "
-                "dispute_rate, or define it in metrics.yaml"
+                "write one of paid_conversion, revenue_per_visitor, received_per_visitor, "
+                "refund_rate, dispute_rate, or define it in metrics.yaml"
             ),
         ],
     ),
