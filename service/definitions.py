@@ -160,8 +160,13 @@ class InForce:
         elif catalog.version != self._loaded.version:
             self._take_up(catalog, at=self._clock())
             if self._once.first(found.state):
-                count = len(catalog.experiments)
-                log.info("definitions taken up: %d experiments, %s", count, catalog.version[:12])
+                count, version = len(catalog.experiments), catalog.version[:12]
+                log.info(
+                    "definitions taken up: %d experiments, version %s, read in %.2f s",
+                    count,
+                    version,
+                    found.seconds,
+                )
 
     def _take_up(self, catalog: Catalog, *, at: datetime) -> None:
         self._loaded = catalog

@@ -25,11 +25,13 @@ class Found:
         catalog: what they define, or None where they do not hold.
         problems: why not.
         state: names this state of the files; another one has another name.
+        seconds: how long it took to read them.
     """
 
     catalog: Catalog | None
     problems: tuple[Problem, ...]
     state: str
+    seconds: float
 
 
 class Directory:
@@ -73,13 +75,16 @@ class Directory:
         return found
 
     def _found(self, state: _State) -> Found:
+        began = time.monotonic()
+        catalog: Catalog | None = None
+        problems: tuple[Problem, ...] = ()
         try:
             catalog = Catalog.load(
                 self.path, flows=FLOWS, readings=self._readings, between=_let_others
             )
         except InvalidDefinition as refused:
-            return Found(None, refused.problems, str(state))
-        return Found(catalog, (), str(state))
+            problems = refused.problems
+        return Found(catalog, problems, str(state), time.monotonic() - began)
 
     def _state(self) -> _State:
         return tuple((str(file), *_stamp(file)) for file in files_of(self.path))

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from analysis.errors import AnalysisError
-from analysis.report import Finding, MetricResult, Report, Role
+from analysis.report import Finding, MetricResult, Report, Role, Verdict
 from analysis.wording import p_value
 from experiments import Catalog, Experiment, RampStep
 from service.errors import Refused
@@ -180,6 +180,7 @@ def alarms(report: Report) -> Iterator[str]:
 
 def _worse(report: Report, metric: MetricResult) -> Iterator[str]:
     for comparison in metric.comparisons:
-        if comparison.finding(metric.direction, report.progress) is Finding.WORSE:
+        worse = comparison.finding(metric.direction, report.progress) is Finding.WORSE
+        if worse and comparison.verdict(metric.direction, report.progress) is not Verdict.PASSED:
             p = p_value(comparison.reading(early=report.progress.early).p_value)
             yield f"guardrail {metric.name} got worse with {comparison.variant}: p = {p}"

@@ -249,6 +249,16 @@ def test_a_guardrail_that_got_worse_holds_the_step(office: Office) -> None:
     assert office.granted() == 1
 
 
+def test_a_loss_within_a_guardrails_margin_holds_no_step(office: Office) -> None:
+    guardrail = {"metric": "declines", "margin": 0.5, "scale": "absolute"}
+    office.started(ago=DAY, metrics={"primary": "paid_conversion", "guardrails": [guardrail]})
+    office.expose(1000, 1000)
+    office.happened("payment_declined", [f"two_page-{n}" for n in range(100)])
+    office.happened("payment_declined", [f"one_page-{n}" for n in range(300, 600)])
+    code, (ramped,) = office.ramp()
+    assert (code, ramped["outcome"], ramped["traffic"]) == (0, "granted", 0.1)
+
+
 def test_a_step_that_asks_for_approval_waits_for_a_person(office: Office) -> None:
     office.started(ago=4 * DAY)
     office.expose(100, 100)
