@@ -88,7 +88,7 @@ def _contexts(real: Flask) -> list[dict[str, Any]]:
 
 
 def _offer(real: Flask) -> str:
-    return str(next(iter(real.extensions["kassa"].catalog.offers)))
+    return str(next(iter(real.extensions["kassa"].in_force.catalog.offers)))
 
 
 @contextmanager
