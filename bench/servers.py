@@ -50,6 +50,8 @@ def _bare(real: Flask, contexts: list[dict[str, Any]]) -> Flask:
     app.jinja_env.filters.update(real.jinja_env.filters)
     own = app.jinja_env.globals
     own.update({key: value for key, value in real.jinja_env.globals.items() if key not in own})
+    # The server follows the definitions there, as it does beside the page.
+    app.extensions["kassa"] = real.extensions["kassa"]
     signer, next_context = Signer(SECRET), itertools.cycle(contexts)
 
     @app.get("/c/<_checkout_id>")
