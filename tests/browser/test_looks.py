@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from service.web.signing import Signing
 from tests.browser import accessibility
 from tests.browser.visits import AUTHENTICATES, DECLINES, Come, Visit
+from tests.service.processes import KassaProcess
 
 LOST = "net::ERR_"
 REFUSED = "the server responded with a status of"
@@ -110,6 +112,23 @@ def test_the_pages_around_the_checkout(arrive: Come) -> None:
         expect(visit.page.locator("h1")).to_contain_text(title)
         expect(visit.page.get_by_role("link", name="See what is on offer")).to_be_visible()
         look(visit, name)
+
+
+def test_a_tester_is_told_so_on_every_page_and_can_leave(arrive: Come, kassa: KassaProcess) -> None:
+    visit = arrive("one_page")
+    token = Signing(kassa.settings.secret_keys).preview_token("one-page-checkout", "one_page")
+    visit.open(f"/buy/team-plan?preview={token}")
+    label = visit.page.get_by_role("complementary", name="Test view")
+    expect(label).to_contain_text("Test view of one_page.")
+    look(visit, "01-checkout")
+    visit.give_details()
+    visit.pay()
+    visit.arrives()
+    expect(label).to_be_visible()
+    look(visit, "02-receipt")
+    label.get_by_role("link", name="Leave the test").click()
+    expect(visit.page.get_by_role("link", name=re.compile("^Buy"))).to_have_count(3)
+    expect(label).to_have_count(0)
 
 
 def test_a_payment_left_at_the_bank_can_be_taken_up_again(arrive: Come, scheme: str) -> None:

@@ -48,7 +48,9 @@ def test_a_preview_link_shows_its_variant_and_exposes_nobody(
     token = Signing(shop.settings.secret_keys).preview_token("one-page-checkout", variant)
     answer = shop.client.get(f"/buy/team-plan?preview={token}", follow_redirects=True)
     assert shop.page(answer).steps == steps
-    assert shop.rows("SELECT * FROM exposures") == []
+    assert f"Test view of {variant}." in answer.text
+    assert "Test view" not in shop.visit().html
+    assert shop.rows("SELECT COUNT(*) FROM exposures WHERE unit_id LIKE 'preview-%'") == [(0,)]
 
 
 @pytest.mark.parametrize("token", ["", "one_page", "W10.x.y"])
