@@ -8,6 +8,7 @@ from experiments.assignment import (
     entered,
     forced,
     kept,
+    standing,
     unidentified,
 )
 from experiments.attributes import Attribute, Attributes, AttributeType
@@ -89,5 +90,6 @@ __all__ = [
     "json_schema",
     "kept",
     "lint",
+    "standing",
     "unidentified",
 ]

@@ -1,6 +1,6 @@
 """Who sees what: a pure function of the definition, the unit, what is known of it and the time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -271,3 +271,28 @@ def kept(experiment: Experiment, assignment: Assignment, shown: str | None) -> A
     else:
         cause = Cause.KEPT
     return _assignment(experiment, assignment.unit_id, variant, cause)
+
+
+def standing(
+    found: Sequence[tuple[Experiment, Assignment]], shown: Mapping[str, str]
+) -> list[Assignment]:
+    """What holds for one unit of several experiments, given what it was shown before.
+
+    Args:
+        found: experiments, and what their definitions alone say of the unit.
+        shown: key of the variant it was shown, by the experiment's key; nothing where nothing.
+
+    Returns:
+        For each what `kept` says; but whoever was shown one experiment of a layer enters no other
+        of it, wherever the slots have moved since.
+    """
+    each = [(made, kept(made, assignment, shown.get(made.key))) for made, assignment in found]
+    taken = {
+        made.layer for made, assignment in each if made.key in shown and assignment.enrolled
+    } - {None}
+    return [
+        _assignment(made, assignment.unit_id, made.control, Cause.OTHER_SLOT)
+        if assignment.enrolled and made.key not in shown and made.layer in taken
+        else assignment
+        for made, assignment in each
+    ]

@@ -20,7 +20,7 @@ from experiments import (
     assign,
     entered,
     forced,
-    kept,
+    standing,
     unidentified,
 )
 from service import funnel
@@ -97,13 +97,9 @@ def _decided(connection: Connection, catalog: Catalog, found: Sequence[Assignmen
         # The usual case: recording the exposure will say whether there was one before.
         return found[0]
     shown = funnel.shown(connection, found)
-    standing = [
-        kept(catalog.experiment(each.experiment), each, shown.get(each.experiment))
-        for each in found
-    ]
-    before = [each for each in standing if each.enrolled and each.experiment in shown]
-    entering = [each for each in standing if each.enrolled or each.cause is Cause.OVERRIDE]
-    return [*before, *entering, *standing][0]
+    held = standing([(catalog.experiment(each.experiment), each) for each in found], shown)
+    entering = [each for each in held if each.enrolled or each.cause is Cause.OVERRIDE]
+    return [*entering, *held][0]
 
 
 def admit(

@@ -9,6 +9,7 @@ from datetime import datetime
 from flask import Response, current_app, g, request
 
 from experiments import Catalog
+from service.checkout.checkouts import is_preview
 from service.definitions import InForce
 from service.errors import Prefetched
 from service.payments.cashier import Cashier
@@ -18,6 +19,8 @@ from service.store.session import Store
 from service.web.signing import Signing, new_unit_id
 
 VISITOR_COOKIE = "kassa_visitor"
+# Of testers alone, and gone with their browser's session.
+OVERRIDE_COOKIE = "kassa_override"
 # Thirteen months, counted from the first visit and not prolonged by later ones.
 _COOKIE_AGE = 395 * 24 * 3600
 
@@ -54,6 +57,9 @@ def visitor() -> str:
     """The visitor's id: from the signed cookie, or a new one that the answer will carry."""
     if "unit_id" not in g:
         known = services().signing.visitor_of(request.cookies.get(VISITOR_COOKIE))
+        if known is not None and is_preview(known) and OVERRIDE_COOKIE not in request.cookies:
+            # The test is over, and the browser is a customer's again: nobody knows of whom.
+            known = None
         g.new_visitor = known is None
         g.unit_id = known or new_unit_id()
     unit_id: str = g.unit_id

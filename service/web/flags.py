@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from flask import Blueprint, Response, request
 
-from experiments import Assignment, Catalog, Experiment, Reason, kept
+from experiments import Assignment, Catalog, Experiment, Reason, standing
 from experiments.attributes import Attributes
 from experiments.flags import attributes_of, evaluate, metadata
 from experiments.growthbook import feature
@@ -82,8 +82,15 @@ def evaluate_flag(key: str) -> Response:
     catalog = kassa.catalog
     if key not in catalog.experiments:
         raise FlagNotFound(key)
-    (flag,) = _evaluated(kassa, catalog, [catalog.experiment(key)], asked)
-    return _json(flag)
+    layer = catalog.experiment(key).layer
+    # What was shown of one experiment of a layer decides on the others too.
+    together = [
+        each
+        for each in catalog.experiments.values()
+        if each.key == key or (layer is not None and each.layer == layer)
+    ]
+    found = _evaluated(kassa, catalog, together, asked)
+    return _json(next(flag for flag in found if flag["key"] == key))
 
 
 @flags.post("")
@@ -138,13 +145,10 @@ def _evaluated(
     kassa: Services, catalog: Catalog, experiments: Iterable[Experiment], asked: Asked
 ) -> list[dict[str, Any]]:
     now = kassa.clock()
-    assigned = [evaluate(experiment, *asked, now=now) for experiment in experiments]
+    found = [(each, evaluate(each, *asked, now=now)) for each in experiments]
     with kassa.store.read() as connection:
-        shown = funnel.shown(connection, assigned)
-    return [
-        _flag(catalog, kept(catalog.experiment(key), each, shown.get(key)))
-        for key, each in ((each.experiment, each) for each in assigned)
-    ]
+        shown = funnel.shown(connection, [assignment for _, assignment in found])
+    return [_flag(catalog, each) for each in standing(found, shown)]
 
 
 def _flag(catalog: Catalog, assignment: Assignment) -> dict[str, Any]:

@@ -6,14 +6,21 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug import Response
 
 from experiments import Override
-from service.checkout.checkouts import preview_unit
+from service.checkout.checkouts import is_preview, preview_unit
 from service.errors import Forbidden
-from service.web.context import Services, become_visitor, secure, services
+from service.web.context import (
+    OVERRIDE_COOKIE,
+    Services,
+    become_visitor,
+    refuse_prefetch,
+    secure,
+    services,
+    visitor,
+)
 from service.web.signing import new_unit_id
 
 overrides = Blueprint("overrides", __name__, url_prefix="/qa")
 
-OVERRIDE_COOKIE = "kassa_override"
 _GONE = "this link is not valid any more: its override has ended, or was removed"
 
 
@@ -23,11 +30,14 @@ def begin(token: str) -> Response:
 
     Its visitor is a new one, made up for the occasion: what it did before stays as it was.
     """
+    refuse_prefetch()
     kassa = services()
     if _in_force(kassa, token) is None:
         raise Forbidden(_GONE)
+    if request.method == "HEAD":
+        return _shop()
     become_visitor(preview_unit(new_unit_id()))
-    response = redirect(url_for("shop.index"), 303)
+    response = _shop()
     response.set_cookie(OVERRIDE_COOKIE, token, httponly=True, secure=secure(), samesite="Lax")
     return response
 
@@ -35,16 +45,27 @@ def begin(token: str) -> Response:
 @overrides.get("/off")
 def end() -> Response:
     """Make this browser a visitor's again: a new one, who has seen nothing."""
+    refuse_prefetch()
+    response = _shop()
+    if request.method == "HEAD" or OVERRIDE_COOKIE not in request.cookies:
+        return response
     become_visitor(new_unit_id())
-    response = redirect(url_for("shop.index"), 303)
     response.delete_cookie(OVERRIDE_COOKIE, httponly=True, secure=secure(), samesite="Lax")
     return response
 
 
 def override(kassa: Services) -> tuple[str, Override] | None:
-    """The experiment's key and the override of this browser, if it has one that is in force."""
+    """The experiment's key and the override of this browser, if it has one that is in force.
+
+    It holds for made-up visitors alone: a cookie that was copied to another browser changes
+    nothing of what that visitor sees and is counted for.
+    """
     token = request.cookies.get(OVERRIDE_COOKIE)
-    return None if token is None else _in_force(kassa, token)
+    return _in_force(kassa, token) if token is not None and is_preview(visitor()) else None
+
+
+def _shop() -> Response:
+    return redirect(url_for("shop.index"), 303)
 
 
 def _in_force(kassa: Services, token: str) -> tuple[str, Override] | None:

@@ -27,6 +27,7 @@ from experiments import (
     Variant,
     assign,
     kept,
+    standing,
 )
 from experiments.bulk import Units
 from experiments.layers import SlotEntry
@@ -116,29 +117,40 @@ def test_a_neighbours_weight_moves_nobody_who_was_shown_a_variant(
     assert kept(new, after, before.variant.key).variant.key == before.variant.key
 
 
-@given(unit=UNITS, cuts=edges(), now=st.just(NOW))
-def test_of_the_experiments_of_a_layer_a_unit_enters_exactly_one(
-    unit: str, cuts: list[float], now: datetime
-) -> None:
+def layered(cuts: list[float]) -> list[Experiment]:
+    """Experiments that share a layer, one slot after the other."""
     slots: list[dict[str, Any]] = [
         {"experiment": f"e{index}", "from": lower, "to": upper}
         for index, (lower, upper) in enumerate(itertools.pairwise(cuts))
     ]
-    layer = Layer(
-        key="checkout", seed="layer:checkout", slots=tuple(SlotEntry(**slot) for slot in slots)
-    )
-    entered = [
-        assignment.enrolled
-        for index in range(len(slots))
-        for assignment in [
-            assign(
-                experiment(key=f"e{index}", layer="checkout", slot=layer.slot_of(f"e{index}")),
-                unit,
-                now=now,
-            )
-        ]
+    entries = tuple(SlotEntry(**slot) for slot in slots)
+    layer = Layer(key="checkout", seed="layer:checkout", slots=entries)
+    keys = [slot["experiment"] for slot in slots]
+    return [experiment(key=key, layer="checkout", slot=layer.slot_of(key)) for key in keys]
+
+
+@given(unit=UNITS, cuts=edges())
+def test_of_the_experiments_of_a_layer_a_unit_enters_exactly_one(
+    unit: str, cuts: list[float]
+) -> None:
+    assert sum(assign(each, unit, now=NOW).enrolled for each in layered(cuts)) == 1
+
+
+@given(unit=UNITS, cuts=edges(most=3), moved=edges(most=3))
+def test_a_unit_stays_in_its_experiment_of_a_layer_wherever_the_slots_move(
+    unit: str, cuts: list[float], moved: list[float]
+) -> None:
+    (first,) = [
+        assignment for each in layered(cuts) if (assignment := assign(each, unit, now=NOW)).enrolled
     ]
-    assert sum(entered) == 1
+    found = [(each, assign(each, unit, now=NOW)) for each in layered(moved)]
+    held = standing(found, {first.experiment: first.variant.key})
+    entered = {each.experiment: each.variant.key for each in held if each.enrolled}
+    if first.experiment in {each.key for each, _ in found}:
+        assert entered == {first.experiment: first.variant.key}
+    else:
+        # Its experiment is gone, and with it what it was shown.
+        assert len(entered) == 1
 
 
 @given(unit=UNITS, keys=st.sets(KEYS, min_size=2, max_size=5), share=st.floats(0.01, 0.5))

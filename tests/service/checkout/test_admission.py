@@ -270,10 +270,40 @@ def test_a_testers_link_must_be_ours_and_of_an_override_in_force(
         answer = shop.client.get(f"/qa/{token}", headers={"Accept": "text/html"})
         assert answer.status_code == 403, token
         assert "kassa_override" not in str(answer.headers)
-        # Nor as a cookie that somebody set by hand.
+    # Nor is any of them, or the good one, as a cookie that somebody set by hand.
+    for token in (good, signing.override_token("checkout", "last-year"), "x"):
         browser = another_browser(shop)
+        look(shop, browser)
         browser.set_cookie("kassa_override", token)
         assert look(shop, browser).steps == 2
+    assert shop.rows("SELECT COUNT(*) FROM checkouts WHERE preview") == [(0,)]
+
+
+def test_a_testers_link_changes_nothing_before_somebody_follows_it(
+    make_shop: MakeShop, write: Write
+) -> None:
+    shop = make_shop(write({"checkout": OVERRIDDEN}))
+    token = Signing(shop.settings.secret_keys).override_token("checkout", "qa-team")
+    for path in (f"/qa/{token}", "/qa/off"):
+        ahead = shop.client.get(path, headers={"Sec-Purpose": "prefetch"})
+        assert ahead.status_code == 503
+        for answer in (ahead, shop.client.head(path)):
+            assert "kassa_override" not in str(answer.headers)
+
+
+def test_a_tester_who_comes_back_another_day_is_a_visitor_again(
+    make_shop: MakeShop, write: Write
+) -> None:
+    shop = make_shop(write({"checkout": OVERRIDDEN}))
+    browser = another_browser(shop)
+    token = Signing(shop.settings.secret_keys).override_token("checkout", "qa-team")
+    browser.get(f"/qa/{token}")
+    assert look(shop, browser).steps == 1
+    # The browser forgets the cookies of its session.
+    browser.delete_cookie("kassa_override")
+    assert look(shop, browser).steps == 2
+    ((_, unit, _),) = exposed(shop)
+    assert not unit.startswith("preview-")
 
 
 def test_a_removed_override_ends_what_its_links_began(make_shop: MakeShop, write: Write) -> None:
