@@ -132,7 +132,8 @@ def _admitted(kassa: Services, found: Checkout, unit_id: str) -> Checkout:
     attributes = known_of(found, client(kassa.settings))
     guest = Guest(unit_id, attributes, override(kassa))
     with kassa.store.write() as connection:
-        return admit(connection, kassa.catalog, found, guest, now=kassa.clock())
+        # One's turn to write may come seconds later: what was stopped meanwhile exposes nobody.
+        return admit(connection, kassa.in_force.catalog, found, guest, now=kassa.clock())
 
 
 def _page(kassa: Services, found: Checkout, unit_id: str) -> str:

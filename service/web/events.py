@@ -92,7 +92,7 @@ def collect() -> tuple[Response, int]:
         new = funnel.record(connection, accepted)
         if kassa.catalog.triggers:
             seen = client(kassa.settings)
-            admit_by_event(connection, kassa.catalog, accepted, seen, now=now)
+            admit_by_event(connection, kassa.in_force.catalog, accepted, seen, now=now)
         funnel.count_forged(connection, _forged(rejected), now=now)
     counts = {"accepted": len(new), "duplicates": len(accepted) - len(new), "rejected": rejected}
     return jsonify(counts), 202

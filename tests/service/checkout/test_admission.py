@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import Connection
 
+from experiments import Switch
 from service.web.signing import Signing
 from tests.service.conftest import API_KEY, MakeShop, Page, Shop
 
@@ -393,3 +396,22 @@ def test_a_visitor_keeps_the_variant_when_targeting_or_weights_change(
         fresh.set_cookie("kassa_visitor", cookie.value)
         assert look(later, fresh).steps == 1
         assert len(exposed(later)) == 1
+
+
+def test_a_stop_while_a_visitor_waits_for_the_database_exposes_nobody(
+    make_shop: MakeShop, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = make_shop(write({"checkout": ALL_ONE_PAGE}))
+    in_force = shop.client.application.extensions["kassa"].in_force
+    address = shop.client.get("/buy/team-plan").location
+    turn = shop.store.write
+
+    @contextmanager
+    def after_a_while() -> Iterator[Connection]:
+        with turn() as connection:
+            in_force.catalog = shop.catalog.operated({"checkout": Switch(stopped=True)})
+            yield connection
+
+    monkeypatch.setattr(shop.store, "write", after_a_while)
+    assert shop.page(shop.client.get(address)).steps == 2
+    assert exposed(shop) == []
