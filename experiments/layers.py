@@ -16,6 +16,7 @@ from experiments.notation import (
     refuse_all,
     repeated,
     shown,
+    two_decimals,
 )
 
 
@@ -38,16 +39,6 @@ def _within_the_layer(edge: float) -> float:
     return edge
 
 
-def _two_decimals(edge: float) -> float:
-    if abs(edge * 100 - round(edge * 100)) > 1e-6:
-        raise refusal(
-            "weight-decimals",
-            f"the edge {edge:g} has more than two decimals",
-            f"write {round(edge, 2)}",
-        )
-    return edge
-
-
 _Edge = Annotated[
     float,
     Field(
@@ -56,7 +47,7 @@ _Edge = Annotated[
         json_schema_extra={"maximum": 100},
     ),
     AfterValidator(_within_the_layer),
-    AfterValidator(_two_decimals),
+    AfterValidator(two_decimals),
 ]
 
 

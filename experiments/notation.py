@@ -72,6 +72,21 @@ def refuse_all(breaches: Iterable[Breach]) -> None:
         raise ValidationError.from_exception_data("definition", errors)
 
 
+def two_decimals(percent: float) -> float:
+    """Refuses a percentage that is finer than the 10,000 positions there are.
+
+    Raises:
+        pydantic_core.PydanticCustomError: when it has more than two decimals.
+    """
+    if abs(percent * 100 - round(percent * 100)) > 1e-6:
+        raise refusal(
+            "weight-decimals",
+            f"{percent:g} has more than two decimals",
+            f"write {round(percent, 2)}",
+        )
+    return percent
+
+
 def repeated(keys: Iterable[str]) -> list[int]:
     """Indices of the keys that occurred before."""
     seen: set[str] = set()

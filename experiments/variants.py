@@ -6,17 +6,16 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
-from experiments.notation import STRICT, Breach, Key, Line, refusal, refuse_all, repeated, shown
-
-
-def _two_decimals(weight: float) -> float:
-    if abs(weight * 100 - round(weight * 100)) > 1e-6:
-        raise refusal(
-            "weight-decimals",
-            f"the weight {shown(weight)} has more than two decimals",
-            f"write {round(weight, 2)}",
-        )
-    return weight
+from experiments.notation import (
+    STRICT,
+    Breach,
+    Key,
+    Line,
+    refuse_all,
+    repeated,
+    shown,
+    two_decimals,
+)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -43,7 +42,7 @@ class Variant:
             description="a percentage above 0 and at most 100, with at most two decimals, "
             "such as 50",
         ),
-        AfterValidator(_two_decimals),
+        AfterValidator(two_decimals),
     ]
     control: Annotated[bool, Field(description="true for the control, else nothing")] = False
     flow: Annotated[Key | None, Field(description="the key of a checkout flow")] = None

@@ -21,11 +21,14 @@ from experiments import (
     Holdout,
     Layer,
     MetricRoles,
+    Override,
     RampStep,
     Slot,
     Status,
+    Unit,
     Variant,
     assign,
+    bucket,
     kept,
     standing,
 )
@@ -182,6 +185,37 @@ def test_a_holdout_holds_in_its_period_alone() -> None:
         (ends, Cause.SPLIT),
     ):
         assert assign(made, unit, now=moment).cause is cause
+
+
+def test_edges_of_holdouts_and_slots_count_once() -> None:
+    unit, at = "visitor-1", bucket("holdout:h1", "visitor-1")
+    for share, cause in ((at, Cause.SPLIT), (math.nextafter(at, 1), Cause.HELD_OUT)):
+        made = experiment(holdouts=(holdout(share, seed="holdout:h1"),))
+        assert assign(made, unit, now=NOW).cause is cause
+    for lower, upper, cause in (
+        (at, 1.0, Cause.SPLIT),
+        (math.nextafter(at, 1), 1.0, Cause.OTHER_SLOT),
+        (0.0, at, Cause.OTHER_SLOT),
+        (0.0, math.nextafter(at, 1), Cause.SPLIT),
+    ):
+        slot = Slot("checkout", "holdout:h1", lower, upper)
+        made = experiment(layer="checkout", slot=slot)
+        assert assign(made, unit, now=NOW).cause is cause
+
+
+def test_a_listed_customer_is_shown_the_variant_until_the_override_ends() -> None:
+    ends = NOW + timedelta(days=1)
+    listed = Override(name="qa", variant="v1", until=ends, customers=("cus_1",))
+    made = experiment((99.99, 0.01), unit=Unit.CUSTOMER, overrides=(listed,))
+    for moment, cause in (
+        (NOW, Cause.OVERRIDE),
+        (ends - timedelta(microseconds=1), Cause.OVERRIDE),
+        (ends, Cause.SPLIT),
+    ):
+        found = assign(made, "cus_1", now=moment)
+        assert found.cause is cause
+        assert found.variant.key == ("v1" if cause is Cause.OVERRIDE else "v0")
+    assert assign(made, "cus_2", now=NOW).cause is Cause.SPLIT
 
 
 def test_shares_inside_layers_and_holdouts_are_what_they_say() -> None:

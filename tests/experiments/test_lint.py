@@ -166,8 +166,8 @@ TYPOS: dict[str, tuple[str, str, list[str]]] = {
         "weight: 49.995, control",
         [
             (
-                "11:46 weight-decimals variants[0].weight: the weight 49.995 has more than two "
-                "decimals; write 49.99"
+                "11:46 weight-decimals variants[0].weight: 49.995 has more than two decimals; "
+                "write 49.99"
             )
         ],
     ),
