@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from experiments.attributes import Attribute
+from experiments.cases import Case
 from experiments.changes import Change, judged, removed
 from experiments.definition import Experiment
 from experiments.document import Document, parse, read
@@ -23,12 +24,16 @@ from experiments.operation import Switch
 from experiments.plan import document
 from experiments.readings import Readings
 from experiments.references import (
+    TESTS_SUFFIX,
     Placed,
     Shared,
+    case_problems,
     deciding_the_flow,
     references,
     rivals,
     slot_problems,
+    tested_key,
+    untested,
 )
 from experiments.schema import (
     LayersFile,
@@ -44,8 +49,6 @@ METRICS_FILE: Final = "metrics.yaml"
 OFFERS_FILE: Final = "offers.yaml"
 LAYERS_FILE: Final = "layers.yaml"
 ATTRIBUTES_FILE: Final = "attributes.yaml"
-TESTS_SUFFIX: Final = ".test.yaml"
-"""Assignment tests stand beside the definitions, and are none."""
 _SHIPPED: Final = Path(__file__).parent
 
 Parsed = TypeVar("Parsed")
@@ -230,6 +233,9 @@ def examine(
     }
     for directory in dict.fromkeys([*together, *filter(_holds_definitions, paths)]):
         reading.directory(directory, together.get(directory, []), whole=directory in paths)
+    for file in found.values():
+        if file.name.endswith(TESTS_SUFFIX):
+            reading.tests(file)
     old = _Reading(None)
     for path in paths:
         if (was := before(path if _is_directory(path) else path.parent)) is not None:
@@ -272,7 +278,11 @@ def _slot(experiment: Experiment, layers: LayersFile) -> Slot | None:
 
 def _parser(file: Path) -> Callable[[Document], object] | None:
     """What reads a file that is no experiment; None for an experiment."""
-    return parse_cases if file.name.endswith(TESTS_SUFFIX) else _NAMED.get(file.name)
+    return _cases if file.name.endswith(TESTS_SUFFIX) else _NAMED.get(file.name)
+
+
+def _cases(document: Document) -> tuple[Document, tuple[Case, ...]]:
+    return document, parse_cases(document)
 
 
 def _is_experiment(file: Path) -> bool:
@@ -373,6 +383,20 @@ class _Reading:
         }
         self.problems.extend(rivals(valid))
         return list(valid)
+
+    def tests(self, file: Path) -> None:
+        """Keep the problems that tests have with the experiment beside them."""
+        taken = self.take(file, _cases)
+        if taken is None:
+            return
+        document, cases = taken
+        key = tested_key(file.name)
+        known = [other.stem for other in _listed(file.parent)]
+        placed = self.take(file.with_name(f"{key}.yaml"), _placed) if key in known else None
+        experiment = None if placed is None else placed.experiment
+        attributes = self.shared(file.parent).attributes
+        self.problems.extend(untested(document, key, known))
+        self.problems.extend(first_problems(case_problems(document, cases, experiment, attributes)))
 
     def compare(self, path: Path, was: Path, old: "_Reading") -> None:
         """Keep the problems that a path makes for the visitors of what it was.

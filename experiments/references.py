@@ -4,13 +4,14 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 
 from experiments.attributes import Attribute, AttributeType, Scalar
+from experiments.cases import Case
 from experiments.definition import Experiment, Status
-from experiments.document import Document, Location, path_text
+from experiments.document import Document, Location, Mark, path_text
 from experiments.errors import Problem
 from experiments.layers import Layer, SlotEntry
 from experiments.metrics import Kind, Metric
@@ -31,6 +32,8 @@ from experiments.targeting import (
 from experiments.targeting_file import read_targeting
 
 LAYERS = "layers.yaml"
+TESTS_SUFFIX: Final = ".test.yaml"
+"""Assignment tests stand beside the definitions, and are none."""
 ALIVE = frozenset({Status.DRAFT, Status.RUNNING, Status.PAUSED})
 """Experiments in these states may still assign, and need their slots for themselves."""
 
@@ -431,3 +434,66 @@ def _unreachable_variants(document: Document, experiment: Experiment) -> Iterato
                 f"{planned * variant.weight / 100:g}, and {shown(variant.key)} is hardly seen",
                 "write a larger weight, or plan more units",
             )
+
+
+# assignment tests
+
+
+def tested_key(name: str) -> str:
+    """The key of the experiment that a file of tests is about."""
+    return name.removesuffix(TESTS_SUFFIX) if name.endswith(TESTS_SUFFIX) else ""
+
+
+def untested(document: Document, key: str, known: Collection[str]) -> Iterator[Problem]:
+    """Tests that stand beside no definition of their own.
+
+    Args:
+        document: the file of the tests.
+        key: the experiment it is about, by its name.
+        known: the experiments beside it.
+    """
+    if key not in known:
+        near = nearest(key, known)
+        yield document.problem(
+            Mark(1, 1),
+            "unknown-experiment",
+            f"there is no definition {shown(key)} beside these tests",
+            f"name the file {near or 'after its experiment, <key>'}{TESTS_SUFFIX}",
+        )
+
+
+def case_problems(
+    document: Document,
+    cases: Iterable[Case],
+    experiment: Experiment | None,
+    attributes: Mapping[str, Attribute] | None,
+) -> Iterator[Problem]:
+    """What tests say that their experiment, or any, can't be asked.
+
+    Args:
+        document: the file of the tests.
+        cases: what it says.
+        experiment: what they are about; None where it does not hold.
+        attributes: every attribute, by key; None where nobody knows.
+    """
+    for number, case in enumerate(cases):
+        at: Location = ("tests", number)
+        keys = [variant.key for variant in experiment.variants] if experiment else []
+        wanted = case.expect.variant
+        if keys and wanted not in keys:
+            place, what = (*at, "expect", "variant"), "no variant has the key"
+            yield _unknown(document, place, "unknown-variant", what, wanted, keys)
+        for name, value in case.attributes.items() if attributes is not None else ():
+            yield from _known_problems(document, (*at, "attributes", name), value, attributes or {})
+
+
+def _known_problems(
+    document: Document, at: Location, value: Scalar, attributes: Mapping[str, Attribute]
+) -> Iterator[Problem]:
+    name = str(at[-1])
+    if name not in attributes:
+        what, file = "there is no attribute", "attributes.yaml"
+        yield _unknown(document, at, "unknown-attribute", what, name, attributes, file)
+    elif fault := attributes[name].fault(value):
+        message = f"{path_text(at)}: {shown(value)} is no value of this attribute"
+        yield document.problem(document.at(at), "attribute-value", message, fault)

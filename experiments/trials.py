@@ -1,6 +1,6 @@
 """Assignment tests, run: whether definitions keep what the files beside them promise."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,12 +9,12 @@ from pydantic import ValidationError
 
 from experiments.assignment import Assignment, assign
 from experiments.cases import Case
-from experiments.catalog import TESTS_SUFFIX, Catalog
+from experiments.catalog import Catalog
 from experiments.definition import Experiment
-from experiments.document import Document, Location, Mark, parse, path_text, read
+from experiments.document import Document, Location, parse, path_text, read
 from experiments.errors import InvalidDefinition, Problem
 from experiments.explanation import explained
-from experiments.notation import nearest, shown, some
+from experiments.references import TESTS_SUFFIX, case_problems, tested_key, untested
 from experiments.schema import parse_cases
 
 
@@ -82,63 +82,16 @@ def _files(path: Path) -> list[Path]:
 def _tried(file: Path, catalog: Catalog, now: datetime) -> list[Trial]:
     source, name = read(file)
     document = parse(source, name)
-    experiment = _experiment(document, file, catalog)
     cases = parse_cases(document)
+    key = tested_key(file.name)
+    experiment = catalog.experiments.get(key)
     problems = [
-        problem
-        for at, case in enumerate(cases)
-        for problem in _contradictions(document, ("tests", at), case, experiment, catalog)
+        *untested(document, key, catalog.experiments),
+        *case_problems(document, cases, experiment, catalog.attributes),
     ]
-    if problems:
+    if problems or experiment is None:
         raise InvalidDefinition(problems)
     return [_trial(document, at, case, experiment, now) for at, case in enumerate(cases)]
-
-
-def _experiment(document: Document, file: Path, catalog: Catalog) -> Experiment:
-    key = file.name.removesuffix(TESTS_SUFFIX)
-    if key in catalog.experiments and file.name.endswith(TESTS_SUFFIX):
-        return catalog.experiments[key]
-    near = nearest(key, catalog.experiments)
-    raise InvalidDefinition(
-        [
-            document.problem(
-                Mark(1, 1),
-                "unknown-experiment",
-                f"there is no definition {shown(key)} beside these tests",
-                f"name the file {near or 'after its experiment, <key>'}{TESTS_SUFFIX}",
-            )
-        ]
-    )
-
-
-def _contradictions(
-    document: Document, at: Location, case: Case, experiment: Experiment, catalog: Catalog
-) -> Iterator[Problem]:
-    """What a test says that its experiment, or any, can't be asked."""
-    keys = [variant.key for variant in experiment.variants]
-    if case.expect.variant not in keys:
-        near = nearest(case.expect.variant, keys)
-        yield _problem(
-            document,
-            (*at, "expect", "variant"),
-            "unknown-variant",
-            f"no variant has the key {shown(case.expect.variant)}",
-            f"write `{near}`" if near else f"write one of {some(keys)}",
-        )
-    for name, value in case.attributes.items():
-        place = (*at, "attributes", name)
-        attribute = catalog.attributes.get(name)
-        if attribute is None:
-            yield _unknown(document, place, name, catalog.attributes)
-        elif fault := attribute.fault(value):
-            message = f"{shown(value)} is no value of this attribute"
-            yield _problem(document, place, "attribute-value", message, fault)
-
-
-def _unknown(document: Document, at: Location, name: str, known: Iterable[str]) -> Problem:
-    near = nearest(name, known)
-    mend = f"write `{near}`" if near else "define it in attributes.yaml"
-    return _problem(document, at, "unknown-attribute", f"there is no attribute {shown(name)}", mend)
 
 
 def _problem(document: Document, at: Location, rule: str, message: str, mend: str) -> Problem:

@@ -364,3 +364,21 @@ def test_bytes_that_were_read_before_are_not_parsed_again() -> None:
     readings.begin()
     assert read(b"2") == "said"
     assert parsed == ["1", "2", "2"], "what was not asked for is forgotten"
+
+
+def test_lint_tells_what_tests_and_their_experiment_say_of_each_other(definitions: Path) -> None:
+    (definitions / "checkout.yaml").write_text(EXPERIMENT)
+    wrong = "{name: one, unit: u, attributes: {contry: SE, amount: dear}, expect: {variant: c}}"
+    for name in ("checkout", "chekout"):
+        (definitions / f"{name}.test.yaml").write_text(f"version: 1\ntests: [{wrong}]\n")
+    problems = [str(problem).removeprefix(f"{definitions}/") for problem in lint([definitions])]
+    told = [problem.split()[:2] for problem in problems]
+    assert told == [
+        ["checkout.test.yaml:2:51", "unknown-attribute"],
+        ["checkout.test.yaml:2:63", "attribute-value"],
+        ["checkout.test.yaml:2:88", "unknown-variant"],
+        ["chekout.test.yaml:1:1", "unknown-experiment"],
+        ["chekout.test.yaml:2:51", "unknown-attribute"],
+        ["chekout.test.yaml:2:63", "attribute-value"],
+    ]
+    assert Catalog.load(definitions).experiments.keys() == {"checkout"}
