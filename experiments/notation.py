@@ -157,9 +157,9 @@ def _says_something(text: str) -> str:
 def nearest(word: str, candidates: Iterable[str]) -> str:
     """The candidate that `word` most likely was meant to be, or nothing.
 
-    Looks at 200 candidates at most: the comparison must stay quick whatever a file holds.
+    Looks at 100 candidates at most: the comparison must stay quick whatever a file holds.
     """
-    return next(iter(get_close_matches(word, islice(candidates, 200), n=1)), "")
+    return next(iter(get_close_matches(word, islice(candidates, 100), n=1)), "")
 
 
 def some(names: Iterable[str]) -> str:
