@@ -176,7 +176,7 @@ def test_a_held_out_unit_sees_nothing_of_any_experiment(
 def test_a_holdout_holds_in_its_period_alone() -> None:
     begins, ends = NOW, NOW + timedelta(days=1)
     made = experiment(holdouts=(holdout(0.5, start=begins, end=ends),))
-    units = (f"visitor-{number}" for number in itertools.count())
+    units = (f"visitor-{number}" for number in range(100))
     unit = next(each for each in units if assign(made, each, now=NOW).cause is Cause.HELD_OUT)
     for moment, cause in (
         (begins - timedelta(microseconds=1), Cause.SPLIT),

@@ -1,0 +1,103 @@
+"""The last value that is still right, of each rule with a limit."""
+
+from pathlib import Path
+
+import pytest
+
+from experiments import lint
+from experiments.sizing import units_needed
+
+EXPERIMENT = """\
+version: 1
+name: One-page checkout
+hypothesis: Fewer steps, more sales.
+owner: growth@example.com
+status: running
+start: 2027-01-11T09:00:00Z
+end: 2027-02-08T09:00:00Z
+traffic: 0.6
+variants:
+  - {key: two_page, weight: 50, control: true}
+  - {key: one_page, weight: 50}
+metrics: {primary: paid}
+analysis: {planned_units: 40000}
+"""
+METRICS = """\
+metrics:
+  - {key: paid, name: Paid, event: payment_succeeded, kind: proportion, direction: increase}
+"""
+ENOUGH = units_needed(baseline=0.5, lift=0.1, alpha=0.05, power=0.8, control=0.5, variant=0.5)
+
+# What is written instead, and one step further, where the rule is broken.
+LIMITS = {
+    "two planned units for each variant": (
+        "planned_units: 40000",
+        "planned_units: 4",
+        "planned_units: 3",
+        "unreachable-variant",
+    ),
+    "a conversion window as long as the run": (
+        "planned_units: 40000",
+        "planned_units: 40000, conversion_window: 28d",
+        "planned_units: 40000, conversion_window: 29d",
+        "window-too-long",
+    ),
+    "a minimum runtime as long as the run": (
+        "metrics:",
+        "decision: {minimum_runtime: 28d}\nmetrics:",
+        "decision: {minimum_runtime: 29d}\nmetrics:",
+        "window-too-long",
+    ),
+    "just the units that show the effect": (
+        "planned_units: 40000",
+        f"planned_units: {ENOUGH}, baseline: 0.5, effect: 0.1",
+        f"planned_units: {ENOUGH - 1}, baseline: 0.5, effect: 0.1",
+        "effect-unreachable",
+    ),
+    "just the units that come": (
+        "planned_units: 40000",
+        "planned_units: 16800, daily_units: 1000",
+        "planned_units: 16801, daily_units: 1000",
+        "effect-unreachable",
+    ),
+    "a step of the ramp before the end": (
+        "variants:",
+        "ramp: [{traffic: 0.1}, {after: 671h, traffic: 0.6}]\nvariants:",
+        "ramp: [{traffic: 0.1}, {after: 672h, traffic: 0.6}]\nvariants:",
+        "ramp-end",
+    ),
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_rule_begins_just_beyond_its_limit(tmp_path: Path, limit: str) -> None:
+    old, within, beyond, rule = LIMITS[limit]
+    definitions = tmp_path / "definitions"
+    definitions.mkdir()
+    (tmp_path / "metrics.yaml").write_text(METRICS)
+    for new, rules in ((within, set()), (beyond, {rule})):
+        (definitions / "checkout.yaml").write_text(EXPERIMENT.replace(old, new, 1))
+        assert {problem.rule for problem in lint([definitions])} == rules
+
+
+def test_a_metrics_window_may_be_as_long_as_the_run(tmp_path: Path) -> None:
+    definitions = tmp_path / "definitions"
+    definitions.mkdir()
+    (definitions / "checkout.yaml").write_text(EXPERIMENT)
+    for days, rules in ((28, set()), (29, {"window-too-long"})):
+        metrics = METRICS.replace("increase}", f"increase, window: {days}d}}")
+        (tmp_path / "metrics.yaml").write_text(metrics)
+        assert {problem.rule for problem in lint([definitions])} == rules
+
+
+def test_several_variants_need_more_units_than_one(tmp_path: Path) -> None:
+    three = EXPERIMENT.replace("weight: 50}", "weight: 25}\n  - {key: other, weight: 25}")
+    plan = "planned_units: {}, baseline: 0.5, effect: 0.1"
+    needed = units_needed(baseline=0.5, lift=0.1, alpha=0.025, power=0.8, control=0.5, variant=0.25)
+    definitions = tmp_path / "definitions"
+    definitions.mkdir()
+    (tmp_path / "metrics.yaml").write_text(METRICS)
+    for units, rules in ((needed, set()), (needed - 1, {"effect-unreachable"})):
+        text = three.replace("planned_units: 40000", plan.format(units))
+        (definitions / "checkout.yaml").write_text(text)
+        assert {problem.rule for problem in lint([definitions])} == rules
