@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -414,4 +415,61 @@ def test_a_stop_while_a_visitor_waits_for_the_database_exposes_nobody(
 
     monkeypatch.setattr(shop.store, "write", after_a_while)
     assert shop.page(shop.client.get(address)).steps == 2
+    assert exposed(shop) == []
+
+
+def test_the_merchants_word_comes_before_the_browsers(make_shop: MakeShop, write: Write) -> None:
+    targeted = ALL_ONE_PAGE.replace(
+        "variants:",
+        "targeting:\n  all:\n    - {attribute: country, in: [SE]}\n"
+        "    - {attribute: device, in: [tablet]}\nvariants:",
+    )
+    shop = make_shop(write({"checkout": targeted}), country_header="X-Country")
+    made = order(shop, attributes={"country": "SE", "device": "tablet"}).get_json()
+    headers = {"X-Country": "NO", "User-Agent": PHONE}
+    page = shop.page(another_browser(shop).get(f"/c/{made['id']}", headers=headers))
+    assert page.steps == 1
+
+
+def test_a_tester_is_not_counted_by_a_trigger_either(make_shop: MakeShop, write: Write) -> None:
+    overridden = TRIGGERED.replace(
+        "variants:", "overrides: [{name: qa, variant: one_page}]\nvariants:"
+    )
+    shop = make_shop(write({"checkout": overridden}))
+    browser = another_browser(shop)
+    browser.get(f"/qa/{Signing(shop.settings.secret_keys).override_token('checkout', 'qa')}")
+    page = look(shop, browser)
+    assert page.steps == 1
+    told(shop, browser, page, "payment_form_ready")
+    assert exposed(shop) == []
+
+
+def test_a_trigger_after_the_end_counts_nobody(make_shop: MakeShop, write: Write) -> None:
+    shop = make_shop(write({"checkout": EXPERIMENT}))
+    begins = shop.clock().replace(microsecond=0) - timedelta(days=6, hours=23, minutes=59)
+    ends = begins + timedelta(days=7)
+    run = f"start: {begins.isoformat()}\nend: {ends.isoformat()}\nvariants:"
+    shop = make_shop(write({"checkout": TRIGGERED.replace("variants:", run)}))
+    early, late = another_browser(shop), another_browser(shop)
+    pages = {browser: look(shop, browser) for browser in (early, late)}
+    assert {page.steps for page in pages.values()} == {1}
+    told(shop, early, pages[early], "payment_form_ready")
+    shop.clock.pass_by(minutes=2)
+    told(shop, late, pages[late], "payment_form_ready")
+    assert len(exposed(shop)) == 1
+
+
+def test_a_testers_link_shows_the_control_while_an_experiment_is_stopped(
+    make_shop: MakeShop, write: Write
+) -> None:
+    shop = make_shop(write({"checkout": OVERRIDDEN}))
+    browser = another_browser(shop)
+    token = Signing(shop.settings.secret_keys).override_token("checkout", "qa-team")
+    browser.get(f"/qa/{token}")
+    assert look(shop, browser).steps == 1
+    in_force = shop.client.application.extensions["kassa"].in_force
+    in_force.catalog = shop.catalog.operated({"checkout": Switch(stopped=True)})
+    assert look(shop, browser).steps == 2
+    in_force.catalog = shop.catalog
+    assert look(shop, browser).steps == 1
     assert exposed(shop) == []

@@ -420,3 +420,8 @@ def test_every_answer_fits_the_protocols_own_document(door: Shop) -> None:
             FLAGS, data=body, content_type="application/json", headers={"X-API-Key": CLIENT_KEY}
         )
         jsonschema.validate(reply(every), schema("bulkEvaluationFailure"))
+
+
+def test_a_secret_key_opens_nothing_from_an_address(door: Shop) -> None:
+    assert features(door, API_KEY).status_code == 401
+    assert features(door, CLIENT_KEY).status_code == 200
