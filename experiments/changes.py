@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from experiments.definition import Experiment, Status
-from experiments.document import Document, Location, Value
+from experiments.document import Document, Location, Value, path_text
 from experiments.errors import Problem
 from experiments.layers import Slot
 from experiments.notation import shown, some
@@ -57,6 +57,21 @@ def judged(change: Change) -> Iterator[Problem]:
             yield from rule(change)
 
 
+def may_become(status: Status) -> list[Status]:
+    """What an experiment of some status may become, in the order of an experiment's life."""
+    return [each for each in Status if each in _NEXT[status]]
+
+
+def lowered(before: Experiment, after: Experiment) -> Iterator[tuple[Location, float]]:
+    """Where the new version writes less traffic, and how much it was."""
+    if after.traffic < before.traffic:
+        yield ("traffic",), before.traffic
+    steps = {step.after: step.traffic for step in before.ramp}
+    for index, step in enumerate(after.ramp):
+        if step.traffic < steps.get(step.after, 0):
+            yield ("ramp", index, "traffic"), steps[step.after]
+
+
 def removed(before: Experiment, file: str) -> Iterator[Problem]:
     """The problem of an experiment whose file is gone, at the place where the file stood."""
     if before.status is Status.RUNNING:
@@ -72,9 +87,8 @@ def removed(before: Experiment, file: str) -> Iterator[Problem]:
 
 def _status(change: Change) -> Iterator[Problem]:
     was, now = change.before.status, change.after.status
-    if was is not now and now not in _NEXT[was]:
-        legal = [status.value for status in Status if status in _NEXT[was]]
-        mend = f"write {' or '.join([was.value, *legal])}"
+    if now not in {was, *may_become(was)}:
+        mend = f"write {' or '.join([was, *may_become(was)])}"
         if was in {Status.STOPPED, Status.SHIPPED}:
             mend += "; to test again, write a new experiment"
         message = f"status: {was} does not become {now}"
@@ -174,19 +188,14 @@ def _control(change: Change) -> Iterator[Problem]:
 
 
 def _traffic(change: Change) -> Iterator[Problem]:
-    lowered = "with less of it visitors who are counted already would leave"
-    was, now = change.before.traffic, change.after.traffic
-    if now < was:
-        message = f"traffic: it was {was:g}, and {lowered}"
-        mend = f"write {was:g} or more, or pause it first"
-        yield change.problem(("traffic",), "traffic-lowered", message, mend)
-    steps = {step.after: step.traffic for step in change.before.ramp}
-    for index, step in enumerate(change.after.ramp):
-        if step.traffic < steps.get(step.after, 0):
-            share = steps[step.after]
-            message = f"ramp[{index}].traffic: it was {share:g}, and {lowered}"
-            mend = f"write {share:g} or more, or pause it first"
-            yield change.problem(("ramp", index, "traffic"), "traffic-lowered", message, mend)
+    for at, was in lowered(change.before, change.after):
+        yield change.problem(
+            at,
+            "traffic-lowered",
+            f"{path_text(at)}: it was {was:g}, and with less of it visitors who are counted "
+            "already would leave",
+            f"write {was:g} or more, or pause it first",
+        )
 
 
 def _slot(change: Change) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import Final, NamedTuple, TypeAlias
 
+from experiments.changes import lowered, may_become
 from experiments.definition import Experiment, Status
 from experiments.targeting import Targeting
 
@@ -205,6 +206,11 @@ _TOPICS: Final = (
         "other units can enter than before: the result is of two populations mixed",
     ),
 )
+_LOWERED: Final = Hazard(
+    "traffic-lowered",
+    "units that are counted already would leave, and those who come back would see the control: "
+    "write the old traffic or more, or pause it first",
+)
 _AMENDED: Final = Hazard(
     "plan-amended",
     "the plan of the analysis changes after units are in: it is no longer settled before the data, "
@@ -220,12 +226,29 @@ def hazards(before: Experiment, after: Experiment, changed: Changed) -> tuple[Ha
         after: the same experiment as it would be.
         changed: their differences.
     """
+    moved = (*_status_hazards(before, after), *_traffic_hazards(before, after))
     if before.status not in _BEGUN:
-        return ()
+        return moved
     parts = {_part(difference.path) for difference in changed.differences}
     found = [Hazard(each.rule, each.message) for each in _TOPICS if parts & each.parts]
     amended = before.plan_document() != after.plan_document()
-    return (*found, _AMENDED) if amended else tuple(found)
+    return (*moved, *found, _AMENDED) if amended else (*moved, *found)
+
+
+def _status_hazards(before: Experiment, after: Experiment) -> Iterator[Hazard]:
+    was, now = before.status, after.status
+    if now not in {was, *may_become(was)}:
+        legal = f"becomes {' or '.join(may_become(was))}" if may_become(was) else "stays as it is"
+        message = (
+            f"{was} does not become {now}, for it {legal}; to test again, make a new experiment"
+        )
+        yield Hazard("status-transition", message)
+
+
+def _traffic_hazards(before: Experiment, after: Experiment) -> Iterator[Hazard]:
+    running = before.status is after.status is Status.RUNNING
+    if running and any(lowered(before, after)):
+        yield _LOWERED
 
 
 _BEGUN: Final = frozenset({Status.RUNNING, Status.PAUSED, Status.STOPPED})

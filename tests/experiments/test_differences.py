@@ -12,6 +12,7 @@ from experiments import (
     Holdout,
     MetricRoles,
     Override,
+    RampStep,
     Slot,
     Status,
     Unit,
@@ -99,7 +100,7 @@ HOLDOUT = Holdout(key="global", seed="holdout:global", share=0.02)
     ("after", "expected"),
     [
         (replace(BEFORE, name="Another name", owner="else@example.com"), []),
-        (replace(BEFORE, traffic=0.5), []),
+        (replace(BEFORE, traffic=0.5), ["traffic-lowered"]),
         (replace(BEFORE, overrides=(Override(name="qa", variant="new"),)), []),
         (replace(BEFORE, variants=(OLD, replace(NEW, name="New"))), []),
         (replace(BEFORE, seed="again"), ["seed-changed"]),
@@ -129,6 +130,42 @@ def test_what_must_stay_while_units_are_in_is_a_hazard(
 def test_units_stay_in_a_paused_or_stopped_experiment(status: Status) -> None:
     before = replace(BEFORE, status=status)
     assert rules(replace(before, seed="again"), before) == ["seed-changed"]
+
+
+def test_more_traffic_is_no_hazard_and_less_of_a_step_is() -> None:
+    assert rules(BEFORE, replace(BEFORE, traffic=0.5)) == []
+    steps = (RampStep(traffic=0.2), RampStep(after=timedelta(days=1), traffic=1.0))
+    before = replace(BEFORE, start=datetime(2027, 1, 11, 9, tzinfo=UTC), ramp=steps)
+    after = replace(before, ramp=(RampStep(traffic=0.1), steps[1]))
+    assert rules(after, before) == ["traffic-lowered"]
+
+
+def test_less_traffic_of_a_paused_experiment_is_no_hazard() -> None:
+    before = replace(BEFORE, status=Status.PAUSED)
+    assert rules(replace(before, traffic=0.5), before) == []
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "expected"),
+    [
+        (Status.DRAFT, Status.RUNNING, []),
+        (Status.RUNNING, Status.PAUSED, []),
+        (Status.RUNNING, Status.DRAFT, ["status-transition"]),
+        (Status.STOPPED, Status.RUNNING, ["status-transition"]),
+        (Status.DRAFT, Status.STOPPED, ["status-transition"]),
+    ],
+)
+def test_a_status_that_lint_refuses_is_a_hazard(
+    was: Status, now: Status, expected: list[str]
+) -> None:
+    assert rules(replace(BEFORE, status=now), replace(BEFORE, status=was)) == expected
+
+
+def test_what_was_shipped_does_not_run_again() -> None:
+    before = replace(BEFORE, status=Status.SHIPPED, winner="new")
+    (hazard,) = hazards(before, BEFORE, changed(BEFORE, before))
+    assert hazard.rule == "status-transition"
+    assert "shipped does not become running, for it stays as it is" in hazard.message
 
 
 def test_a_draft_may_still_change_in_any_way() -> None:
