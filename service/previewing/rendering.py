@@ -8,7 +8,7 @@ from typing import Any
 from analysis.report import Absent, Action, Number
 from analysis.rerandomisation import FalseAlarms, Frequency
 from analysis.wording import p_value, percent, plural, signed_percent
-from experiments import Kind, ShipIf
+from experiments import FunnelEvent, Kind, ShipIf
 from service.previewing.replay import Replay
 
 SCHEMA = "kassa.preview/1"
@@ -32,9 +32,15 @@ def _population(replay: Replay) -> Iterator[str]:
         f"{replay.experiment.key} as if it had run from {replay.since:%Y-%m-%d} to "
         f"{replay.until:%Y-%m-%d}: {plural(replay.visitors, 'visitor')} seen"
     )
-    width = max((len(cause) for cause in replay.causes), default=0)
-    for cause, count in replay.causes.items():
-        yield f"    {cause:<{width}}  {count:>10,}  {percent(count / replay.visitors):>7}"
+    trigger = replay.experiment.exposure.trigger
+    rows = {cause.value: count for cause, count in replay.causes.items()}
+    if replay.uncounted:
+        rows[f"no {trigger}"] = replay.uncounted
+    width = max(map(len, rows), default=0)
+    for name, count in rows.items():
+        yield f"    {name:<{width}}  {count:>10,}  {percent(count / replay.visitors):>7}"
+    if trigger is not FunnelEvent.CHECKOUT_VIEWED:
+        yield f"    each counts from its first {trigger}, as the definition's exposure says"
 
 
 def _arrivals(replay: Replay) -> Iterator[str]:
@@ -132,6 +138,10 @@ def to_json(replay: Replay, alarms: FalseAlarms, *, wanted: int) -> dict[str, An
         "since": replay.since.isoformat().replace("+00:00", "Z"),
         "until": replay.until.isoformat().replace("+00:00", "Z"),
         "visitors": replay.visitors,
+        "exposure": {
+            "trigger": replay.experiment.exposure.trigger.value,
+            "never": replay.uncounted,
+        },
         "causes": {
             cause.value: {"count": count, "share": count / replay.visitors}
             for cause, count in replay.causes.items()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Subquery, select
 
 from analysis.aggregates import Aggregates
 from analysis.errors import InvalidPlan
@@ -17,7 +17,7 @@ from analysis.power import detectable_lift, detectable_lift_of_mean
 from analysis.report import Absent, Number, SampleRatio
 from analysis.rerandomisation import History, read_at_the_end
 from analysis.srm import check_sample_ratio
-from experiments import Catalog, Cause, Experiment, Kind, Metric, Status, Unit
+from experiments import Catalog, Cause, Experiment, FunnelEvent, Kind, Metric, Status, Unit
 from experiments.bulk import CAUSES, Assigned, Units, assign_many
 from service.store.observations import UnitValues, read_unit_values
 from service.store.visitors import Visitor, first_sights, read_visitors
@@ -32,12 +32,15 @@ class Past:
         until: where it ends.
         visitors: everybody who was shown a checkout, in the order they came.
         metrics: by metric, what each unit did after it was first seen.
+        counted: since when each unit would count, where an event of the page decides that; None
+            where being shown a checkout does.
     """
 
     since: datetime
     until: datetime
     visitors: tuple[Visitor, ...]
     metrics: Mapping[str, UnitValues]
+    counted: Mapping[str, datetime] | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class Replay:
         since: where the period starts.
         until: where it ends.
         visitors: everybody who was shown a checkout.
-        causes: how many of them would have been assigned why.
+        uncounted: units of them that never told the event from which they would count.
+        causes: how many of the others would have been assigned why.
         units: units in the experiment, by variant.
         days: the same for each day, in UTC.
         sample_ratio: whether the split is the designed one.
@@ -67,6 +71,7 @@ class Replay:
     since: datetime
     until: datetime
     visitors: int
+    uncounted: int
     causes: Mapping[Cause, int]
     units: Mapping[str, int]
     days: Mapping[date, Mapping[str, int]]
@@ -111,7 +116,17 @@ def read_past(
             )
             for key in definition.metrics.keys
         },
+        counted=_counted(connection, definition, seen),
     )
+
+
+def _counted(
+    connection: Connection, experiment: Experiment, seen: Subquery
+) -> dict[str, datetime] | None:
+    if experiment.exposure.trigger is FunnelEvent.CHECKOUT_VIEWED:
+        return None
+    rows = connection.execute(select(seen.c.unit_id, seen.c.exposed_at))
+    return {row[0]: row[1] for row in rows}
 
 
 def replay(experiment: Experiment, metrics: Mapping[str, Metric], past: Past) -> Replay:
@@ -123,7 +138,8 @@ def replay(experiment: Experiment, metrics: Mapping[str, Metric], past: Past) ->
         past: what the store knows.
     """
     running = as_if_running(experiment)
-    people = _people(running, past.visitors)
+    named = _people(running, past.visitors)
+    people = _counting(named, past.counted)
     known = [visitor.attributes for visitor in people.values()]
     assigned = assign_many(running, Units(people), now=past.until, attributes=known)
     entered = _entered(assigned)
@@ -138,6 +154,7 @@ def replay(experiment: Experiment, metrics: Mapping[str, Metric], past: Past) ->
         since=past.since,
         until=past.until,
         visitors=len(past.visitors),
+        uncounted=len(named) - len(people),
         causes=_causes(assigned, nameless=_nameless(running, past.visitors)),
         units=units,
         days=_by_day(entered, people),
@@ -181,6 +198,19 @@ def _people(experiment: Experiment, visitors: Sequence[Visitor]) -> dict[str, Vi
         if unit := unit_of(experiment, visitor):
             found.setdefault(unit, visitor)
     return found
+
+
+def _counting(
+    people: dict[str, Visitor], counted: Mapping[str, datetime] | None
+) -> dict[str, Visitor]:
+    """Those of them who would count, each from when it would."""
+    if counted is None:
+        return people
+    return {
+        unit: replace(visitor, seen_at=counted[unit])
+        for unit, visitor in people.items()
+        if unit in counted
+    }
 
 
 def unit_of(experiment: Experiment, visitor: Visitor) -> str | None:

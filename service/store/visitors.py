@@ -21,9 +21,9 @@ from sqlalchemy import (
     union_all,
 )
 
-from experiments import Experiment, Unit
+from experiments import Experiment, FunnelEvent, Unit
 from experiments.attributes import Scalar
-from service.store.tables import UtcTime, checkouts, exposures
+from service.store.tables import UtcTime, checkouts, events, exposures
 
 
 @dataclass(frozen=True)
@@ -87,37 +87,71 @@ def first_sights(
 ) -> Subquery:
     """The exposures an experiment would have had in a period, with the columns of `exposures`.
 
+    Where units count from an event of the page, those that never told it are not among them.
+
     Args:
         experiment: the definition, which need not have run; all are told to have seen its control.
         since: where the period starts.
         until: where it ends, included.
         customer_experiments: experiments whose units are customers.
     """
-    customers = experiment.unit is Unit.CUSTOMER
-    unit = checkouts.c.customer if customers else checkouts.c.unit_id
-    same = exposures.c.experiment.in_(sorted(customer_experiments))
-    nothing = cast(null(), BigInteger)
-    shown = select(
-        unit.label("unit_id"),
-        type_coerce(checkouts.c.created_at, BigInteger).label("shown_at"),
-        nothing.label("exposed_at"),
-    ).where(unit.is_not(None), *_was_shown(since, until))
-    exposed = select(
-        exposures.c.unit_id, nothing, type_coerce(exposures.c.exposed_at, BigInteger)
-    ).where(same if customers else ~same, *_was_exposed(since, until))
-    sights = union_all(shown, exposed).subquery()
-    # An order is made before its page is shown; the exposure tells when it was.
-    first = func.coalesce(func.min(sights.c.exposed_at), func.min(sights.c.shown_at))
+    if experiment.exposure.trigger is FunnelEvent.CHECKOUT_VIEWED:
+        sights = _pages(experiment.unit, since, until, customer_experiments)
+    else:
+        sights = _triggers(experiment, since, until)
     return (
         select(
             literal(experiment.key).label("experiment"),
             sights.c.unit_id,
             literal(experiment.control.key).label("variant"),
-            type_coerce(first, UtcTime).label("exposed_at"),
+            type_coerce(sights.c.first, UtcTime).label("exposed_at"),
         )
-        .group_by(sights.c.unit_id)
+        .where(sights.c.unit_id.is_not(None))
         .subquery()
     )
+
+
+def _pages(unit: Unit, since: datetime, until: datetime, others: Collection[str]) -> Subquery:
+    """When each unit was first shown a checkout."""
+    same = exposures.c.experiment.in_(sorted(others))
+    nothing = cast(null(), BigInteger)
+    shown = select(
+        _OWNER[unit].label("unit_id"),
+        type_coerce(checkouts.c.created_at, BigInteger).label("shown_at"),
+        nothing.label("exposed_at"),
+    ).where(_OWNER[unit].is_not(None), *_was_shown(since, until))
+    exposed = select(
+        exposures.c.unit_id, nothing, type_coerce(exposures.c.exposed_at, BigInteger)
+    ).where(same if unit is Unit.CUSTOMER else ~same, *_was_exposed(since, until))
+    sights = union_all(shown, exposed).subquery()
+    # An order is made before its page is shown; the exposure tells when it was.
+    first = func.coalesce(func.min(sights.c.exposed_at), func.min(sights.c.shown_at))
+    return select(sights.c.unit_id, first.label("first")).group_by(sights.c.unit_id).subquery()
+
+
+def _triggers(experiment: Experiment, since: datetime, until: datetime) -> Subquery:
+    """When each unit first told the event from which it counts, as the service would take it."""
+    owner = _OWNER[experiment.unit]
+    told = type_coerce(func.min(events.c.received_at), BigInteger)
+    return (
+        select(owner.label("unit_id"), told.label("first"))
+        .select_from(events.join(checkouts, checkouts.c.checkout_id == events.c.checkout_id))
+        .where(
+            events.c.name == experiment.exposure.trigger.value,
+            events.c.unit_id == checkouts.c.unit_id,
+            events.c.received_at >= since,
+            events.c.received_at <= until,
+            checkouts.c.preview.is_(False),
+        )
+        .group_by(owner)
+        .subquery()
+    )
+
+
+_OWNER: Mapping[Unit, ColumnElement[Any]] = {
+    Unit.VISITOR: checkouts.c.unit_id,
+    Unit.CUSTOMER: checkouts.c.customer,
+}
 
 
 def _was_shown(since: datetime, until: datetime) -> tuple[ColumnElement[bool], ...]:

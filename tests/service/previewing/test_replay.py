@@ -9,14 +9,17 @@ from types import MappingProxyType
 import pytest
 
 from analysis.report import Absent
-from experiments import Catalog, Cause, DecisionRule, Status, Unit, assign
+from analysis.rerandomisation import false_alarms
+from experiments import Catalog, Cause, DecisionRule, FunnelEvent, Status, Unit, assign
 from experiments.bulk import assign_many
+from experiments.plan import Exposure
 from experiments.targeting_file import read_targeting
-from service.previewing import Replay, read_past, replay, split_of
+from service.previewing import Replay, read_past, replay, split_of, to_json, to_text
 from service.settings import PROJECT
 from service.store.observations import read_observations
 from service.store.session import Store
-from tests.service.previewing.past import fill, visitors
+from service.store.tables import checkouts, events
+from tests.service.previewing.past import Seen, fill, visitors
 
 NOON = datetime(2027, 1, 31, 12, tzinfo=UTC)
 CATALOG = Catalog.load(PROJECT / "experiments" / "definitions")
@@ -81,6 +84,55 @@ def test_a_draft_that_never_ran_is_replayed(store: Store) -> None:
     # Another split might let in those whom this one's traffic leaves out, and nobody else.
     assert set(found.history.units.ids) == {each.unit for each in swedes}
     assert found.plan.planned_units == len(entered)
+
+
+def test_units_count_from_the_event_that_their_exposure_names(store: Store) -> None:
+    fill(store, PAST)
+    later = timedelta(hours=30)
+    submitted = [each for number, each in enumerate(PAST) if number % 3 == 0]
+    with store.write() as connection:
+        connection.execute(events.insert(), [_told(each, each.at + later) for each in submitted])
+    trigger = Exposure(trigger=FunnelEvent.PAYMENT_SUBMITTED)
+    found = replayed(store, with_experiment(exposure=trigger), key="new-one")
+    counted = [each for each in submitted if each.at + later <= NOON]
+    assert found.visitors == 600
+    assert found.uncounted == 600 - len(counted)
+    assert found.causes == {Cause.SPLIT: len(counted)}
+    days = Counter((each.at + later).date() for each in counted)
+    assert {day: sum(counts.values()) for day, counts in found.days.items()} == days
+    # They paid two minutes after the page, long before the event from which they count.
+    assert found.baseline == 0
+    assert "each counts from its first payment_submitted" in to_text(found, ALARMS, wanted=0)
+    told = to_json(found, ALARMS, wanted=0)["exposure"]
+    assert told == {"trigger": "payment_submitted", "never": found.uncounted}
+
+
+def test_customers_count_from_their_own_event(store: Store) -> None:
+    fill(store, PAST[:20])
+    with store.write() as connection:
+        connection.execute(checkouts.update().values(customer="cus_1"))
+        connection.execute(events.insert(), [_told(each, each.at) for each in PAST[:20]])
+    trigger = Exposure(trigger=FunnelEvent.PAYMENT_SUBMITTED)
+    catalog = with_experiment(exposure=trigger, unit=Unit.CUSTOMER)
+    found = replayed(store, catalog, key="new-one")
+    assert (sum(found.units.values()), found.uncounted) == (1, 0)
+    assert set(found.history.units.ids) == {"cus_1"}
+
+
+def _told(seen: Seen, at: datetime) -> dict[str, object]:
+    """The press on the button, as the page tells it."""
+    return {
+        "event_id": f"evt_told_{seen.unit}",
+        "unit_id": seen.unit,
+        "checkout_id": f"chk_{seen.unit}",
+        "name": "payment_submitted",
+        "occurred_at": at,
+        "received_at": at,
+        "properties": {},
+    }
+
+
+ALARMS = false_alarms((), alpha=0.05)
 
 
 def test_days_are_counted_in_utc_and_add_up(store: Store) -> None:
