@@ -100,7 +100,7 @@ def _in_force(before: Before) -> Linted:
 _RENDERINGS: dict[str, Callable[[tuple[Problem, ...]], str]] = {
     "text": lambda problems: "\n".join(map(str, problems)),
     "json": lambda problems: json.dumps(
-        {"problems": [asdict(each) for each in problems]}, indent=2
+        {"schema": "kassa.lint/1", "problems": [asdict(each) for each in problems]}, indent=2
     ),
     "sarif": lambda problems: json.dumps(to_sarif(problems), indent=2),
 }

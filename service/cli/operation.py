@@ -159,7 +159,8 @@ def ramp(
         keys = experiments or ramped_experiments(catalog, now=order.at)
         ramped = [advance(store, catalog, key, order) for key in keys]
     if form == "json":
-        click.echo(json.dumps({"experiments": [asdict(each) for each in ramped]}, indent=2))
+        found = [asdict(each) for each in ramped]
+        click.echo(json.dumps({"schema": "kassa.ramp/1", "experiments": found}, indent=2))
     else:
         for each in ramped:
             if not quiet or each.outcome is Outcome.HELD:
@@ -184,7 +185,8 @@ def audit(experiment: str | None, form: str, quiet: bool) -> None:  # noqa: FBT0
         if experiment is not None and not found:
             _check_known(experiment, known_experiments(settings.definitions, connection))
     if form == "json":
-        click.echo(json.dumps({"entries": [_described(entry) for entry in found]}, indent=2))
+        log = [_described(entry) for entry in found]
+        click.echo(json.dumps({"schema": "kassa.audit/1", "entries": log}, indent=2))
         return
     for entry in found:
         click.echo(_told(entry))

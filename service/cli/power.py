@@ -54,7 +54,9 @@ def power(
     }
     if daily_visitors is not None:
         plan["days"] = math.ceil(2 * per_variant / daily_visitors)
-    click.echo(json.dumps(plan, indent=2) if form == "json" else _said(plan))
+    click.echo(
+        json.dumps({"schema": "kassa.power/1", **plan}, indent=2) if form == "json" else _said(plan)
+    )
 
 
 def _said(plan: dict[str, float | int]) -> str:

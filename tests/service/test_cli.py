@@ -284,7 +284,10 @@ def test_lint_of_good_definitions_says_so(terminal: Terminal) -> None:
     assert (ran.code, ran.out) == (0, "")
     assert re.fullmatch(r"1 experiment, \d+ metrics, \d+ offers: no problems\n", ran.err)
     assert terminal.kassa("lint", "--quiet") == Ran(0, "", "")
-    assert json.loads(terminal.kassa("lint", "--format", "json").out) == {"problems": []}
+    assert json.loads(terminal.kassa("lint", "--format", "json").out) == {
+        "schema": "kassa.lint/1",
+        "problems": [],
+    }
 
 
 def test_lint_of_broken_definitions_gives_every_place_and_exits_with_one(

@@ -197,6 +197,12 @@ def test_the_log_of_one_experiment_is_lines_for_people(office: Office) -> None:
     assert line.endswith(f"Z  ada  stopped {CHECKOUT}: cards")
 
 
+@pytest.mark.parametrize("command", ["audit", "ramp"])
+def test_json_names_its_schema(office: Office, command: str) -> None:
+    ran = office.kassa(command, "--format", "json")
+    assert json.loads(ran.stdout)["schema"] == f"kassa.{command}/1"
+
+
 def test_an_empty_log_says_so(office: Office) -> None:
     ran = office.kassa("audit")
     assert (ran.exit_code, ran.stdout, ran.stderr) == (0, "", "nothing was done yet\n")
