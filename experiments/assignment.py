@@ -168,7 +168,7 @@ def assign(
     if not rules.ordinary:
         opens, closes = rules.opens, rules.closes
         if not rules.runs or (opens and now < opens) or (closes and now >= closes):
-            return _closed(experiment, unit_id)
+            return _assignment(experiment, unit_id, *while_closed(experiment))
         if rules.forced and (listed := _listed(experiment, unit_id, now)) is not None:
             return listed
     variant, among = rules.control, rules.among
@@ -184,7 +184,7 @@ def assign(
             at = fnv1a_32(b"%d" % first) % 10000
         except UnicodeEncodeError:
             at = place(rules.seed, unit_id)
-        index = (rules.places or rules.ramped(now))[at]
+        index = (rules.places or rules.places_at(now))[at]
         if index == OUTSIDE:
             cause = _OUTSIDE_TRAFFIC
         else:
@@ -204,10 +204,10 @@ def _bar(rules: Rules, unit_id: str, now: datetime, attributes: Attributes) -> C
     if rules.admits is not None and not rules.admits(attributes):
         return Cause.NOT_TARGETED
     for holdout in rules.holdouts:
-        if holdout.holds(now) and bucket(holdout.seed, unit_id) < holdout.share:
+        if place(holdout.seed, unit_id) < holdout.end and holdout.holds(now):
             return Cause.HELD_OUT
     slot = rules.slot
-    if slot is not None and not slot.lower <= bucket(slot.seed, unit_id) < slot.upper:
+    if slot is not None and not slot.start <= place(slot.seed, unit_id) < slot.end:
         return Cause.OTHER_SLOT
     return None
 
@@ -219,13 +219,13 @@ def _listed(experiment: Experiment, unit_id: str, now: datetime) -> Assignment |
     return _assignment(experiment, unit_id, experiment.variant(override.variant), Cause.OVERRIDE)
 
 
-def _closed(experiment: Experiment, unit_id: str) -> Assignment:
+def while_closed(experiment: Experiment) -> tuple[Variant, Cause]:
+    """What everybody sees of an experiment that assigns nobody at this time, and why."""
     if experiment.stopped:
-        return _assignment(experiment, unit_id, experiment.control, Cause.STOPPED)
+        return experiment.control, Cause.STOPPED
     if experiment.status is Status.SHIPPED and experiment.winner is not None:
-        winner = experiment.variant(experiment.winner)
-        return _assignment(experiment, unit_id, winner, Cause.SHIPPED)
-    return _assignment(experiment, unit_id, experiment.control, Cause.NOT_RUNNING)
+        return experiment.variant(experiment.winner), Cause.SHIPPED
+    return experiment.control, Cause.NOT_RUNNING
 
 
 def _assignment(experiment: Experiment, unit_id: str, variant: Variant, cause: Cause) -> Assignment:

@@ -12,13 +12,15 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.assignment import Assignment, Cause
+from experiments.assignment import Assignment, Cause, while_closed
 from experiments.attributes import NOTHING, Attributes, Scalar
-from experiments.bucketing import PRIME, hash_of_code_units
-from experiments.definition import Experiment, Slice, Status
-from experiments.targeting import conditions, texts_of
+from experiments.bucketing import PLACES, PRIME, hash_of_code_units
+from experiments.definition import Experiment
+from experiments.rules import OUTSIDE, Rules
+from experiments.targeting import Targeting, conditions
+from experiments.variants import Variant
 
-Floats: TypeAlias = NDArray[np.float64]
+Places: TypeAlias = NDArray[np.uint16]
 Indices: TypeAlias = NDArray[np.int16]
 Flags: TypeAlias = NDArray[np.bool_]
 _Hashes: TypeAlias = NDArray[np.uint32]
@@ -53,10 +55,10 @@ class Units:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def positions(self, seed: str) -> Floats:
-        """The position of every unit under a seed, as `bucket` finds it."""
+    def places(self, seed: str) -> Places:
+        """The position of every unit under a seed in ten thousandths, as `place` finds it."""
         start = np.uint32(hash_of_code_units(seed))
-        found = np.empty(len(self), dtype=np.float64)
+        found = np.empty(len(self), dtype=np.uint16)
         for first in range(0, len(self), _BLOCK):
             rows = slice(first, first + _BLOCK)
             order = self._order[rows]
@@ -66,13 +68,8 @@ class Units:
                 if not len(letters):
                     break
                 _step(hashes[: len(letters)], letters)
-            found[order] = (_hashed_digits(hashes) % np.uint32(10000)) / 10000
+            found[order] = _hashed_digits(hashes) % np.uint32(PLACES)
         return found
-
-
-def positions(seed: str, units: Iterable[str]) -> Floats:
-    """The position of each unit under a seed; `Units` keeps the ids ready for another seed."""
-    return Units(units).positions(seed)
 
 
 CAUSES: Final = tuple(Cause)
@@ -89,14 +86,12 @@ class Assigned:
         units: who was assigned.
         variant: which of the experiment's variants each unit sees, by its index.
         cause: why, as an index into `CAUSES`.
-        positions: where each stands under the experiment's seed.
     """
 
     experiment: Experiment
     units: Units
     variant: Indices
     cause: NDArray[np.uint8]
-    positions: Floats
 
     @property
     def enrolled(self) -> Flags:
@@ -138,17 +133,17 @@ def assign_many(
         ValueError: when an id is empty, or there are not as many attributes as units.
     """
     _refuse_unknown(units, attributes)
-    placed = units.positions(experiment.seed)
-    if not (experiment.always_open or experiment.is_open(now)):
-        variant, cause = _closed(experiment, len(units))
-    else:
-        variant, cause = _split(experiment, placed, experiment.slices_at(now))
-        # The other way round than `assign` asks: what is asked first is written last, and stands.
-        control = _index(experiment, experiment.control.key)
-        for stopped, why in _obstacles(experiment, units, now, attributes):
-            variant[stopped], cause[stopped] = control, _CODE[why]
-        _force(experiment, units, now, variant, cause)
-    return Assigned(experiment, units, variant, cause, placed)
+    if not experiment.is_open(now):
+        seen, why = while_closed(experiment)
+        variant, cause = _filled(len(units), _index(experiment, seen), why)
+        return Assigned(experiment, units, variant, cause)
+    variant, cause = _split(experiment, units, now)
+    # The other way round than `assign` asks: what is asked first is written last, and stands.
+    control = _index(experiment, experiment.control)
+    for barred, why in _bars(experiment, units, now, attributes):
+        variant[barred], cause[barred] = control, _CODE[why]
+    _force(experiment, units, now, variant, cause)
+    return Assigned(experiment, units, variant, cause)
 
 
 def _refuse_unknown(units: Units, attributes: Sequence[Attributes] | None) -> None:
@@ -158,61 +153,50 @@ def _refuse_unknown(units: Units, attributes: Sequence[Attributes] | None) -> No
         raise ValueError(f"{len(attributes)} attributes are given for {len(units)} units")
 
 
-def _index(experiment: Experiment, key: str) -> int:
-    return [variant.key for variant in experiment.variants].index(key)
+def _index(experiment: Experiment, variant: Variant) -> int:
+    return experiment.variants.index(variant)
 
 
 def _filled(count: int, variant: int, cause: Cause) -> tuple[Indices, NDArray[np.uint8]]:
     return np.full(count, variant, dtype=np.int16), np.full(count, _CODE[cause], dtype=np.uint8)
 
 
-def _closed(experiment: Experiment, count: int) -> tuple[Indices, NDArray[np.uint8]]:
-    control = _index(experiment, experiment.control.key)
-    if experiment.stopped:
-        return _filled(count, control, Cause.STOPPED)
-    if experiment.status is Status.SHIPPED and experiment.winner is not None:
-        return _filled(count, _index(experiment, experiment.winner), Cause.SHIPPED)
-    return _filled(count, control, Cause.NOT_RUNNING)
-
-
 def _split(
-    experiment: Experiment, placed: Floats, slices: Sequence[Slice]
+    experiment: Experiment, units: Units, now: datetime
 ) -> tuple[Indices, NDArray[np.uint8]]:
-    control = _index(experiment, experiment.control.key)
-    variant, cause = _filled(len(placed), control, Cause.OUTSIDE_TRAFFIC)
-    # Backwards, for the first range that holds a position has it.
-    for at, (lower, upper, _) in reversed(list(enumerate(slices))):
-        inside = (lower <= placed) & (placed < upper)
-        variant[inside], cause[inside] = at, _CODE[Cause.SPLIT]
-    return variant, cause
+    variants = np.frombuffer(experiment.rules.places_at(now), dtype=np.uint8)
+    variant = variants[units.places(experiment.seed)].astype(np.int16)
+    outside = variant == OUTSIDE
+    variant[outside] = _index(experiment, experiment.control)
+    outside_traffic, split = np.uint8(_CODE[Cause.OUTSIDE_TRAFFIC]), np.uint8(_CODE[Cause.SPLIT])
+    return variant, np.where(outside, outside_traffic, split)
 
 
-def _obstacles(
+def _bars(
     experiment: Experiment,
     units: Units,
     now: datetime,
     attributes: Sequence[Attributes] | None,
 ) -> Iterator[tuple[Flags, Cause]]:
     """Who may not enter, and why; the last that is told of a unit is the one that stands."""
-    slot = experiment.slot
+    rules = experiment.rules
+    slot = rules.slot
     if slot is not None:
-        placed = units.positions(slot.seed)
-        yield ~((slot.lower <= placed) & (placed < slot.upper)), Cause.OTHER_SLOT
-    for holdout in experiment.holdouts:
+        placed = units.places(slot.seed)
+        yield (placed < slot.start) | (placed >= slot.end), Cause.OTHER_SLOT
+    for holdout in rules.holdouts:
         if holdout.holds(now):
-            yield units.positions(holdout.seed) < holdout.share, Cause.HELD_OUT
-    if experiment.admits is not None:
-        yield ~_admitted(experiment, attributes or [NOTHING] * len(units)), Cause.NOT_TARGETED
+            yield units.places(holdout.seed) < holdout.end, Cause.HELD_OUT
+    if experiment.targeting is not None:
+        known = attributes or [NOTHING] * len(units)
+        yield ~_admitted(rules, experiment.targeting, known), Cause.NOT_TARGETED
 
 
-def _admitted(experiment: Experiment, attributes: Sequence[Attributes]) -> Flags:
+def _admitted(rules: Rules, targeting: Targeting, attributes: Sequence[Attributes]) -> Flags:
     """Whom the experiment is for; each combination of attributes is asked about once."""
-    admits, targeting = experiment.admits, experiment.targeting
-    if admits is None or targeting is None:
-        return np.ones(len(attributes), dtype=np.bool_)
-    if (texts := texts_of(targeting)) is not None:
-        name, among = texts
-        admitted = (known.get(name) in among for known in attributes)
+    name, among, admits = rules.attribute, rules.among, rules.admits
+    if admits is None:
+        admitted = (among is None or known.get(name) in among for known in attributes)
         return np.fromiter(admitted, dtype=np.bool_, count=len(attributes))
     names = sorted({condition.attribute for _, condition in conditions(targeting)})
     columns = [_told_apart([known.get(name) for known in attributes]) for name in names]
@@ -245,12 +229,12 @@ def _force(
     variant: Indices,
     cause: NDArray[np.uint8],
 ) -> None:
-    forced = {unit: each for unit, each in experiment.forced.items() if each.holds(now)}
+    forced = {unit: each for unit, each in experiment.rules.forced.items() if each.holds(now)}
     if not forced:
         return
     for at, unit in enumerate(units.ids):
         if unit in forced:
-            variant[at] = _index(experiment, forced[unit].variant)
+            variant[at] = _index(experiment, experiment.variant(forced[unit].variant))
             cause[at] = _CODE[Cause.OVERRIDE]
 
 

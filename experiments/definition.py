@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
-from experiments.bucketing import ranges
+from experiments.bucketing import first_place, ranges
 from experiments.entry import Override, RampStep, increasing
 from experiments.layers import Holdout, Slot
 from experiments.notation import (
@@ -35,9 +35,9 @@ from experiments.notation import (
     some,
 )
 from experiments.plan import AnalysisPlan, DecisionRule, Exposure, MetricRoles, document
-from experiments.rules import Rules, places
+from experiments.rules import HeldOut, Rules, Stretch, places
 from experiments.sizing import units_needed
-from experiments.targeting import Predicate, Targeting, texts_of
+from experiments.targeting import Targeting, texts_of
 from experiments.targeting_file import read_targeting
 from experiments.variants import Variant, agreeing
 
@@ -61,14 +61,6 @@ class Unit(StrEnum):
     """A browser, by its cookie."""
     CUSTOMER = "customer"
     """A customer, by the id the merchant's server gives the checkout."""
-
-
-class Slice(NamedTuple):
-    """The positions `lower <= position < upper` that one variant takes."""
-
-    lower: float
-    upper: float
-    variant: Variant
 
 
 def _optional_targeting(value: object) -> Targeting | None:
@@ -253,27 +245,12 @@ class Experiment:
         """Expected share of each variant among the units in the experiment, summing to 1."""
         return MappingProxyType({variant.key: variant.weight / 100 for variant in self.variants})
 
-    @cached_property
-    def slices(self) -> tuple[Slice, ...]:
-        """Which positions get which variant at full traffic, in the order of the variants."""
-        return self._slices(self.traffic)
-
-    def slices_at(self, now: datetime) -> tuple[Slice, ...]:
-        """Which positions get which variant at this time; with a ramp, fewer at first."""
-        return self._steps[self._step_at(now)] if self.ramp else self.slices
-
     def traffic_at(self, now: datetime) -> float:
         """Share of units that enter at this time, in [0, 1]."""
-        step = self._step_at(now) if self.ramp else 0
-        return (0.0, *(each.traffic for each in self.ramp))[step] if self.ramp else self.traffic
-
-    @cached_property
-    def always_open(self) -> bool:
-        """Whether units are assigned in the same way at any time: no date, ramp or period."""
-        dated = self.start or self.end or self.ramp
-        periods = any(holdout.start or holdout.end for holdout in self.holdouts)
-        running = self.status is Status.RUNNING and not self.stopped
-        return running and not dated and not periods
+        if not self.ramp:
+            return self.traffic
+        taken = [step.traffic for begins, step in self._granted_steps() if begins <= now]
+        return taken[-1] if taken else 0.0
 
     def is_open(self, now: datetime) -> bool:
         """Whether units are assigned at this time, given as an aware `datetime`."""
@@ -286,39 +263,32 @@ class Experiment:
 
     def _rules(self) -> Rules:
         attribute, among = texts_of(self.targeting) or ("", None)
-        admits = self.admits if among is None else None
+        asked = self.targeting if among is None else None
+        forced = {
+            customer: override for override in self.overrides for customer in override.customers
+        }
         runs = self.status is Status.RUNNING and not self.stopped
         return Rules(
             key=self.key,
             seed=self.seed,
             control=self.control,
             variants=self.variants,
-            ordinary=runs and not (self.start or self.end or self.forced),
+            ordinary=runs and not (self.start or self.end or forced),
             runs=runs,
             opens=self.start,
             closes=self.end,
-            forced=self.forced,
+            forced=forced,
             attribute=attribute,
             among=among,
-            admits=admits,
-            barred=bool(admits or self.holdouts or self.slot),
-            holdouts=self.holdouts,
-            slot=self.slot,
-            places=None if self.ramp else _places(self.slices),
-            steps=tuple(self._granted_steps())[::-1],
+            admits=None if asked is None else asked.compiled(),
+            barred=bool(asked or self.holdouts or self.slot),
+            holdouts=tuple(_held_out(holdout) for holdout in self.holdouts),
+            slot=None if self.slot is None else _stretch(self.slot),
+            places=None if self.ramp else self._places(self.traffic),
+            steps=tuple(
+                (begins, self._places(step.traffic)) for begins, step in self._granted_steps()
+            )[::-1],
         )
-
-    @cached_property
-    def admits(self) -> Predicate | None:
-        """Whether a unit of some attributes is one the experiment is for; None means everyone."""
-        return None if self.targeting is None else self.targeting.compiled()
-
-    @cached_property
-    def forced(self) -> Mapping[str, Override]:
-        """The override of each listed customer."""
-        return {
-            customer: override for override in self.overrides for customer in override.customers
-        }
 
     def override(self, name: str) -> Override:
         """The override of that name.
@@ -338,26 +308,14 @@ class Experiment:
             "decision": document(self.decision),
         }
 
-    def _slices(self, traffic: float) -> tuple[Slice, ...]:
-        edges = ranges(self.shares.values(), traffic)
-        return tuple(
-            Slice(*edge, variant) for edge, variant in zip(edges, self.variants, strict=True)
-        )
+    def _places(self, traffic: float) -> bytes:
+        return places(ranges(self.shares.values(), traffic))
 
-    def _step_at(self, now: datetime) -> int:
-        """How many steps of the ramp have been taken at this time."""
-        begun = self.start
-        allowed = self.ramp[: self.granted] if begun is not None else ()
-        return sum(begun is not None and begun + step.after <= now for step in allowed)
-
-    @cached_property
-    def _steps(self) -> tuple[tuple[Slice, ...], ...]:
-        return ((), *(self._slices(step.traffic) for step in self.ramp))
-
-    def _granted_steps(self) -> Iterator[tuple[datetime, bytes]]:
+    def _granted_steps(self) -> Iterator[tuple[datetime, RampStep]]:
+        """The steps of the ramp that may be taken, and when."""
         if self.start is not None:
             for step in self.ramp[: self.granted]:
-                yield self.start + step.after, _places(self._slices(step.traffic))
+                yield self.start + step.after, step
 
     @cached_property
     def _control(self) -> Variant:
@@ -368,8 +326,12 @@ class Experiment:
         return {variant.key: variant for variant in self.variants}
 
 
-def _places(slices: tuple[Slice, ...]) -> bytes:
-    return places((lower, upper) for lower, upper, _ in slices)
+def _held_out(holdout: Holdout) -> HeldOut:
+    return HeldOut(holdout.seed, first_place(holdout.share), holdout.holds)
+
+
+def _stretch(slot: Slot) -> Stretch:
+    return Stretch(slot.seed, first_place(slot.lower), first_place(slot.upper))
 
 
 def _run_breaches(start: datetime | None, end: datetime | None) -> Iterator[Breach]:

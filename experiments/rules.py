@@ -1,19 +1,34 @@
 """An experiment as assignment asks for it: worked out once, with everything at hand."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from experiments.attributes import Scalar
 from experiments.bucketing import PLACES, first_place
 from experiments.entry import Override
-from experiments.layers import Holdout, Slot
 from experiments.targeting import Predicate
 from experiments.variants import Variant
 
 OUTSIDE: Final = 255
 """What stands in `Rules.places` where no variant has the place; there are 20 variants at most."""
+
+
+class Stretch(NamedTuple):
+    """The places under a seed from `start` on and before `end`."""
+
+    seed: str
+    start: int
+    end: int
+
+
+class HeldOut(NamedTuple):
+    """The places under a seed before `end` are held out, at the times that `holds` says."""
+
+    seed: str
+    end: int
+    holds: Callable[[datetime], bool]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +53,7 @@ class Rules:
         admits: any other targeting, as a function of the attributes.
         barred: whether `admits`, a holdout or a layer may keep units away.
         holdouts: every holdout that holds for it.
-        slot: its positions in its layer.
+        slot: its places in its layer.
         places: which of the variants has each place, by its index; None with a ramp.
         steps: the ramp's steps that may be taken, latest first: when, and the places from then.
     """
@@ -56,13 +71,15 @@ class Rules:
     among: frozenset[Scalar] | None
     admits: Predicate | None
     barred: bool
-    holdouts: tuple[Holdout, ...]
-    slot: Slot | None
+    holdouts: tuple[HeldOut, ...]
+    slot: Stretch | None
     places: bytes | None
     steps: tuple[tuple[datetime, bytes], ...]
 
-    def ramped(self, now: datetime) -> bytes:
-        """The places of the latest step whose time has come."""
+    def places_at(self, now: datetime) -> bytes:
+        """Which of the variants has each place at this time; with a ramp, fewer at first."""
+        if self.places is not None:
+            return self.places
         for begins, places in self.steps:
             if begins <= now:
                 return places

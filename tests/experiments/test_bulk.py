@@ -25,8 +25,8 @@ from experiments import (
     Variant,
     assign,
 )
-from experiments.bucketing import bucket
-from experiments.bulk import CAUSES, Units, assign_many, positions
+from experiments.bucketing import PLACES, place
+from experiments.bulk import CAUSES, Units, assign_many
 from experiments.targeting_file import read_targeting
 
 ROOT = Path(__file__).parents[2]
@@ -37,23 +37,23 @@ TEXT = st.text(st.characters(codec=None), max_size=40)
 
 @pytest.mark.parametrize("golden", VECTORS["buckets"], ids=lambda golden: json.dumps(golden)[:60])
 def test_a_golden_bucket_is_the_same_in_bulk(golden: dict[str, Any]) -> None:
-    assert positions(golden["seed"], [golden["unit"]]).tolist() == [golden["bucket"]]
+    assert Units([golden["unit"]]).places(golden["seed"]) / PLACES == [golden["bucket"]]
 
 
 @given(seed=TEXT, units=st.lists(TEXT, max_size=30))
 @example(seed="", units=[])
 @example(seed="", units=[""])
 @example(seed="s", units=["", "a", "zoë", "🛒x", "\ud83d", "\ude00", "a" * 400])
-def test_units_of_any_text_and_length_stand_where_bucket_puts_them(
+def test_units_of_any_text_and_length_stand_where_place_puts_them(
     seed: str, units: list[str]
 ) -> None:
-    assert positions(seed, units).tolist() == [bucket(seed, unit) for unit in units]
+    assert Units(units).places(seed).tolist() == [place(seed, unit) for unit in units]
 
 
 def test_units_made_ready_once_stand_right_under_every_seed() -> None:
     units = Units(f"visitor-{number}" for number in range(40_000))
     for seed in ("checkout", "holdout:global", "zoë"):
-        assert units.positions(seed).tolist() == [bucket(seed, unit) for unit in units.ids]
+        assert units.places(seed).tolist() == [place(seed, unit) for unit in units.ids]
 
 
 NOON = datetime(2027, 1, 11, 12, tzinfo=UTC)

@@ -32,6 +32,7 @@ from experiments import (
     kept,
     standing,
 )
+from experiments.bucketing import PLACES
 from experiments.bulk import Units
 from experiments.layers import SlotEntry
 
@@ -257,7 +258,7 @@ def pairwise_z(found: Sequence[Any]) -> Any:
 
 def test_a_thousand_pairs_of_experiments_are_uncorrelated() -> None:
     units = some_units(100_000, seed=3)
-    z = pairwise_z([units.positions(seed) for seed in SEEDS])
+    z = pairwise_z([units.places(seed) / PLACES for seed in SEEDS])
     assert len(z) >= 1_000
     assert stats.kstest(z, "norm").pvalue > 0.001
     assert abs(z).max() < 5
@@ -276,7 +277,7 @@ def test_layers_and_holdouts_are_independent_of_every_split() -> None:
     count = 100_000
     units = some_units(count, seed=4)
     seeds = ["one-page-checkout", "layer:checkout", "holdout:h1", "holdout:one-page-checkout"]
-    centred = np.stack([units.positions(seed) for seed in seeds]) - 0.5
+    centred = np.stack([units.places(seed) / PLACES for seed in seeds]) - 0.5
     for first, second in itertools.combinations(range(len(seeds)), 2):
         correlation = np.corrcoef(centred[first], centred[second])[0, 1]
         assert abs(correlation) * math.sqrt(count) < 4
@@ -291,7 +292,9 @@ def test_shares_match_the_weights_over_200_seeds(weights: tuple[float, ...]) -> 
     expected = np.array(weights) / 100 * count
     p_values = []
     for number in range(200):
-        found = np.searchsorted(lower + 1e-12, units.positions(f"seed-{number}"), side="right")
+        found = np.searchsorted(
+            lower + 1e-12, units.places(f"seed-{number}") / PLACES, side="right"
+        )
         counts = np.bincount(np.maximum(found, 1) - 1, minlength=len(weights))
         p_values.append(stats.chisquare(counts, expected).pvalue)
     assert stats.kstest(p_values, "uniform").pvalue > 0.001
