@@ -20,15 +20,21 @@ from experiments import (
     Assignment,
     Cause,
     Experiment,
+    Holdout,
     MetricRoles,
+    Override,
     RampStep,
     Reason,
+    Slot,
     Status,
+    Unit,
     Variant,
     assign,
     bucket,
     kept,
+    standing,
 )
+from experiments.bulk import CAUSES, Units, assign_many
 
 NOW = datetime(2027, 1, 20, 12, tzinfo=UTC)
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "bucketing.json").read_text("utf-8"))
@@ -278,3 +284,58 @@ def test_a_ramp_is_at_every_time_the_same_as_its_traffic_then() -> None:
             assert assign(found, unit, now=now) == assign(
                 experiment(traffic=traffic), unit, now=now
             )
+
+
+def test_an_override_holds_for_listed_customers_until_its_time() -> None:
+    override = Override(name="qa", variant="v1", customers=("ada",), until=NOW)
+    listing = experiment((99.99, 0.01), unit=Unit.CUSTOMER, overrides=(override,))
+    found = [assign(listing, "ada", now=NOW - timedelta(hours=hours)) for hours in (1, 0)]
+    assert [each.variant.key for each in found] == ["v1", "v0"]
+    assert found[0].cause is Cause.OVERRIDE
+    assert assign(listing, "grace", now=NOW - timedelta(hours=1)).cause is not Cause.OVERRIDE
+
+
+def test_a_holdout_and_a_slot_end_before_their_upper_edge() -> None:
+    """One unit, and edges at its own position and just above it."""
+    at, above = bucket("a seed", "visitor"), bucket("a seed", "visitor") + 0.0001
+    held = [
+        experiment(holdouts=(Holdout(key="all", seed="a seed", share=share),))
+        for share in (at, above)
+    ]
+    slots = [
+        experiment(slot=Slot("ui", "a seed", *edges))
+        for edges in ((0, at), (at, above), (above, 1))
+    ]
+    causes = [assign(each, "visitor", now=NOW).cause for each in (*held, *slots)]
+    assert causes == [
+        Cause.SPLIT,
+        Cause.HELD_OUT,
+        Cause.OTHER_SLOT,
+        Cause.SPLIT,
+        Cause.OTHER_SLOT,
+    ]
+    for each, cause in zip((*held, *slots), causes, strict=True):
+        assert CAUSES[assign_many(each, Units(["visitor"]), now=NOW).cause[0]] is cause
+
+
+def both(first: Experiment, second: Experiment, shown: str) -> list[Cause]:
+    """What one unit gets of two experiments, which was shown the first."""
+    found = [(each, assign(each, "visitor", now=NOW)) for each in (first, second)]
+    return [each.cause for each in standing(found, {first.key: shown})]
+
+
+def test_experiments_without_a_layer_do_not_exclude_each_other() -> None:
+    first, second = experiment(), experiment(key="other")
+    shown = assign(first, "visitor", now=NOW).variant.key
+    assert both(first, second, shown) == [Cause.SPLIT, Cause.SPLIT]
+
+
+@pytest.mark.parametrize(
+    ("status", "other"),
+    [(Status.RUNNING, Cause.OTHER_SLOT), (Status.PAUSED, Cause.SPLIT)],
+)
+def test_only_an_experiment_that_runs_keeps_its_units_from_others_of_the_layer(
+    status: Status, other: Cause
+) -> None:
+    first, second = (experiment(key=key, layer="ui") for key in ("first", "second"))
+    assert both(dataclasses.replace(first, status=status), second, "v0")[1] is other

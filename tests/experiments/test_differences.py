@@ -73,6 +73,14 @@ def test_each_value_is_told_with_its_path_before_and_after() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("after", "told"), [(0, "0m"), (90, "90m"), (36 * 60, "36h"), (48 * 60, "2d")]
+)
+def test_a_duration_is_told_in_the_largest_unit_that_is_whole(after: int, told: str) -> None:
+    found = differences_of(None, timedelta(minutes=after))
+    assert found == (Difference("", None, told),)
+
+
 def test_variants_in_another_order_differ() -> None:
     assert changed(replace(BEFORE, variants=(NEW, OLD))).differences == (
         Difference("variants", "old, new", "new, old"),

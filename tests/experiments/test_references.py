@@ -66,6 +66,12 @@ LIMITS = {
         "ramp: [{traffic: 0.1}, {after: 672h, traffic: 0.6}]\nvariants:",
         "ramp-end",
     ),
+    "bounds that meet in one number": (
+        "metrics:",
+        "targeting: {all: [{attribute: amount, min: 5}, {attribute: amount, max: 5}]}\nmetrics:",
+        "targeting: {all: [{attribute: amount, min: 5}, {attribute: amount, max: 4}]}\nmetrics:",
+        "contradictory-targeting",
+    ),
 }
 
 
@@ -101,3 +107,35 @@ def test_several_variants_need_more_units_than_one(tmp_path: Path) -> None:
         text = three.replace("planned_units: 40000", plan.format(units))
         (definitions / "checkout.yaml").write_text(text)
         assert {problem.rule for problem in lint([definitions])} == rules
+
+
+def test_conditions_that_rule_each_other_out_are_told_of_once(tmp_path: Path) -> None:
+    listed = ", ".join(f"{{attribute: country, in: [{each}]}}" for each in ("SE", "NO", "DK"))
+    definitions = tmp_path / "definitions"
+    definitions.mkdir()
+    (tmp_path / "metrics.yaml").write_text(METRICS)
+    (definitions / "checkout.yaml").write_text(f"{EXPERIMENT}targeting: {{all: [{listed}]}}\n")
+    (problem,) = lint([definitions])
+    assert problem.rule == "contradictory-targeting"
+    assert "targeting.all[1]" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("status", "rules"),
+    [("paused", ["slots-overlap"]), ("draft", ["slots-overlap"]), ("stopped", [])],
+)
+def test_an_experiment_that_may_still_assign_needs_its_slot_for_itself(
+    tmp_path: Path, status: str, rules: list[str]
+) -> None:
+    definitions = tmp_path / "definitions"
+    definitions.mkdir()
+    (tmp_path / "metrics.yaml").write_text(METRICS)
+    (tmp_path / "layers.yaml").write_text(
+        "version: 1\nlayers:\n  - key: ui\n    slots:\n"
+        "      - {experiment: first, from: 0, to: 60}\n"
+        "      - {experiment: second, from: 50, to: 100}\n"
+    )
+    (definitions / "first.yaml").write_text(f"{EXPERIMENT}layer: ui\n")
+    second = EXPERIMENT.replace("status: running", f"status: {status}")
+    (definitions / "second.yaml").write_text(f"{second}layer: ui\n")
+    assert [problem.rule for problem in lint([definitions, tmp_path / "layers.yaml"])] == rules
