@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 
 import click
 
-from service.cli.options import check_store_exists, quiet_option, settings_in_force
+from service.cli.options import quiet_option, settings_in_force
+from service.cli.stores import check_store_exists
 from service.store import schema
 from service.store.session import Store
 
@@ -21,7 +21,7 @@ def db() -> None:
 @quiet_option
 def upgrade(quiet: bool) -> None:  # noqa: FBT001 - click passes flags by name
     """Bring the store to this version; whole or not at all."""
-    with _store(_url()) as store:
+    with closing(Store(_url())) as store:
         schema.upgrade(store)
         if not quiet:
             click.echo(f"the store is at schema {schema.current(store)}")
@@ -34,7 +34,7 @@ def current(ctx: click.Context, quiet: bool) -> None:  # noqa: ARG001, FBT001 - 
     """Print the store's schema; exits with 1 when it is not this version's."""
     url = _url()
     check_store_exists(url)
-    with _store(url) as store:
+    with closing(Store(url)) as store:
         found = schema.current(store)
         click.echo(found or "empty")
         ctx.exit(0 if found == schema.newest() else 1)
@@ -42,12 +42,3 @@ def current(ctx: click.Context, quiet: bool) -> None:  # noqa: ARG001, FBT001 - 
 
 def _url() -> str:
     return settings_in_force(make_secret=False).database_url
-
-
-@contextmanager
-def _store(url: str) -> Iterator[Store]:
-    store = Store(url)
-    try:
-        yield store
-    finally:
-        store.close()

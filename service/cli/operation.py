@@ -16,12 +16,8 @@ from sqlalchemy import Connection
 
 from experiments import Catalog
 from service.checkout.flows import FLOWS
-from service.cli.options import (
-    check_store_exists,
-    format_option,
-    quiet_option,
-    settings_in_force,
-)
+from service.cli.options import format_option, quiet_option, settings_in_force
+from service.cli.stores import store_at
 from service.definitions import known_experiments
 from service.errors import Refused
 from service.operation import Order, switched
@@ -30,7 +26,6 @@ from service.operation import stop as stopped
 from service.ramping import Outcome, Ramped, advance, ramped_experiments
 from service.ramping import approve as approved
 from service.settings import Settings
-from service.store import schema
 from service.store.audit import Entry, entries
 from service.store.session import Store
 
@@ -213,13 +208,8 @@ def _time(at: datetime) -> str:
 @contextmanager
 def _books() -> Iterator[tuple[Settings, Store]]:
     settings = settings_in_force(make_secret=False)
-    check_store_exists(settings.database_url)
-    store = Store(settings.database_url)
-    try:
-        schema.check(store)
+    with store_at(settings.database_url) as store:
         yield settings, store
-    finally:
-        store.close()
 
 
 def _catalog(settings: Settings, store: Store) -> Catalog:

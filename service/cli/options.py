@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import click
 
-from service.errors import Unavailable
 from service.settings import Settings, environment_with_dotenv
 
 _C = TypeVar("_C", bound=Callable[..., object])
@@ -26,24 +25,6 @@ def settings_in_force(*, make_secret: bool = True) -> Settings:
     here = Path.cwd()
     environment = environment_with_dotenv(here)
     return Settings.from_environment(environment, directory=here, make_secret=make_secret)
-
-
-def check_store_exists(url: str) -> None:
-    """Refuse to read a SQLite file that is not there, which opening it would make.
-
-    Args:
-        url: SQLAlchemy URL of a store; of a database server nothing is asked.
-
-    Raises:
-        Unavailable: there is no such file.
-    """
-    name, _, _ = url.removeprefix("sqlite:///").partition("?")
-    if not url.startswith("sqlite:///") or name in {"", ":memory:"} or name.startswith("file:"):
-        return
-    if not Path(name).exists():
-        raise Unavailable(
-            f"there is no store at {name}; start `kassa serve` or run `kassa db upgrade`"
-        )
 
 
 def format_option(*formats: str) -> Callable[[_C], _C]:

@@ -11,19 +11,13 @@ from pathlib import Path
 import click
 
 from experiments import Catalog, InvalidDefinition, Switch, Unit
-from service.cli.options import (
-    check_store_exists,
-    format_option,
-    quiet_option,
-    settings_in_force,
-)
+from service.cli.options import format_option, quiet_option, settings_in_force
+from service.cli.stores import check_store_exists, store_at
 from service.errors import Unavailable
 from service.history import definitions_at
 from service.operation import switched
 from service.planning import Population, propose, seen, simulated, to_json, to_markdown, to_text
 from service.planning.proposal import Kept, Proposal
-from service.store import schema
-from service.store.session import Store
 from service.store.visitors import read_kept, read_visitors
 
 _FEW = 10_000
@@ -133,20 +127,12 @@ def _remembered(url: str, sides: Sequence[Catalog], days: int, now: datetime) ->
         return _Memory()
     experiments = {key: each for side in sides for key, each in side.experiments.items()}
     customers = [key for key, each in experiments.items() if each.unit is Unit.CUSTOMER]
-    store = Store(url)
-    try:
-        schema.check(store)
-        with store.read() as connection:
-            visitors = read_visitors(
-                connection,
-                since=now - timedelta(days=days),
-                until=now,
-                customer_experiments=customers,
-            )
-            kept = {key: read_kept(connection, key) for key in experiments}
-            switches = switched(connection)
-    finally:
-        store.close()
+    with store_at(url) as store, store.read() as connection:
+        visitors = read_visitors(
+            connection, since=now - timedelta(days=days), until=now, customer_experiments=customers
+        )
+        kept = {key: read_kept(connection, key) for key in experiments}
+        switches = switched(connection)
     return _Memory(seen(visitors, days=days), kept, switches)
 
 

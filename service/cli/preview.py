@@ -13,15 +13,9 @@ from rich.progress import Progress
 
 from analysis.rerandomisation import Verdict, false_alarms, verdicts
 from experiments import Catalog
-from service.cli.options import (
-    check_store_exists,
-    format_option,
-    quiet_option,
-    settings_in_force,
-)
+from service.cli.options import format_option, quiet_option, settings_in_force
+from service.cli.stores import store_at
 from service.previewing import Past, Replay, read_past, replay, split_of, to_json, to_text
-from service.store import schema
-from service.store.session import Store
 
 _PATIENCE = 2.0
 """Seconds before a progress bar appears."""
@@ -79,16 +73,10 @@ def preview(
 
 
 def _past(url: str, catalog: Catalog, experiment: str, days: int) -> Past:
-    check_store_exists(url)
     now = datetime.now(UTC)
-    store = Store(url)
-    try:
-        schema.check(store)
-        with store.read() as connection:
-            since = now - timedelta(days=days)
-            return read_past(connection, catalog, experiment, since=since, until=now)
-    finally:
-        store.close()
+    with store_at(url) as store, store.read() as connection:
+        since = now - timedelta(days=days)
+        return read_past(connection, catalog, experiment, since=since, until=now)
 
 
 def _verdicts(found: Replay, seeds: Iterator[str]) -> Iterator[Verdict]:

@@ -8,16 +8,10 @@ from pathlib import Path
 import click
 
 from experiments import Catalog
-from service.cli.options import (
-    check_store_exists,
-    format_option,
-    quiet_option,
-    settings_in_force,
-)
+from service.cli.options import format_option, quiet_option, settings_in_force
 from service.cli.rendering import RENDERINGS, put
+from service.cli.stores import store_at
 from service.reporting import make_report, store_report
-from service.store import schema
-from service.store.session import Store
 from service.web.signing import Signing
 
 
@@ -53,17 +47,11 @@ def report(
     """Print the lift report of EXPERIMENT."""
     settings = settings_in_force(make_secret=link)
     catalog = Catalog.load(settings.definitions)
-    url = source or settings.database_url
-    check_store_exists(url)
-    store = Store(url)
-    try:
-        schema.check(store)
+    with store_at(source or settings.database_url) as store:
         now = datetime.now(UTC)
         made = make_report(store, catalog, experiment, as_of=as_of or now, now=now)
         if link:
             store_report(store, made)
-    finally:
-        store.close()
     again = f"kassa report {experiment} --as-of {made.as_of.isoformat()}"
     put(RENDERINGS[form](made, again), output, quiet=quiet)
     if link:

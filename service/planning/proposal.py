@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -166,17 +166,11 @@ class _Ready:
     def units(self, unit: Unit) -> _Units:
         """The ids that are assigned; visitors without one of this kind are left out."""
         if unit not in self._ready:
-            ids = {at: _ID[unit](visitor) for at, visitor in enumerate(self.visitors)}
+            ids = {at: visitor.id_of(unit) for at, visitor in enumerate(self.visitors)}
             of = [at for at, name in ids.items() if name]
             attributes = [self.attributes[at] for at in of]
             self._ready[unit] = _Units(Units(ids[at] or "" for at in of), of, attributes)
         return self._ready[unit]
-
-
-_ID: dict[Unit, Callable[[Visitor], str | None]] = {
-    Unit.VISITOR: lambda visitor: visitor.unit_id,
-    Unit.CUSTOMER: lambda visitor: visitor.customer,
-}
 
 
 def _effect(

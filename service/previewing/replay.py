@@ -195,7 +195,7 @@ def _people(experiment: Experiment, visitors: Sequence[Visitor]) -> dict[str, Vi
     """Whom the experiment assigns, by the id it assigns; of a customer's visits the first."""
     found: dict[str, Visitor] = {}
     for visitor in visitors:
-        if unit := unit_of(experiment, visitor):
+        if unit := visitor.id_of(experiment.unit):
             found.setdefault(unit, visitor)
     return found
 
@@ -213,13 +213,8 @@ def _counting(
     }
 
 
-def unit_of(experiment: Experiment, visitor: Visitor) -> str | None:
-    """The id of a visitor that an experiment assigns; None where nobody knows it."""
-    return visitor.unit_id if experiment.unit is Unit.VISITOR else visitor.customer
-
-
 def _nameless(experiment: Experiment, visitors: Sequence[Visitor]) -> int:
-    return sum(not unit_of(experiment, visitor) for visitor in visitors)
+    return sum(not visitor.id_of(experiment.unit) for visitor in visitors)
 
 
 def _causes(assigned: Assigned, *, nameless: int) -> dict[Cause, int]:

@@ -42,6 +42,10 @@ class Visitor:
     customer: str | None
     attributes: Mapping[str, Scalar]
 
+    def id_of(self, unit: Unit) -> str | None:
+        """The id that an experiment about such units assigns; None where nobody knows it."""
+        return self.customer if unit is Unit.CUSTOMER else self.unit_id
+
 
 class _Sight(NamedTuple):
     """One time that somebody was seen."""
