@@ -4,13 +4,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, func, select, text
 
 from experiments import Cause, InvalidDefinition, assign
 from experiments import catalog as catalogs
@@ -21,6 +22,7 @@ from service.operation import Order, resume, stop
 from service.store.audit import Act, entries
 from service.store.plans import locked_plan
 from service.store.session import Store
+from service.store.snapshots import newest_version
 from service.store.tables import definitions
 from tests.service.definition_files import CHECKOUT, DefinitionFiles, beside, experiment
 
@@ -247,6 +249,22 @@ def test_the_plan_of_a_running_experiment_is_locked_once(desk: Desk) -> None:
     assert entry.details == {"plan": locked.digest, "definitions": locked.definitions}
 
 
+def test_of_two_processes_that_start_an_experiment_at_once_one_notes_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = desk.load(), desk.load()
+    turn = desk.store.write
+
+    def after_the_first() -> AbstractContextManager[Connection]:
+        monkeypatch.undo()
+        desk.look(first, times=1)
+        return turn()
+
+    monkeypatch.setattr(desk.store, "write", after_the_first)
+    desk.look(second, times=1)
+    assert desk.acts() == [("started", CHECKOUT)]
+
+
 def test_a_plan_is_locked_when_its_time_comes_and_not_before(desk: Desk) -> None:
     start = NOON + timedelta(minutes=1)
     desk.files.write("later", beside(start=start.isoformat()))
@@ -270,6 +288,8 @@ def test_every_set_that_was_taken_up_is_stored_once(desk: Desk) -> None:
     desk.look(process)
     with desk.store.read() as connection:
         assert connection.scalar(select(func.count()).select_from(definitions)) == 2
+        # What comes back is what was taken up last, though it was stored first.
+        assert newest_version(connection, after=NOON) == process.catalog.version
 
 
 def test_a_process_made_before_a_change_begins_with_it_though_the_files_are_broken(

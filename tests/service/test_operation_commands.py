@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from experiments import Catalog
 from service.cli import main
-from service.operation import switched
+from service.operation import Order, switched
+from service.ramping import Outcome, advance
 from service.store.session import Store
 from service.store.tables import events, exposures
 from tests.service.definition_files import CHECKOUT, DefinitionFiles, beside, experiment
@@ -217,6 +219,16 @@ def test_a_step_whose_time_has_not_come_waits(office: Office) -> None:
     assert office.granted() == 1
 
 
+def test_the_time_of_a_step_comes_with_its_very_second(office: Office) -> None:
+    start = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    definition = experiment(start=start.isoformat(), traffic=0.6, ramp=STEPS)
+    office.files.write(CHECKOUT, definition)
+    catalog = Catalog.load(office.files.directory)
+    orders = [Order("cron", "r", start + DAY - timedelta(seconds=early)) for early in (1, 0)]
+    found = [advance(office.store, catalog, CHECKOUT, order).outcome for order in orders]
+    assert found == [Outcome.WAITING, Outcome.GRANTED]
+
+
 def test_a_step_whose_time_has_come_is_granted_and_noted(office: Office) -> None:
     office.started(ago=DAY)
     office.expose(100, 100)
@@ -261,6 +273,20 @@ def test_a_loss_within_a_guardrails_margin_holds_no_step(office: Office) -> None
     office.expose(1000, 1000)
     office.happened("payment_declined", [f"two_page-{n}" for n in range(100)])
     office.happened("payment_declined", [f"one_page-{n}" for n in range(300, 600)])
+    code, (ramped,) = office.ramp()
+    assert (code, ramped["outcome"], ramped["traffic"]) == (0, "granted", 0.1)
+
+
+@pytest.mark.parametrize(
+    ("role", "declined"), [("secondary", 300), ("guardrails", 100), ("guardrails", 30)]
+)
+def test_only_a_guardrail_that_got_worse_holds_a_step(
+    office: Office, role: str, declined: int
+) -> None:
+    office.started(ago=DAY, metrics={"primary": "paid_conversion", role: ["declines"]})
+    office.expose(1000, 1000)
+    office.happened("payment_declined", [f"two_page-{n}" for n in range(100)])
+    office.happened("payment_declined", [f"one_page-{n}" for n in range(declined)])
     code, (ramped,) = office.ramp()
     assert (code, ramped["outcome"], ramped["traffic"]) == (0, "granted", 0.1)
 
