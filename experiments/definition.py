@@ -28,6 +28,7 @@ from experiments.notation import (
     Line,
     Moment,
     Paragraph,
+    duration_text,
     nearest,
     refuse_all,
     repeated,
@@ -42,6 +43,8 @@ from experiments.targeting_file import read_targeting
 from experiments.variants import Variant, agreeing
 
 WEEK = timedelta(days=7)
+# What a week is longer or shorter by where clocks change in it: 9:00 stays 9:00.
+_CLOCK_CHANGE = timedelta(hours=1)
 
 
 class Status(StrEnum):
@@ -344,7 +347,7 @@ def _run_breaches(start: datetime | None, end: datetime | None) -> Iterator[Brea
             f"it would end at {end.isoformat()}, no later than its start",
             f"write a time after {start.isoformat()}",
         )
-    elif (end - start) % WEEK:
+    elif min((end - start) % WEEK, (start - end) % WEEK) > _CLOCK_CHANGE:
         weeks = max(1, round((end - start) / WEEK))
         yield Breach(
             (),
@@ -437,7 +440,7 @@ def _analysis_breaches(plan: AnalysisPlan, earlier: Mapping[str, Any]) -> Iterat
             ("conversion_window",),
             "window-too-long",
             f"the window of {_days(plan.conversion_window)} is longer than the run of {_days(run)}",
-            f"write at most {run // timedelta(hours=1)}h, or a later end",
+            f"write at most {_at_most(run)}, or a later end",
         )
     variants, traffic = earlier.get("variants", ()), earlier.get("traffic")
     if plan.effect is not None and plan.baseline is not None and variants:
@@ -493,8 +496,12 @@ def _decision_breaches(decision: DecisionRule, earlier: Mapping[str, Any]) -> It
             ("minimum_runtime",),
             "window-too-long",
             f"{_days(least)} are longer than the run of {_days(run)}",
-            f"write at most {run // timedelta(hours=1)}h, or a later end",
+            f"write at most {_at_most(run)}, or a later end",
         )
+
+
+def _at_most(run: timedelta) -> str:
+    return duration_text(run - run % timedelta(hours=1))
 
 
 def _days(duration: timedelta) -> str:

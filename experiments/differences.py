@@ -10,6 +10,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from experiments.changes import lowered, may_become
 from experiments.definition import Experiment, Status
+from experiments.notation import duration_text
 from experiments.targeting import Targeting
 
 Leaf: TypeAlias = str | int | float | bool
@@ -132,18 +133,10 @@ def _name(entry: object) -> str:
 
 def _spelled(value: object) -> Leaf:
     if isinstance(value, timedelta):
-        return _duration(value)
+        return duration_text(value)
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     return value if isinstance(value, bool | int | float) else str(value)
-
-
-def _duration(value: timedelta) -> str:
-    minutes = value // timedelta(minutes=1)
-    for unit, size in (("d", 24 * 60), ("h", 60)):
-        if minutes and minutes % size == 0:
-            return f"{minutes // size}{unit}"
-    return f"{minutes}m"
 
 
 class Hazard(NamedTuple):

@@ -138,6 +138,15 @@ def _meant_duration(value: object) -> str:
     return f"write {''.join(part for part in match.groups() if part).lower()}" if match else ""
 
 
+def duration_text(duration: timedelta) -> str:
+    """A duration as a file would say it, in the largest unit that is whole."""
+    minutes = duration // timedelta(minutes=1)
+    for unit, size in (("d", 24 * 60), ("h", 60)):
+        if minutes and minutes % size == 0:
+            return f"{minutes // size}{unit}"
+    return f"{minutes}m"
+
+
 def _within_a_year(window: timedelta) -> timedelta:
     if not timedelta(0) < window <= timedelta(days=365):
         raise refusal(

@@ -111,6 +111,20 @@ def test_a_year_is_the_longest_window() -> None:
     assert AnalysisPlan(planned_units=10, conversion_window=year).conversion_window == year
 
 
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("2027-03-15T09:00:00+01:00", "2027-04-12T09:00:00+02:00"),
+        ("2027-10-18T09:00:00+02:00", "2027-11-15T09:00:00+01:00"),
+    ],
+)
+def test_weeks_are_whole_where_clocks_change_in_them(start: str, end: str) -> None:
+    begins, ends = datetime.fromisoformat(start), datetime.fromisoformat(end)
+    assert Experiment(**PLAIN, start=begins, end=ends).end == ends
+    with pytest.raises(ValidationError, match="whole week"):
+        Experiment(**PLAIN, start=begins, end=ends + timedelta(hours=3))
+
+
 @given(offset=st.integers(-23 * 60, 23 * 60))
 def test_times_are_kept_in_utc(offset: int) -> None:
     local = START.astimezone(timezone(timedelta(minutes=offset)))
