@@ -182,6 +182,23 @@ _SYNTAX_MENDS: Final[Mapping[str, str]] = {
 }
 
 
+# What was begun in an earlier line and never ended: there the writer has to look.
+_BEGUN: Final = frozenset(
+    {
+        "while scanning a simple key",
+        "while scanning a quoted scalar",
+        "while parsing a flow mapping",
+        "while parsing a flow sequence",
+    }
+)
+
+
+def _syntax_mark(error: yaml.MarkedYAMLError) -> Mark:
+    """Where the mistake is: libyaml notices some of them only lines later."""
+    begun, noticed = _mark(error.context_mark), _mark(error.problem_mark or error.context_mark)
+    return begun if error.context in _BEGUN and begun.line < noticed.line else noticed
+
+
 def _syntax_mend(sentence: str) -> str:
     fits = (mend for part, mend in _SYNTAX_MENDS.items() if part in sentence)
     return next(fits, "mend the YAML here; the file may be half-written")
@@ -201,7 +218,7 @@ class _Events:
             event = self._next()
         except yaml.MarkedYAMLError as error:
             sentence = error.problem or "it is not YAML"
-            mark = _mark(error.problem_mark or error.context_mark)
+            mark = _syntax_mark(error)
             _refuse(self.file, mark, "yaml-syntax", sentence, _syntax_mend(sentence))
         self._number += 1
         if not _is_plainly_allowed(event, self._number):
