@@ -113,6 +113,9 @@ def _guardrail(value: object) -> object:
 
 
 def _only_one(value: object) -> object:
+    if isinstance(value, list) and len(value) == 1:
+        message, mend = "a list is not text", f"write it without brackets: {shown(value[0])[1:-1]}"
+        raise refusal("wrong-type", message, mend)
     if isinstance(value, list):
         raise refusal(
             "one-primary",

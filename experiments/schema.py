@@ -190,6 +190,8 @@ _PARTS: Final[Mapping[type, Mapping[tuple[str, ...], type]]] = {
     AttributesFile: {(): AttributesFile, ("attributes",): Attribute},
     CasesFile: {(): CasesFile, ("tests",): Case, ("tests", "expect"): Expectation},
 }
+# Those that are one mapping, and no list of them.
+_MAPPINGS: Final = frozenset({Exposure, MetricRoles, AnalysisPlan, DecisionRule})
 _KINDS: Final[Mapping[str, type]] = {
     "experiment": Experiment,
     "metrics": MetricsFile,
@@ -348,7 +350,7 @@ class _Findings:
                 if at not in misspelt:
                     yield self._missing(at)
             elif error["type"] == "unexpected_keyword_argument":
-                meant = self._meant(at)
+                meant = "" if self._mapping_of(at) else self._meant(at)
                 misspelt.add((*at[:-1], meant))
                 yield self._unknown(at, meant)
             else:
@@ -366,6 +368,8 @@ class _Findings:
         mark = self._document.at_key(at)
         known = ", ".join(self._known(at))
         mend = f"write `{meant}`" if meant else f"remove it; the keys here are {known}"
+        if above := self._mapping_of(at):
+            mend = f"move it below `{above}:`, indented"
         message = f"{path_text(at)}: the key is unknown"
         return self._document.problem(mark, "unknown-key", message, mend)
 
@@ -385,7 +389,7 @@ class _Findings:
 
     def _mend(self, error: ErrorDetails) -> str:
         value, at = error["input"], error["loc"]
-        if error["type"] == "string_type" and isinstance(value, int | float):
+        if error["type"] == "string_type" and isinstance(value, int):
             return f'put it in quotes: "{json.dumps(value)}"'
         if error["type"] in {"float_type", "int_type"} and _reads_as_number(value):
             return f"remove the quotes: {value}"
@@ -395,14 +399,20 @@ class _Findings:
 
     def _known(self, at: Location) -> list[str]:
         part = self._part(at)
-        fields = part.__pydantic_fields__.items()
         hidden = {"key", *ELSEWHERE} if part is Experiment else set()
-        return [field.alias or name for name, field in fields if name not in hidden]
+        return [key for key in _keys_of(part) if key not in hidden]
 
     def _meant(self, at: Location) -> str:
         here = at[:-1]
         free = [name for name in self._known(at) if (*here, name) not in self._document.keys]
         return nearest(str(at[-1]), free)
+
+    def _mapping_of(self, at: Location) -> str:
+        """The mapping at the top that a key of the top belongs to, or nothing."""
+        for path, part in self._parts.items():
+            if len(at) == len(path) == 1 and part in _MAPPINGS and at[0] in _keys_of(part):
+                return path[0]
+        return ""
 
     def _part(self, at: Location) -> Any:
         names = tuple(str(step) for step in at if isinstance(step, str))
@@ -413,6 +423,10 @@ class _Findings:
         fields = self._part(at).__pydantic_fields__
         field = next(each for key, each in fields.items() if name in {key, each.alias})
         return str(field.description)
+
+
+def _keys_of(part: Any) -> list[str]:
+    return [field.alias or name for name, field in part.__pydantic_fields__.items()]
 
 
 def _is_about_the_file(kind: type, error: ErrorDetails) -> bool:
