@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 from pydantic.dataclasses import dataclass
 
 from experiments.assignment import Assignment, Cause, Reason
@@ -119,6 +119,13 @@ class Case:
         )
 
 
+def _some(tests: tuple[Case, ...]) -> tuple[Case, ...]:
+    if not tests:
+        mend = "write a test with name, unit and expect, or remove the file"
+        raise refusal("wrong-type", "the list is empty", mend)
+    return tests
+
+
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class CasesFile:
     """What `<key>.test.yaml` holds.
@@ -131,6 +138,7 @@ class CasesFile:
     version: Annotated[Literal[1], Field(description="1")] = 1
     tests: Annotated[
         tuple[Case, ...],
+        AfterValidator(_some),
         Field(
             description="a list of tests, each with name, unit and expect",
             json_schema_extra={"minItems": 1},

@@ -483,8 +483,22 @@ def case_problems(
         if keys and wanted not in keys:
             place, what = (*at, "expect", "variant"), "no variant has the key"
             yield _unknown(document, place, "unknown-variant", what, wanted, keys)
+        if experiment is not None and (fault := _status_fault(case, experiment)):
+            place, mend = (*at, "status"), "write a status that the experiment can have"
+            message = f"{path_text(place)}: {fault}"
+            yield document.problem(document.at(place), "unknown-value", message, mend)
         for name, value in case.attributes.items() if attributes is not None else ():
             yield from _known_problems(document, (*at, "attributes", name), value, attributes or {})
+
+
+def _status_fault(case: Case, experiment: Experiment) -> str:
+    """Why the experiment can't have the status of a test, or nothing."""
+    try:
+        case.tried(experiment)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        return str(first.get("ctx", {}).get("message", first["msg"]))
+    return ""
 
 
 def _known_problems(

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from experiments.assignment import Assignment, assign
 from experiments.cases import Case
 from experiments.catalog import Catalog
 from experiments.definition import Experiment
-from experiments.document import Document, Location, parse, path_text, read
+from experiments.document import Document, parse, read
 from experiments.errors import InvalidDefinition, Problem
 from experiments.explanation import explained
 from experiments.references import TESTS_SUFFIX, case_problems, tested_key, untested
@@ -94,12 +92,8 @@ def _tried(file: Path, catalog: Catalog, now: datetime) -> list[Trial]:
     return [_trial(document, at, case, experiment, now) for at, case in enumerate(cases)]
 
 
-def _problem(document: Document, at: Location, rule: str, message: str, mend: str) -> Problem:
-    return document.problem(document.at(at), rule, f"{path_text(at)}: {message}", mend)
-
-
 def _trial(document: Document, at: int, case: Case, experiment: Experiment, now: datetime) -> Trial:
-    tried = _with_status(document, ("tests", at, "status"), case, experiment)
+    tried = case.tried(experiment)
     moment = case.moment(experiment, now)
     got = assign(tried, case.unit, now=moment, attributes=case.attributes)
     return Trial(
@@ -110,16 +104,3 @@ def _trial(document: Document, at: int, case: Case, experiment: Experiment, now:
         got=got,
         why=explained(tried, got, case.attributes, now=moment),
     )
-
-
-def _with_status(
-    document: Document, at: Location, case: Case, experiment: Experiment
-) -> Experiment:
-    try:
-        return case.tried(experiment)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        message = str(first.get("ctx", {}).get("message", first["msg"]))
-        mend = "write a status that the experiment can have"
-        problem = _problem(document, at, "unknown-value", message, mend)
-        raise InvalidDefinition([problem]) from error

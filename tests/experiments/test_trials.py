@@ -7,7 +7,7 @@ import jsonschema  # type: ignore[import-untyped]  # it ships no types
 import pytest
 
 import experiments
-from experiments import Cause, InvalidDefinition, json_schema
+from experiments import Cause, InvalidDefinition, json_schema, lint
 from experiments.document import parse, read
 from experiments.trials import Trial, run
 
@@ -230,6 +230,10 @@ REFUSALS = {
             )
         ],
     ),
+    "no test": (
+        "version: 1\ntests: []\n",
+        ["exp.test.yaml:2:8 wrong-type tests: the list is empty; write a test with name, unit"],
+    ),
     "a cause that is none": (
         "version: 1\ntests:\n  - {name: a, unit: u, expect: {variant: one_page, cause: heldout}}\n",
         ["held_out"],
@@ -245,9 +249,13 @@ def test_a_mistake_in_a_test_is_answered_with_its_place(
     assert len(found) == len(problems)
     for problem, line in zip(problems, found, strict=True):
         assert problem in line
+    told = [str(problem).removeprefix(f"{directory}/") for problem in lint([directory])]
+    assert told == found
 
 
 def test_tests_of_an_experiment_that_is_not_there_are_refused(directory: Path) -> None:
-    (directory / "exq.test.yaml").write_text("version: 1\ntests: []\n")
+    (directory / "exq.test.yaml").write_text(
+        "version: 1\ntests:\n  - {name: a, unit: u, expect: {variant: one_page}}\n"
+    )
     with pytest.raises(InvalidDefinition, match=r"name the file exp\.test\.yaml"):
         run([directory], now=NOW)
