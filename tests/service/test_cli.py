@@ -596,6 +596,7 @@ def test_sarif_has_every_rule_and_every_place(terminal: Terminal) -> None:
     file = definitions / "one-page-checkout.yaml"
     file.write_text(file.read_text().replace("traffic: 1.0", "traffic: 7"))
     file.rename(definitions / "one page.yaml")
+    (definitions / "one-page-checkout.test.yaml").unlink()
     ran = terminal.kassa("lint", "growth/definitions", "--format", "sarif")
     assert (ran.code, ran.err) == (1, "")
     log = json.loads(ran.out)
