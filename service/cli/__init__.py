@@ -26,7 +26,7 @@ _COMMANDS = {
     "lint": ("definitions", "Every error of the definitions, with file, line and mend."),
     "schema": ("definitions", "The JSON Schema of the definition files."),
     "test": ("cases", "Assignment tests beside the definitions."),
-    "assign": ("definitions", "Which variant a unit gets, and why."),
+    "assign": ("assign", "Which variant a unit gets, and why."),
     "link": ("link", "A tester's signed link to a variant."),
     "plan": ("plan", "What a change of definitions would do, and to whom."),
     "preview": ("preview", "An experiment as if it had run, and its false alarms."),

@@ -1,4 +1,4 @@
-"""`kassa lint`, `kassa schema` and `kassa assign`: the growth team's commands."""
+"""`kassa lint` and `kassa schema`: what the files say, and what they may."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -21,10 +20,7 @@ from experiments import (
     examine,
     json_schema,
 )
-from experiments import assign as assigned
-from experiments.attributes import AttributeType, Scalar
 from experiments.catalog import Before
-from experiments.notation import nearest
 from service.checkout.flows import FLOWS
 from service.cli.options import format_option, quiet_option, settings_in_force
 from service.cli.sarif import to_sarif
@@ -128,72 +124,3 @@ def _counted(count: int, name: str) -> str:
 def schema(kind: str, form: str, quiet: bool) -> None:  # noqa: ARG001, FBT001 - one form, printed alone; click passes flags by name
     """Print the JSON Schema of one KIND of definition file, for editors and other programs."""
     click.echo(json.dumps(json_schema(kind), indent=2))
-
-
-def _attributes(
-    _ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]
-) -> dict[str, str]:
-    pairs = [value.partition("=") for value in values]
-    for value, (name, mark, _) in zip(values, pairs, strict=True):
-        if not (name.strip() and mark):
-            raise click.BadParameter(f"{value!r} must look like country=SE")
-    return {name: given for name, _, given in pairs}
-
-
-def _typed(catalog: Catalog, name: str, text: str) -> Scalar:
-    """The value of an attribute, by its declared type."""
-    attribute = catalog.attributes.get(name)
-    if attribute is None:
-        near = nearest(name, catalog.attributes) or ", ".join(catalog.attributes)
-        raise click.BadParameter(
-            f"there is no attribute {name!r}; perhaps {near}", param_hint="--attribute"
-        )
-    try:
-        value = _READ[attribute.type](text)
-    except (KeyError, ValueError):
-        value = text
-    if fault := attribute.fault(value):
-        raise click.BadParameter(f"{name}={text}: {fault}", param_hint="--attribute")
-    return value
-
-
-_READ: dict[AttributeType, Callable[[str], Scalar]] = {
-    AttributeType.TEXT: str,
-    AttributeType.VERSION: str,
-    AttributeType.NUMBER: float,
-    AttributeType.BOOLEAN: {"true": True, "false": False}.__getitem__,
-}
-
-
-@click.command(epilog="Example: kassa assign one-page-checkout --unit visitor-1")
-@click.argument("experiment")
-@click.option("--unit", required=True, help="The visitor's id.")
-@click.option(
-    "--attribute",
-    "attributes",
-    multiple=True,
-    metavar="K=V",
-    callback=_attributes,
-    help="What is known of the unit, by the keys that targeting names.",
-)
-@format_option("json")
-@quiet_option
-def assign(experiment: str, unit: str, attributes: dict[str, str], form: str, quiet: bool) -> None:  # noqa: ARG001, FBT001 - one form, nothing to be quiet about; click passes flags by name
-    """Print which variant a unit gets, as JSON, and why."""
-    catalog = Catalog.load(settings_in_force(make_secret=False).definitions)
-    if not unit:
-        raise click.BadParameter("must not be empty", param_hint="--unit")
-    known = {name: _typed(catalog, name, text) for name, text in attributes.items()}
-    found = assigned(catalog.experiment(experiment), unit, now=datetime.now(UTC), attributes=known)
-    click.echo(
-        json.dumps(
-            {
-                "experiment": found.experiment,
-                "unit": found.unit_id,
-                "variant": found.variant.key,
-                "reason": found.reason.value,
-                "bucket": found.bucket,
-                "cause": found.cause.value,
-            }
-        )
-    )

@@ -205,6 +205,14 @@ def test_json_names_its_schema(office: Office, command: str) -> None:
     assert json.loads(ran.stdout)["schema"] == f"kassa.{command}/1"
 
 
+def test_assign_knows_what_was_stopped(office: Office) -> None:
+    words = ("assign", CHECKOUT, "--unit", "visitor-2")
+    before = json.loads(office.kassa(*words).stdout)
+    assert office.kassa("stop", CHECKOUT, "--reason", "cards are declined").exit_code == 0
+    after = json.loads(office.kassa(*words).stdout)
+    assert (before["cause"], after["cause"], after["reason"]) == ("split", "stopped", "DISABLED")
+
+
 def test_an_empty_log_says_so(office: Office) -> None:
     ran = office.kassa("audit")
     assert (ran.exit_code, ran.stdout, ran.stderr) == (0, "", "nothing was done yet\n")
