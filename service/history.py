@@ -16,6 +16,13 @@ _HOOK_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 _READ = {".yaml", ".yml"}
 
 
+# What git says of a name it does not know helps nobody who does not know git.
+_MEANT = {
+    "fatal: Needed a single revision": "no branch, tag or commit here is called so; it may have to "
+    "be fetched first"
+}
+
+
 @contextmanager
 def definitions_at(ref: str, directory: Path) -> Iterator[Path]:
     """A directory of definitions as git had it at a revision, until the context is left.
@@ -100,5 +107,6 @@ def _git(ref: str, directory: Path, *words: str, given: bytes = b"") -> bytes:
         raise UnknownRevision(f"git can't be asked about {ref!r}: {exc.strerror}") from exc
     if ran.returncode:
         said = ran.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise UnknownRevision(f"git has no revision {ref!r} of {directory}: {said[0]}")
+        why = _MEANT.get(said[0], said[0])
+        raise UnknownRevision(f"git has no revision {ref!r} of {directory}: {why}")
     return ran.stdout

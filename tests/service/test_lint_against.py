@@ -67,7 +67,8 @@ def test_an_unknown_revision_is_wrong_usage(shop: Path) -> None:
     found = lint(DEFINITIONS, "--against", "nowhere")
     assert found.exit_code == 2
     assert found.stderr == (
-        f"Error: git has no revision 'nowhere' of {shop}: fatal: Needed a single revision\n"
+        f"Error: git has no revision 'nowhere' of {shop}: no branch, tag or commit here "
+        "is called so; it may have to be fetched first\n"
     )
 
 
