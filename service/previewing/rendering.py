@@ -93,6 +93,9 @@ def _value(replay: Replay) -> str:
 
 def _alarms(replay: Replay, alarms: FalseAlarms, wanted: int) -> Iterator[str]:
     splits = alarms.significant.splits
+    if not wanted:
+        yield "false alarms: none to tell, nobody would enter"
+        return
     if splits < wanted:
         yield f"INTERRUPTED after {splits:,} of {wanted:,} splits"
     yield (
@@ -192,5 +195,7 @@ def _frequency(found: Frequency, nominal: Number) -> dict[str, Any]:
         "share": found.share,
         "standard_error": found.error,
         **_number("nominal", nominal),
-        "within": None if isinstance(nominal, Absent) else found.within(nominal),
+        "within": None
+        if isinstance(nominal, Absent) or not found.splits
+        else found.within(nominal),
     }

@@ -81,6 +81,20 @@ def test_programs_read_a_preview_of_a_draft(
     assert json.loads(other.stdout)["units"] == found["units"]
 
 
+def test_a_preview_of_nobody_claims_no_rate(
+    books: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "definitions").mkdir()
+    (tmp_path / "definitions" / "draft.yaml").write_text(DRAFT.replace("SE", "JP"))
+    monkeypatch.setenv("KASSA_DEFINITIONS", "definitions")
+    ran = preview("draft")
+    assert ran.exit_code == 0
+    assert ran.stdout.endswith("false alarms: none to tell, nobody would enter\n")
+    alarms = json.loads(preview("draft", "--format", "json").stdout)["false_alarms"]
+    assert (alarms["splits"], alarms["interrupted"]) == (0, False)
+    assert alarms["significant"]["within"] is None
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
