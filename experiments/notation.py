@@ -163,12 +163,17 @@ def _says_something(text: str) -> str:
     return text
 
 
-def nearest(word: str, candidates: Iterable[str]) -> str:
+def nearest(word: str, candidates: Iterable[str], *, likeness: float = 0.6) -> str:
     """The candidate that `word` most likely was meant to be, or nothing.
 
     Looks at 100 candidates at most: the comparison must stay quick whatever a file holds.
+
+    Args:
+        word: what was written.
+        candidates: what there is.
+        likeness: how alike the two must be, in [0, 1].
     """
-    return next(iter(get_close_matches(word, islice(candidates, 100), n=1)), "")
+    return next(iter(get_close_matches(word, islice(candidates, 100), n=1, cutoff=likeness)), "")
 
 
 def some(names: Iterable[str]) -> str:

@@ -394,7 +394,8 @@ class _Findings:
         if error["type"] in {"float_type", "int_type"} and _reads_as_number(value):
             return f"remove the quotes: {value}"
         expected = re.findall("'([^']*)'", error.get("ctx", {}).get("expected", ""))
-        near = nearest(str(value), expected)
+        # Another word of a closed list is no misspelling: a user is no customer.
+        near = nearest(str(value), expected, likeness=0.7)
         return f"write `{near}`" if near else f"write {self._form(at)}"
 
     def _known(self, at: Location) -> list[str]:
