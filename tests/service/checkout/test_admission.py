@@ -362,17 +362,13 @@ def test_a_trigger_counts_units_from_the_event_on(make_shop: MakeShop, write: Wr
     assert shop.rows("SELECT unit_id FROM checkouts") == [(unit,)]
 
 
-PAST = "start: 2020-01-06T00:00:00Z\nend: 2020-02-03T00:00:00Z\nvariants:"
-
-
 @pytest.mark.parametrize(
     "over",
     [
         TRIGGERED.replace("running", "paused"),
-        TRIGGERED.replace("variants:", PAST),
         TRIGGERED.replace("key: one_page", "key: another"),
     ],
-    ids=["paused", "at its end", "without the variant"],
+    ids=["paused", "without the variant"],
 )
 def test_a_trigger_counts_nobody_once_what_was_shown_is_over(
     make_shop: MakeShop, write: Write, over: str
@@ -387,31 +383,6 @@ def test_a_trigger_counts_nobody_once_what_was_shown_is_over(
     fresh.set_cookie("kassa_visitor", cookie.value)
     told(later, fresh, page, "payment_form_ready")
     assert exposed(later) == []
-
-
-def test_a_trigger_counts_no_tester(make_shop: MakeShop, write: Write) -> None:
-    overridden = OVERRIDDEN.replace(
-        "variants:", "exposure: {trigger: payment_form_ready}\nvariants:"
-    )
-    shop = make_shop(write({"checkout": overridden}))
-    browser = another_browser(shop)
-    token = Signing(shop.settings.secret_keys).override_token("checkout", "qa-team")
-    browser.get(f"/qa/{token}")
-    page = look(shop, browser)
-    assert page.steps == 1
-    told(shop, browser, page, "payment_form_ready")
-    assert exposed(shop) == []
-
-
-def test_a_stop_beats_a_testers_link(make_shop: MakeShop, write: Write) -> None:
-    shop = make_shop(write({"checkout": OVERRIDDEN}))
-    browser = another_browser(shop)
-    token = Signing(shop.settings.secret_keys).override_token("checkout", "qa-team")
-    browser.get(f"/qa/{token}")
-    assert look(shop, browser).steps == 1
-    in_force = shop.client.application.extensions["kassa"].in_force
-    in_force.catalog = shop.catalog.operated({"checkout": Switch(stopped=True)})
-    assert look(shop, browser).steps == 2
 
 
 def test_a_testers_link_wins_over_the_other_experiments_of_the_layer(
