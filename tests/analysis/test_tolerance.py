@@ -112,6 +112,17 @@ def test_before_the_end_the_interval_is_wider_on_both_scales() -> None:
 
 
 @pytest.mark.parametrize("scale", Scale)
+def test_before_the_end_the_interval_is_narrowest_where_it_is_tuned(scale: Scale) -> None:
+    contrast = proportion.compare(*conversions(COUNTS[1]), alpha=0.05)
+    widths = []
+    for tuned_at in (5_000, 20_100, 100_000):
+        running = Running(20_100, tuned_at)
+        found = tolerance(contrast, Margin(0.01, scale), alpha=0.05, running=running)
+        widths.append(number(found.ci_high) - number(found.ci_low))
+    assert widths[1] < min(widths[0], widths[2])
+
+
+@pytest.mark.parametrize("scale", Scale)
 def test_without_enough_to_be_always_valid_nothing_is_excluded(scale: Scale) -> None:
     contrast = proportion.compare(*conversions((3, 900, 4, 900)), alpha=0.05)
     found = tolerance(contrast, Margin(0.5, scale), alpha=0.05, running=Running(1800, 4000))
