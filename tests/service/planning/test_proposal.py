@@ -165,6 +165,12 @@ def test_an_experiment_that_starts_later_is_counted_as_of_its_start() -> None:
     assert "counted as of its start, 2027-01-14 12:00 UTC" in effect.notes
 
 
+def test_an_experiment_that_has_started_is_counted_as_of_now() -> None:
+    running = replace(BEFORE, start=NOON - timedelta(days=3))
+    (effect,) = proposed(catalog(running), catalog(replace(running, traffic=1.0))).effects
+    assert effect.at == NOON
+
+
 def test_a_draft_moves_nobody_and_names_the_preview() -> None:
     (effect,) = proposed(catalog(), catalog(replace(BEFORE, status=Status.DRAFT))).effects
     assert moves(effect.new) == {Move.OUTSIDE: 1000}
@@ -176,6 +182,7 @@ def test_a_running_experiment_that_is_removed_is_warned_about() -> None:
     assert [hazard.rule for hazard in effect.hazards] == ["removed-while-running"]
     assert effect.new.count(Move.LEAVES) > 400
     assert all(after == NOWHERE for _, after in effect.new.pairs)
+    assert effect.new.see_another == 0
 
 
 def test_customers_are_counted_by_their_own_id() -> None:
@@ -206,6 +213,8 @@ def test_a_metric_that_counts_otherwise_under_a_running_experiment_is_warned_abo
     assert [hazard.rule for hazard in found.hazards["paid_conversion"]] == ["metric-changed"]
     renamed = replace(PAID, name="Paid")
     assert not proposed(catalog(BEFORE), catalog(BEFORE, paid_conversion=renamed)).hazards
+    draft = replace(BEFORE, status=Status.DRAFT)
+    assert not proposed(catalog(draft), catalog(draft, paid_conversion=mended)).hazards
 
 
 def test_a_warning_stands_beside_the_number_it_is_about() -> None:

@@ -146,6 +146,12 @@ def test_days_are_counted_in_utc_and_add_up(store: Store) -> None:
     assert sum(recent.units.values()) == sum(each.at >= NOON - timedelta(days=5) for each in PAST)
 
 
+def test_the_units_of_an_hour_are_not_taken_for_those_of_many_days(store: Store) -> None:
+    fill(store, visitors(240, until=NOON, days=1)[-10:])
+    found = replayed(store)
+    assert found.daily_units == sum(found.units.values()) > 0
+
+
 def test_customers_without_an_id_are_told_apart(store: Store) -> None:
     fill(store, PAST[:10])
     found = replayed(store, with_experiment(unit=Unit.CUSTOMER), key="new-one")

@@ -154,6 +154,16 @@ def test_who_would_not_enter_now_keeps_a_variant_while_the_experiment_runs(
     assert (found["variant"], found["metadata"]["cause"]) == ("one_page", "kept")
 
 
+def test_who_was_shown_one_experiment_of_a_layer_enters_no_other_of_it(door: Shop) -> None:
+    unit = unit_with(door, "right-slot", "split")
+    expose(door, "left-slot", "one_page", unit)
+    for found in (
+        reply(ask(door, "right-slot", targetingKey=unit)),
+        flag_in(ask(door, targetingKey=unit), "right-slot"),
+    ):
+        assert found["metadata"]["cause"] == "other_slot"
+
+
 @pytest.mark.parametrize(
     ("experiment", "cause", "variant"),
     [
