@@ -289,7 +289,9 @@ def test_a_ramp_is_at_every_time_the_same_as_its_traffic_then() -> None:
 def test_an_override_holds_for_listed_customers_until_its_time() -> None:
     override = Override(name="qa", variant="v1", customers=("ada",), until=NOW)
     listing = experiment((99.99, 0.01), unit=Unit.CUSTOMER, overrides=(override,))
-    found = [assign(listing, "ada", now=NOW - timedelta(hours=hours)) for hours in (1, 0)]
+    times = [NOW - timedelta(hours=hours) for hours in (1, 0)]
+    found = [assign(listing, "ada", now=now) for now in times]
+    assert found == [assign_many(listing, Units(["ada"]), now=now)[0] for now in times]
     assert [each.variant.key for each in found] == ["v1", "v0"]
     assert found[0].cause is Cause.OVERRIDE
     assert assign(listing, "grace", now=NOW - timedelta(hours=1)).cause is not Cause.OVERRIDE
