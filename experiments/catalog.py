@@ -14,7 +14,7 @@ from experiments.attributes import Attribute
 from experiments.cases import Case
 from experiments.changes import Change, judged, removed
 from experiments.definition import Experiment
-from experiments.document import Document, parse, read
+from experiments.document import Document, parse, read, readable
 from experiments.errors import InvalidDefinition, Problem, UnknownExperiment, first_problems
 from experiments.events import FunnelEvent
 from experiments.layers import Layer, Slot
@@ -362,7 +362,7 @@ class _Reading:
         others = [file for file in _listed(directory) if file.absolute() not in named]
         # The others come first: of two rivals, the one that was asked about is told.
         self.experiments(directory, [*others, *files])
-        untold = {str(file) for file in others}
+        untold = {readable(file) for file in others}
         self.problems = [problem for problem in self.problems if problem.file not in untold]
 
     def experiments(self, directory: Path, files: Iterable[Path]) -> list[Experiment]:
@@ -476,12 +476,12 @@ class _Reading:
                     path,
                     "file-extension",
                     f"a file ending in {path.suffix} is not read",
-                    f"rename it to {path.stem}.yaml",
+                    f"rename it to {readable(Path(path.stem))}.yaml",
                 )
         return [path for path in visible if path.suffix == ".yaml"]
 
     def _note(self, path: Path, rule: str, message: str, mend: str) -> None:
-        self.problems.append(Problem(str(path), 1, 1, rule, message, mend))
+        self.problems.append(Problem(readable(path), 1, 1, rule, message, mend))
 
 
 def _listed(directory: Path) -> list[Path]:

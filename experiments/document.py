@@ -7,6 +7,7 @@ so `no`, `1:30`, `012` and dates stay what was written.
 """
 
 import errno
+import os
 import re
 import stat
 from collections.abc import Callable, Mapping
@@ -90,13 +91,18 @@ def path_text(location: Location) -> str:
     return "".join(steps).removeprefix(".")
 
 
+def readable(path: Path) -> str:
+    """A path as it can be told: bytes that are not UTF-8 stand as escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def read(path: Path) -> tuple[bytes, str]:
     """The bytes of a definition file, read once and no further than the limit, and its name.
 
     Raises:
-        InvalidDefinition: when it is missing, is no file, or may not be read.
+        InvalidDefinition: when it is missing, is no file, may not be read, or its name is no text.
     """
-    file = str(path)
+    file = readable(path)
     try:
         return _content(path), file
     except (OSError, ValueError) as error:
@@ -106,6 +112,8 @@ def read(path: Path) -> tuple[bytes, str]:
 
 
 def _content(path: Path) -> bytes:
+    if readable(path) != str(path):
+        raise OSError(errno.EILSEQ, "its name is not UTF-8")
     # A pipe or a device would be read for ever.
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(errno.EINVAL, "it is not a file")

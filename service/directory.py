@@ -9,6 +9,7 @@ from typing import Final
 
 from experiments import Catalog, InvalidDefinition, Problem, Readings
 from experiments.catalog import files_of
+from experiments.document import readable
 from service.checkout.flows import FLOWS
 
 # Between two files other threads get their turn, so that no request waits for hundreds of them.
@@ -87,7 +88,7 @@ class Directory:
         return Found(catalog, problems, str(state), time.monotonic() - began)
 
     def _state(self) -> _State:
-        return tuple((str(file), *_stamp(file)) for file in files_of(self.path))
+        return tuple((readable(file), *_stamp(file)) for file in files_of(self.path))
 
 
 def _stamp(file: Path) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What is in force in a process: files that hold, and the operator's switches over them."""
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -181,6 +182,23 @@ def test_a_directory_that_is_gone_is_a_problem_and_not_an_end(desk: Desk) -> Non
     (problem,) = process.standing.problems
     assert problem.rule == "unreadable"
     assert set(process.catalog.experiments) == {CHECKOUT}
+
+
+def test_a_name_that_is_no_text_is_a_problem_and_not_an_end(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    process = desk.load()
+    for name in (b"\xff.yaml", b"\xff.test.yaml", b"\xff.yml"):
+        Path(os.fsdecode(os.fsencode(desk.files.directory) + b"/" + name)).write_text("version: 1")
+    desk.look(process)
+    rules = {problem.rule for problem in process.standing.problems}
+    assert rules == {"unreadable", "file-extension"}
+    (line,) = _told(caplog)
+    assert "\\xff.yaml:1:1 unreadable its name is not UTF-8" in line
+    line.encode()
+    desk.switch(stop)
+    desk.look(process)
+    assert process.catalog.experiment(CHECKOUT).stopped, "the switches are still followed"
 
 
 def test_files_that_did_not_change_are_not_parsed_again(
