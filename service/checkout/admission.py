@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -54,13 +54,14 @@ class Guest:
 
 def placement(unit_id: str, assignment: Assignment | None) -> Placement:
     """What a visitor sees: the variant's flow, or the default one outside any experiment."""
+    alone = Placement(unit_id, flow_named(None).key, preview=is_preview(unit_id))
     if assignment is None:
-        return Placement(unit_id, flow_named(None).key)
+        return alone
     flow = flow_named(assignment.variant.flow).key
     shown = (assignment.experiment, assignment.variant.key)
     if assignment.cause is Cause.OVERRIDE:
         return Placement(unit_id, flow, *shown, preview=True)
-    return Placement(unit_id, flow, *shown) if assignment.enrolled else Placement(unit_id, flow)
+    return Placement(unit_id, flow, *shown) if assignment.enrolled else replace(alone, flow=flow)
 
 
 def assignments(

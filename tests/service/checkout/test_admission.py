@@ -338,6 +338,8 @@ def test_a_listed_customer_is_shown_the_variant_without_a_link_and_not_counted(
     assert [row[1] for row in exposed(shop)] == ["cus_theirs"]
 
 
+_WITHOUT_FLOWS = OVERRIDDEN.replace(", flow: two_page", "").replace(", flow: one_page", "")
+
 TRIGGERED = ALL_ONE_PAGE.replace("variants:", "exposure: {trigger: payment_form_ready}\nvariants:")
 
 
@@ -498,3 +500,16 @@ def test_a_testers_link_shows_the_control_while_an_experiment_is_stopped(
     in_force.catalog = shop.catalog
     assert look(shop, browser).steps == 1
     assert exposed(shop) == []
+
+
+def test_a_testers_other_checkouts_belong_to_no_customer(make_shop: MakeShop, write: Write) -> None:
+    other = ALL_ONE_PAGE.replace("variants:", "unit: customer\nvariants:")
+    shop = make_shop(write({"checkout": other, "elsewhere": _WITHOUT_FLOWS}))
+    token = Signing(shop.settings.secret_keys).override_token("elsewhere", "qa-team")
+    browser = another_browser(shop)
+    assert meet(shop, another_browser(shop), customer="cus_1").steps == 1
+    browser.get(f"/qa/{token}")
+    assert meet(shop, browser, customer="cus_1").steps == 2
+    rows = shop.rows("SELECT unit_id, preview FROM checkouts WHERE customer = 'cus_1'")
+    found = {row[0].startswith("preview-"): bool(row[1]) for row in rows}
+    assert found == {False: False, True: True}
