@@ -130,10 +130,11 @@ def _admitted(kassa: Services, found: Checkout, unit_id: str) -> Checkout:
     if found.unit_id is not None:
         return found
     attributes = known_of(found, client(kassa.settings))
-    guest = Guest(unit_id, attributes, override(kassa))
     with kassa.store.write() as connection:
         # One's turn to write may come seconds later: what was stopped meanwhile exposes nobody.
-        return admit(connection, kassa.in_force.catalog, found, guest, now=kassa.clock())
+        catalog = kassa.in_force.catalog
+        guest = Guest(unit_id, attributes, override(kassa, catalog))
+        return admit(connection, catalog, found, guest, now=kassa.clock())
 
 
 def _page(kassa: Services, found: Checkout, unit_id: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, redirect, request, url_for
 from werkzeug import Response
 
-from experiments import Override
+from experiments import Catalog, Override
 from service.checkout.checkouts import is_preview, preview_unit
 from service.errors import Forbidden
 from service.web.context import (
@@ -32,7 +32,7 @@ def begin(token: str) -> Response:
     """
     refuse_prefetch()
     kassa = services()
-    if _in_force(kassa, token) is None:
+    if _in_force(kassa, kassa.catalog, token) is None:
         raise Forbidden(_GONE)
     if request.method == "HEAD":
         return _shop()
@@ -54,23 +54,25 @@ def end() -> Response:
     return response
 
 
-def override(kassa: Services) -> tuple[str, Override] | None:
-    """The experiment's key and the override of this browser, if it has one that is in force.
+def override(kassa: Services, catalog: Catalog) -> tuple[str, Override] | None:
+    """The experiment's key and this browser's override, if the catalog has it and it holds.
 
     It holds for made-up visitors alone: a cookie that was copied to another browser changes
     nothing of what that visitor sees and is counted for.
     """
     token = request.cookies.get(OVERRIDE_COOKIE)
-    return _in_force(kassa, token) if token is not None and is_preview(visitor()) else None
+    if token is None or not is_preview(visitor()):
+        return None
+    return _in_force(kassa, catalog, token)
 
 
 def _shop() -> Response:
     return redirect(url_for("shop.index"), 303)
 
 
-def _in_force(kassa: Services, token: str) -> tuple[str, Override] | None:
+def _in_force(kassa: Services, catalog: Catalog, token: str) -> tuple[str, Override] | None:
     named = kassa.signing.overridden(token)
-    experiment = kassa.catalog.experiments.get(named[0]) if named else None
+    experiment = catalog.experiments.get(named[0]) if named else None
     if named is None or experiment is None:
         return None
     found = next((each for each in experiment.overrides if each.name == named[1]), None)

@@ -513,3 +513,28 @@ def test_a_testers_other_checkouts_belong_to_no_customer(make_shop: MakeShop, wr
     rows = shop.rows("SELECT unit_id, preview FROM checkouts WHERE customer = 'cus_1'")
     found = {row[0].startswith("preview-"): bool(row[1]) for row in rows}
     assert found == {False: False, True: True}
+
+
+def test_a_variant_that_goes_while_its_tester_waits_is_no_error(
+    make_shop: MakeShop, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = make_shop(write({"checkout": OVERRIDDEN}))
+    in_force = shop.client.application.extensions["kassa"].in_force
+    shop.client.get(
+        f"/qa/{Signing(shop.settings.secret_keys).override_token('checkout', 'qa-team')}"
+    )
+    address = shop.client.get("/buy/team-plan").location
+    renamed = OVERRIDDEN.replace("one_page, weight", "single, weight")
+    renamed = renamed.replace("variant: one_page", "variant: single")
+    later = make_shop(write({"checkout": renamed}))
+    turn = shop.store.write
+
+    @contextmanager
+    def after_a_while() -> Iterator[Connection]:
+        with turn() as connection:
+            in_force.catalog = later.catalog
+            yield connection
+
+    monkeypatch.setattr(shop.store, "write", after_a_while)
+    assert shop.page(shop.client.get(address)).steps == 1
+    assert shop.rows("SELECT variant FROM checkouts") == [("single",)]
