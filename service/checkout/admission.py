@@ -160,9 +160,11 @@ def admit_by_event(
             continue
         experiment = catalog.experiments.get(checkout.experiment or "")
         assignment = None if experiment is None else _shown(experiment, checkout, event, now)
-        if assignment is not None:
-            attributes = known_of(checkout, client)
-            _expose(connection, catalog, assignment, checkout, attributes, now)
+        if assignment is None:
+            continue
+        guest = Guest(assignment.unit_id, known_of(checkout, client))
+        if _still_enters(connection, catalog, assignment, guest, now):
+            _expose(connection, catalog, assignment, checkout, guest.attributes, now)
 
 
 def _shown(
@@ -175,6 +177,24 @@ def _shown(
     if not unit_id or checkout.variant is None or checkout.variant not in experiment.shares:
         return None
     return entered(experiment, unit_id, experiment.variant(checkout.variant))
+
+
+def _still_enters(
+    connection: Connection, catalog: Catalog, assignment: Assignment, guest: Guest, now: datetime
+) -> bool:
+    """Whether no other experiment of its layer took the unit since the page was rendered."""
+    own = catalog.experiment(assignment.experiment)
+    others = [
+        (each, assign(each, guest.unit_id, now=now, attributes=guest.attributes))
+        for each in catalog.experiments.values()
+        if own.layer is not None and each.layer == own.layer and each.unit is own.unit
+        if each.key != own.key
+    ]
+    if not others:
+        return True
+    found = [(own, assignment), *others]
+    shown = funnel.shown(connection, [each for _, each in found])
+    return standing(found, shown)[0].enrolled
 
 
 def _expose(

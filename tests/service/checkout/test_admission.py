@@ -538,3 +538,26 @@ def test_a_variant_that_goes_while_its_tester_waits_is_no_error(
     monkeypatch.setattr(shop.store, "write", after_a_while)
     assert shop.page(shop.client.get(address)).steps == 1
     assert shop.rows("SELECT variant FROM checkouts") == [("single",)]
+
+
+def test_a_trigger_of_an_older_page_takes_nobody_into_a_second_experiment_of_a_layer(
+    make_shop: MakeShop, write: Write
+) -> None:
+    layered = {
+        "first": TRIGGERED.replace("variants:", "layer: checkout\nvariants:"),
+        "second": ALL_ONE_PAGE.replace("variants:", "layer: checkout\nvariants:"),
+    }
+    everybody = "layers: [{key: checkout, slots: [{experiment: first, from: 0, to: 99.99}, "
+    everybody += "{experiment: second, from: 99.99, to: 100}]}]\n"
+    nobody = everybody.replace("99.99", "0.01")
+    shop = make_shop(write(layered, layers=everybody))
+    browser = another_browser(shop)
+    older = look(shop, browser)
+    assert older.steps == 1
+    assert exposed(shop) == []
+    shop.client.application.extensions["kassa"].in_force.catalog = make_shop(
+        write(layered, layers=nobody)
+    ).catalog
+    assert look(shop, browser).steps == 1
+    told(shop, browser, older, "payment_form_ready")
+    assert [row[0] for row in exposed(shop)] == ["second"]
