@@ -207,6 +207,11 @@ class InForce:
     def _fall_back(self, newer: Snapshot) -> None:
         try:
             catalog = _restored(newer)
+        except OSError as exc:
+            # A full disk, perhaps: the next look tries again.
+            if self._once.first(f"not restored: {newer.version} {exc.errno}"):
+                log.error("definitions of the store can't be laid out here: %s", exc.strerror)  # noqa: TRY400 - the reason is the message, not our stack
+            return
         except InvalidDefinition as refused:
             # It was taken up by another version of Kassa.
             self._foreign = newer.version

@@ -1,5 +1,6 @@
 """What is in force in a process: files that hold, and the operator's switches over them."""
 
+import errno
 import logging
 import os
 import threading
@@ -352,6 +353,26 @@ def test_definitions_in_the_store_that_do_not_hold_here_are_told_of_once(
     assert sum("in the store do not hold here" in line for line in _told(caplog)) == 1
 
 
+def test_a_full_disk_ends_nothing(
+    desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.definitions.LOOK_SECONDS", 0.02)
+    process, worker = desk.load(), desk.load()
+    desk.files.write("second", beside())
+    desk.look(worker)
+    desk.files.spoil()
+    monkeypatch.setattr("tempfile.tempdir", str(desk.files.directory / "gone"))
+    monkeypatch.setattr("service.once.os.pwrite", _full)
+    process.start()
+    _until(lambda: any("the last good ones stay" in line for line in _told(caplog)))
+    desk.switch(stop)
+    _until(lambda: process.catalog.experiment(CHECKOUT).stopped)
+    assert sum("can't be laid out here" in line for line in _told(caplog)) == 1
+    monkeypatch.setattr("tempfile.tempdir", None)
+    _until(lambda: "second" in process.catalog.experiments)
+    process.end()
+
+
 def test_a_store_that_is_gone_is_told_of_once_and_ends_nothing(
     desk: Desk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -398,6 +419,10 @@ def test_experiments_are_known_by_their_files_and_by_what_runs(desk: Desk) -> No
     (desk.files.directory / "one-page-checkout.test.yaml").write_text("version: 1\n")
     with desk.store.read() as connection:
         assert known_experiments(desk.files.directory, connection) == {CHECKOUT, "second"}
+
+
+def _full(*_: object) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _until(holds: Callable[[], bool]) -> None:
