@@ -461,11 +461,12 @@ def _judge(
     assert accepted <= len(stored)
 
 
+@pytest.mark.parametrize("rounds", [4, pytest.param(20, marks=pytest.mark.slow)])
 def test_what_was_answered_before_a_kill_is_stored_once_on_sqlite(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    rounds: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answered, accepted = _killed_under_load(tmp_path, rounds=20)
-    _judge(capsys, f"sqlite:///{tmp_path / 'kassa.db'}", answered, accepted, 20)
+    answered, accepted = _killed_under_load(tmp_path, rounds=rounds)
+    _judge(capsys, f"sqlite:///{tmp_path / 'kassa.db'}", answered, accepted, rounds)
     connection = sqlite3.connect(tmp_path / "kassa.db")
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     connection.close()
