@@ -7,6 +7,8 @@ definitions in force. Requests never wait: they read one attribute.
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -137,8 +139,14 @@ class InForce:
         self.standing = replace(self.standing, looked_at=self._clock())
 
     def _watch(self) -> None:
-        while not self._ended.wait(LOOK_SECONDS):
-            self._follow()
+        try:
+            while not self._ended.wait(LOOK_SECONDS):
+                self._follow()
+        finally:
+            if not self._ended.is_set():
+                # A worker that can't hear a stop must not serve: another takes its place.
+                log.critical("nobody follows the definitions and switches here: this process ends")
+                os.kill(os.getpid(), signal.SIGTERM)
 
     def _follow(self) -> None:
         try:

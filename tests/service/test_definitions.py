@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -371,6 +372,30 @@ def test_a_full_disk_ends_nothing(
     monkeypatch.setattr("tempfile.tempdir", None)
     _until(lambda: "second" in process.catalog.experiments)
     process.end()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_process_that_can_follow_no_longer_ends(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended = threading.Event()
+    signals: list[tuple[int, int]] = []
+
+    def kill(pid: int, number: int) -> None:
+        signals.append((pid, number))
+        ended.set()
+
+    process = desk.load()
+    process.start()
+    monkeypatch.setattr(os, "kill", kill)
+
+    def defect() -> None:
+        raise KeyError("a defect of ours")
+
+    monkeypatch.setattr(process, "refresh", defect)
+    assert ended.wait(10)
+    assert signals == [(os.getpid(), signal.SIGTERM)]
+    assert "this process ends" in _told(caplog)[-1]
 
 
 def test_a_store_that_is_gone_is_told_of_once_and_ends_nothing(
