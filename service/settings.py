@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 
@@ -43,6 +43,26 @@ class StripeKeys:
 
 
 @dataclass(frozen=True)
+class Mail:
+    """The server that takes our letters.
+
+    Attributes:
+        host: its name.
+        port: 25, 465 or 587 as a rule.
+        encrypted: TLS from the start; else it is asked for where the server offers it.
+        user: whom to sign in as, or None.
+        sender: the address letters come from.
+    """
+
+    host: str
+    port: int
+    encrypted: bool
+    sender: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class Settings:
     """What is in force. Secrets stay out of ``repr``.
 
@@ -59,6 +79,7 @@ class Settings:
         stripe: Stripe's keys, or None for the simulator.
         merchant: the name visitors see on the checkout.
         country_header: the header in which a proxy in front tells the visitor's country, or None.
+        mail: where notices to customers go out, or None: then none are sent.
     """
 
     database_url: str = field(repr=False)
@@ -71,6 +92,7 @@ class Settings:
     stripe: StripeKeys | None = None
     merchant: str = "Kassa Demo Store"
     country_header: str | None = None
+    mail: Mail | None = None
 
     @property
     def simulated(self) -> bool:
@@ -113,6 +135,7 @@ class Settings:
             stripe=stripe,
             merchant=environment.get("KASSA_MERCHANT", "").strip() or cls.merchant,
             country_header=_header(environment),
+            mail=_mail(environment),
         )
 
     def described(self) -> dict[str, str]:
@@ -130,6 +153,8 @@ class Settings:
             "KASSA_TRUSTED_PROXIES": str(self.trusted_proxies),
             "KASSA_MERCHANT": self.merchant,
             "KASSA_COUNTRY_HEADER": self.country_header or "(none)",
+            "KASSA_SMTP_URL": _mail_url(self.mail),
+            "KASSA_MAIL_FROM": self.mail.sender if self.mail else "(none)",
             "STRIPE_SECRET_KEY": _hidden(stripe.secret_key) if stripe else "(simulator)",
             "STRIPE_PUBLISHABLE_KEY": stripe.publishable_key if stripe else "(simulator)",
             "STRIPE_WEBHOOK_SECRET": "***" if stripe else "(simulator)",
@@ -305,6 +330,45 @@ def _header(environment: Mapping[str, str]) -> str | None:
             "KASSA_COUNTRY_HEADER must be the name of a header such as CF-IPCountry"
         )
     return given or None
+
+
+_MAIL_SCHEMES = {"smtp": 587, "smtps": 465}
+_ADDRESS_SHAPE = r"[^\s@<>]+@[^\s@<>]+"
+
+
+def _mail(environment: Mapping[str, str]) -> Mail | None:
+    url = environment.get("KASSA_SMTP_URL", "").strip()
+    sender = environment.get("KASSA_MAIL_FROM", "").strip()
+    if not url:
+        return None
+    if not re.fullmatch(_ADDRESS_SHAPE, sender):
+        raise ConfigurationError(
+            "KASSA_MAIL_FROM must be the address that letters come from, like billing@example.com"
+        )
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = None, None
+    if not host or parts.scheme not in _MAIL_SCHEMES or parts.path.strip("/") or parts.query:
+        raise ConfigurationError(
+            "KASSA_SMTP_URL must look like smtp://user:password@mail.example.com:587 (or smtps://)"
+        )
+    return Mail(
+        host=host,
+        port=port or _MAIL_SCHEMES[parts.scheme],
+        encrypted=parts.scheme == "smtps",
+        sender=sender,
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+    )
+
+
+def _mail_url(mail: Mail | None) -> str:
+    if mail is None:
+        return "(none: no notices are sent)"
+    user = f"{mail.user}:***@" if mail.user else ""
+    return f"{'smtps' if mail.encrypted else 'smtp'}://{user}{mail.host}:{mail.port}"
 
 
 def _trusted_proxies(environment: Mapping[str, str]) -> int:

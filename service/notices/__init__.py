@@ -1,0 +1,1 @@
+"""Notices: what customers are written when their money needs them, once each."""
