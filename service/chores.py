@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from threading import Event, Thread
 
 from sqlalchemy import update
+from sqlalchemy.exc import SQLAlchemyError
 
+from service.errors import ServiceError
 from service.store.session import Store, insert_once
 from service.store.tables import EPOCH, chores
 
@@ -79,7 +81,7 @@ class Chores:
             try:
                 self.run_due()
                 told = False
-            except Exception as exc:  # the database is away, perhaps; it will come back
+            except (ServiceError, SQLAlchemyError) as exc:
                 if not told:
                     log.warning("nothing is done beside the requests: %s", exc)
                 told = True

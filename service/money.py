@@ -31,10 +31,11 @@ def money(amount: int, currency: str, locale: str = "en") -> str:
     A code that stands for a sign is set apart: ``SEK 895.00``.
     """
     code, places = currency.upper(), digits(currency)
-    standard = Locale.parse(locale, sep="-").currency_formats["standard"].pattern
+    spoken = Locale.parse(locale, sep="-")
+    standard = spoken.currency_formats["standard"].pattern
     pattern = standard.replace("0.00", f"0.{'0' * places}" if places else "0")
     written = format_currency(
-        Decimal(amount).scaleb(-places), code, pattern, locale=locale, currency_digits=False
+        Decimal(amount).scaleb(-places), code, pattern, locale=spoken, currency_digits=False
     )
     before, found, after = written.partition(code)
     if found and after[:1].isdigit():

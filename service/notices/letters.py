@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from babel.dates import format_date
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from service.money import money
 from service.notices.catalogue import Catalogue, catalogue_for
@@ -16,7 +16,7 @@ from service.settings import PROJECT
 
 _PAGES = Environment(
     loader=FileSystemLoader(PROJECT / "templates" / "notices"),
-    autoescape=lambda name: bool(name) and str(name).endswith(".html"),
+    autoescape=select_autoescape(["html"]),
     trim_blocks=True,
     lstrip_blocks=True,
 )

@@ -72,3 +72,7 @@ def test_five_minor_units_have_stripes_digits(currencies: list[str], ending: str
 
 def test_other_languages_keep_their_own_order() -> None:
     assert money(123456, "sek", "sv") == "1\N{NO-BREAK SPACE}234,56\N{NO-BREAK SPACE}kr"
+
+
+def test_a_locale_is_read_as_browsers_and_merchants_write_it() -> None:
+    assert money(2400, "brl", "pt-BR") == "R$\N{NO-BREAK SPACE}24,00"

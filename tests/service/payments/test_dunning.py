@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -26,7 +27,7 @@ def failures(count: int, **last: str | None) -> list[Try]:
 
 def test_a_card_is_tried_eight_times_at_most_and_ever_more_rarely() -> None:
     tries = failures(8)
-    pauses = [(b.failed_at - a.failed_at).days for a, b in zip(tries, tries[1:], strict=False)]
+    pauses = [(b.failed_at - a.failed_at).days for a, b in itertools.pairwise(tries)]
     assert pauses == [3, 5, 7, 7, 7, 7, 7]
     assert next_try(tries) is None
 
