@@ -45,6 +45,14 @@ def chi_square_p(statistic: float, degrees: int) -> float:
     return max(float(chdtrc(degrees, statistic)), SMALLEST_P)
 
 
+def fisher_p(a: int, b: int, c: int, d: int) -> float:
+    """Two-sided p-value of Fisher's exact test of the table ((a, b), (c, d))."""
+    import numpy as np  # noqa: PLC0415 - loaded with scipy
+    from scipy.stats import fisher_exact  # noqa: PLC0415 - loading scipy is put off until needed
+
+    return max(float(fisher_exact(np.array([[a, b], [c, d]])).pvalue), SMALLEST_P)
+
+
 def lift_of(log_ratio: float) -> float:
     """Lift of a logarithm of a ratio; infinite beyond what a number can hold."""
     return math.expm1(log_ratio) if log_ratio < 700 else math.inf
