@@ -104,12 +104,13 @@ def record(connection: Connection, new: Sequence[Event]) -> set[str]:
 
 
 def record_joined(connection: Connection, event: Event) -> None:
-    """Store an event once: at the earliest time and with the largest value anybody gives it."""
+    """Store an event once: at the earliest times and with the largest value anybody gives it."""
     if record(connection, [event]):
         return
     here = events.c.event_id == event.event_id
     for column, given, wins in (
         (events.c.occurred_at, event.occurred_at, events.c.occurred_at > event.occurred_at),
+        (events.c.received_at, event.received_at, events.c.received_at > event.received_at),
         (events.c.value, event.value, events.c.value < event.value),
     ):
         connection.execute(update(events).where(here, wins).values({column: given}))

@@ -18,9 +18,9 @@ from sqlalchemy import Connection, Row, and_, bindparam, exists, or_, select, up
 from service.checkout.checkouts import Checkout
 from service.errors import TooManyAttempts
 from service.payments.gateway import Failure
-from service.payments.lattice import Standing
-from service.payments.ledger import payment_of
-from service.store.tables import UtcTime, checkouts, payment_attempts, payments
+from service.payments.ledger.payments import payment_of
+from service.payments.ledger.standing import Standing
+from service.store.tables import UtcTime, checkouts, confirmations, payments
 
 # Longer than the gateway's three tries and pauses together: nobody else may ask meanwhile.
 LEASE = timedelta(seconds=60)
@@ -74,9 +74,9 @@ def attempts_of(connection: Connection, checkout: Checkout) -> Sequence[Row[Any]
     same = checkouts.c.checkout_id == checkout.checkout_id
     connection.execute(select(checkouts.c.checkout_id).where(same).with_for_update())
     return connection.execute(
-        select(payment_attempts)
-        .where(payment_attempts.c.checkout_id == checkout.checkout_id)
-        .order_by(payment_attempts.c.number)
+        select(confirmations)
+        .where(confirmations.c.checkout_id == checkout.checkout_id)
+        .order_by(confirmations.c.number)
     ).all()
 
 
@@ -93,12 +93,12 @@ _MAY_BE_PAID = select(
             payments.c.status.in_([Standing.SUCCEEDED, Standing.PROCESSING]),
         ),
         exists().where(
-            payment_attempts.c.checkout_id == bindparam("checkout_id"),
+            confirmations.c.checkout_id == bindparam("checkout_id"),
             or_(
-                payment_attempts.c.status.in_([*_FINAL]),
+                confirmations.c.status.in_([*_FINAL]),
                 and_(
-                    payment_attempts.c.status == AttemptStatus.STARTED,
-                    payment_attempts.c.started_at > bindparam("recently", type_=UtcTime),
+                    confirmations.c.status == AttemptStatus.STARTED,
+                    confirmations.c.started_at > bindparam("recently", type_=UtcTime),
                 ),
             ),
         ),
@@ -159,7 +159,7 @@ def start_attempt(
     known += [a.payment_intent_id for a in attempts]
     known = [intent for intent in known if intent is not None and intent not in over]
     return connection.execute(
-        payment_attempts.insert()
+        confirmations.insert()
         .values(
             attempt_id=f"att_{secrets.token_urlsafe(16)}",
             checkout_id=checkout.checkout_id,
@@ -172,7 +172,7 @@ def start_attempt(
             started_at=new.started_at,
             leased_until=new.started_at + LEASE,
         )
-        .returning(payment_attempts)
+        .returning(confirmations)
     ).one()
 
 
@@ -191,10 +191,10 @@ def settled_by(attempts: Sequence[Row[Any]], confirmation_token: str) -> Row[Any
 def lease(connection: Connection, attempt: Row[Any], now: datetime) -> bool:
     """Take an attempt over from whoever left it; False while they may still be at it."""
     taken = connection.execute(
-        update(payment_attempts)
+        update(confirmations)
         .where(
-            payment_attempts.c.attempt_id == attempt.attempt_id,
-            payment_attempts.c.leased_until <= now,
+            confirmations.c.attempt_id == attempt.attempt_id,
+            confirmations.c.leased_until <= now,
         )
         .values(leased_until=now + LEASE)
     )
@@ -210,7 +210,7 @@ def recorded(attempt: Row[Any]) -> Outcome:
 def change_attempt(connection: Connection, attempt: Row[Any], **values: Any) -> None:
     """Write down what became of an attempt."""
     connection.execute(
-        update(payment_attempts)
-        .where(payment_attempts.c.attempt_id == attempt.attempt_id)
+        update(confirmations)
+        .where(confirmations.c.attempt_id == attempt.attempt_id)
         .values(**values)
     )

@@ -40,7 +40,7 @@ from service.payments.gateway import (
     PaymentGateway,
     PaymentStatus,
 )
-from service.payments.ledger import open_payment
+from service.payments.ledger.receiving import open_payment
 from service.store.session import Store
 
 _PATIENCE = 25.0
@@ -197,7 +197,7 @@ class Cashier:
                 decline_code=(failure.decline_code or "")[:64] or None if failure else None,
                 finished_at=attempt.finished_at or now,
             )
-            open_payment(connection, checkout.checkout_id, payment.payment_intent_id, now=now)
+            open_payment(connection, checkout.checkout_id, payment.payment_intent_id)
         secret = payment.client_secret if status is AttemptStatus.REQUIRES_ACTION else None
         return Outcome(status, failure, secret)
 

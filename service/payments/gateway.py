@@ -33,14 +33,19 @@ class Failure:
 
 @dataclass(frozen=True)
 class Payment:
-    """One PaymentIntent as Stripe last described it; amounts in minor units of ``currency``."""
+    """One PaymentIntent as Stripe last described it; amounts in minor units of ``currency``.
+
+    Of a trial it is the SetupIntent: a payment of nothing, in no currency.
+    """
 
     payment_intent_id: str
     status: PaymentStatus
     amount: int
     amount_received: int
-    currency: str
+    currency: str | None
     order_id: str | None = None
+    customer_id: str | None = None
+    created_at: datetime | None = None
     charge_id: str | None = None
     failure: Failure | None = None
     client_secret: str | None = field(default=None, repr=False)

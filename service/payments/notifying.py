@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from service.notices.kinds import Kind
 from service.notices.letters import Matter
 from service.notices.outbox import Notice
-
-_Moment = Annotated[
-    int, Field(ge=0, lt=250_000_000_000), AfterValidator(lambda at: datetime.fromtimestamp(at, UTC))
-]
+from service.payments.ledger.shapes import Moment
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class _Invoice(BaseModel):
     amount_overpaid: int = 0
     attempt_count: int = 0
     customer_email: str | None = None
-    due_date: _Moment | None = None
+    due_date: Moment | None = None
     hosted_invoice_url: str | None = None
 
 
@@ -71,7 +68,7 @@ class _Charge(BaseModel):
 class _Subscription(BaseModel):
     id: str
     currency: str
-    trial_end: _Moment | None = None
+    trial_end: Moment | None = None
 
     class _Items(BaseModel):
         class _Item(BaseModel):

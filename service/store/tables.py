@@ -91,6 +91,36 @@ checkouts = Table(
     Column("flow", String(64)),
     # Opened by a signed preview link: never analysed.
     Column("preview", Boolean, nullable=False, default=False),
+    # Of a subscription: interval, interval_count, trial_days; of an invoice: collection_method,
+    # days_until_due; of a single payment None.
+    Column("terms", JSON),
+    # What the cashier made at Stripe for it.
+    Column("customer_id", String(255)),
+    Column("subscription_id", String(255), index=True),
+    Column("invoice_id", String(255), index=True),
+)
+
+# Customers as the merchant's server names them, and as Stripe does.
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("customer", Text, primary_key=True),
+    Column("customer_id", String(255), nullable=False, unique=True),
+    Column("email", Text),
+    Column("locale", String(16)),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+# Who let which payment method be kept, when, and what they were told.
+consents = Table(
+    "consents",
+    metadata,
+    Column("payment_method_id", String(255), primary_key=True),
+    Column("customer_id", String(255), nullable=False, index=True),
+    Column("checkout_id", String(40)),
+    Column("told", Text, nullable=False),
+    Column("given_at", UtcTime, nullable=False),
+    Column("withdrawn_at", UtcTime),
 )
 
 exposures = Table(
@@ -124,8 +154,9 @@ events = Table(
     Index(None, "name", "unit_id"),
 )
 
-payment_attempts = Table(
-    "payment_attempts",
+# Each press of the pay button; what became of it at the bank is a charge of the ledger.
+confirmations = Table(
+    "confirmations",
     metadata,
     Column("attempt_id", String(48), primary_key=True),
     Column("checkout_id", ForeignKey("checkouts.checkout_id"), nullable=False),
@@ -147,18 +178,23 @@ payment_attempts = Table(
 )
 # The database lets one attempt of a checkout be under way, whoever asks and however often.
 Index(
-    "uq_payment_attempts_under_way",
-    payment_attempts.c.checkout_id,
+    "uq_confirmations_under_way",
+    confirmations.c.checkout_id,
     unique=True,
     sqlite_where=text("status = 'started'"),
     postgresql_where=text("status = 'started'"),
 )
 
+# The ledger: what Stripe's events and lists say, joined. Tables start with ``ledger_``, because the
+# plain names are the documented views' (see `service.store.views`).
 payments = Table(
-    "payments",
+    "ledger_payments",
     metadata,
+    # Of a trial, whose first payment is nothing, the SetupIntent's id.
     Column("payment_intent_id", String(255), primary_key=True),
-    Column("checkout_id", ForeignKey("checkouts.checkout_id"), nullable=False, index=True),
+    # None: paid outside any checkout, as a renewal is.
+    Column("checkout_id", ForeignKey("checkouts.checkout_id"), index=True),
+    Column("customer_id", String(255), index=True),
     Column("status", String(32), nullable=False),
     # What the intent alone has proved; `status` is that and all of its charges.
     Column("proved", String(32), nullable=False),
@@ -168,25 +204,258 @@ payments = Table(
     # Stripe's amount or currency is not the checkout's: shown, and not counted as a conversion.
     Column("mismatch", Boolean, nullable=False),
     Column("succeeded_at", UtcTime),
+    Column("created_at", UtcTime),
 )
 
-charges = Table(
-    "charges",
-    metadata,
-    Column("charge_id", String(255), primary_key=True),
-    Column("payment_intent_id", String(255), nullable=False, index=True),
+
+def _snapshots(name: str, key: str, *columns: Column[Any] | Index) -> Table:
+    """A table of objects as Stripe last described them."""
+    return Table(
+        name,
+        metadata,
+        Column(key, String(255), primary_key=True),
+        *columns,
+        # When Stripe described it so, and what decides between two descriptions of one second.
+        Column("observed_at", UtcTime, nullable=False),
+        Column("version", String(80), nullable=False),
+    )
+
+
+def _id(name: str) -> Column[Any]:
+    return Column(name, String(255), index=True)
+
+
+charges = _snapshots(
+    "ledger_charges",
+    "charge_id",
+    _id("payment_intent_id"),
+    _id("customer_id"),
+    Column("payment_method_id", String(255)),
     Column("status", String(32), nullable=False),
     Column("amount", BigInteger, nullable=False),
+    Column("amount_captured", BigInteger, nullable=False),
     Column("amount_refunded", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("disputed", Boolean, nullable=False),
+    Column("method", Text),
     Column("brand", Text),
     Column("funding", Text),
     Column("country", Text),
+    Column("fingerprint", Text),
+    Column("wallet", Text),
+    Column("network_token", Boolean, nullable=False),
+    Column("outcome_type", Text),
     Column("network_status", Text),
     Column("failure_code", Text),
     Column("decline_code", Text),
-    Column("charged_at", UtcTime, nullable=False),
+    Column("network_decline_code", Text),
+    Column("advice_code", Text),
+    Column("network_advice_code", Text),
+    Column("risk_level", Text),
+    Column("risk_score", Integer),
+    Column("three_d_secure_flow", Text),
+    Column("three_d_secure_result", Text),
+    Column("three_d_secure_reason", Text),
+    Column("balance_transaction_id", String(255)),
+    Column("charged_at", UtcTime, nullable=False, index=True),
+)
+
+refunds = _snapshots(
+    "ledger_refunds",
+    "refund_id",
+    _id("charge_id"),
+    _id("payment_intent_id"),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("status", Text),
+    Column("reason", Text),
+    Column("failure_reason", Text),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+disputes = _snapshots(
+    "ledger_disputes",
+    "dispute_id",
+    _id("charge_id"),
+    _id("payment_intent_id"),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+early_fraud_warnings = _snapshots(
+    "ledger_early_fraud_warnings",
+    "warning_id",
+    _id("charge_id"),
+    _id("payment_intent_id"),
+    Column("fraud_type", Text),
+    Column("actionable", Boolean, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+invoices = _snapshots(
+    "ledger_invoices",
+    "invoice_id",
+    Column("number", Text),
+    _id("customer_id"),
+    _id("subscription_id"),
+    Column("checkout_id", String(40), index=True),
+    Column("status", Text, nullable=False),
+    Column("billing_reason", Text),
+    Column("collection_method", Text),
+    Column("currency", String(3), nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("tax", BigInteger, nullable=False),
+    Column("amount_due", BigInteger, nullable=False),
+    Column("amount_paid", BigInteger, nullable=False),
+    Column("amount_remaining", BigInteger, nullable=False),
+    Column("amount_overpaid", BigInteger, nullable=False),
+    Column("attempt_count", Integer, nullable=False),
+    Column("next_payment_attempt", UtcTime),
+    Column("due_at", UtcTime),
+    Column("finalized_at", UtcTime),
+    Column("paid_at", UtcTime),
+    Column("voided_at", UtcTime),
+    Column("uncollectible_at", UtcTime),
+    Column("hosted_invoice_url", Text),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+invoice_lines = _snapshots(
+    "ledger_invoice_lines",
+    "line_id",
+    _id("invoice_id"),
+    _id("subscription_id"),
+    Column("description", Text),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("quantity", Integer),
+    Column("proration", Boolean, nullable=False),
+    Column("period_start", UtcTime),
+    Column("period_end", UtcTime),
+)
+
+invoice_payments = _snapshots(
+    "ledger_invoice_payments",
+    "invoice_payment_id",
+    _id("invoice_id"),
+    _id("payment_intent_id"),
+    Column("charge_id", String(255)),
+    Column("amount_requested", BigInteger, nullable=False),
+    Column("amount_paid", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("paid_at", UtcTime),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+subscriptions = _snapshots(
+    "ledger_subscriptions",
+    "subscription_id",
+    _id("customer_id"),
+    Column("checkout_id", String(40), index=True),
+    Column("status", Text, nullable=False),
+    Column("collection_method", Text),
+    Column("currency", String(3), nullable=False),
+    # Of one period: the sum of the items.
+    Column("amount", BigInteger, nullable=False),
+    # Seats.
+    Column("quantity", BigInteger, nullable=False),
+    Column("interval", Text),
+    Column("interval_count", Integer),
+    Column("trial_end", UtcTime),
+    Column("current_period_start", UtcTime),
+    Column("current_period_end", UtcTime),
+    Column("cancel_at_period_end", Boolean, nullable=False),
+    Column("canceled_at", UtcTime),
+    Column("ended_at", UtcTime),
+    Column("cancellation_reason", Text),
+    Column("default_payment_method", String(255)),
+    Column("started_at", UtcTime),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+# Nobody's name or address: only what the money needs.
+customers = _snapshots(
+    "ledger_customers",
+    "customer_id",
+    # As the merchant's server names them.
+    Column("customer", Text, index=True),
+    Column("delinquent", Boolean, nullable=False),
+    Column("balance", BigInteger, nullable=False),
+    Column("currency", String(3)),
+    Column("default_payment_method", String(255)),
+    Column("deleted", Boolean, nullable=False),
+    Column("created_at", UtcTime),
+)
+
+payment_methods = _snapshots(
+    "ledger_payment_methods",
+    "payment_method_id",
+    _id("customer_id"),
+    Column("type", Text, nullable=False),
+    Column("brand", Text),
+    Column("funding", Text),
+    Column("country", Text),
+    Column("last4", String(4)),
+    Column("exp_month", Integer),
+    Column("exp_year", Integer),
+    Column("fingerprint", Text),
+    Column("wallet", Text),
+    Column("allow_redisplay", Text),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+# A card network told a new number or date; an update that somebody made is none of these.
+card_updates = _snapshots(
+    "ledger_card_updates",
+    "event_id",
+    _id("payment_method_id"),
+    _id("customer_id"),
+    Column("updated_at", UtcTime, nullable=False),
+    Column("last4_before", String(4)),
+    Column("last4", String(4)),
+    Column("exp_month_before", Integer),
+    Column("exp_month", Integer),
+    Column("exp_year_before", Integer),
+    Column("exp_year", Integer),
+)
+
+# 3-D Secure that failed, and so never became a charge.
+authentications = _snapshots(
+    "ledger_authentications",
+    "authentication_id",
+    _id("payment_intent_id"),
+    _id("customer_id"),
+    Column("payment_method_id", String(255)),
+    Column("method", Text),
+    Column("brand", Text),
+    Column("funding", Text),
+    Column("country", Text),
+    Column("code", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("failed_at", UtcTime, nullable=False),
+)
+
+balance_transactions = _snapshots(
+    "ledger_balance_transactions",
+    "balance_transaction_id",
+    _id("source_id"),
+    Column("type", Text, nullable=False),
+    Column("reporting_category", Text),
+    Column("amount", BigInteger, nullable=False),
+    Column("fee", BigInteger, nullable=False),
+    Column("net", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    # From the charge's currency to this one, or None where they are the same.
+    Column("exchange_rate", Float),
+    Column("status", Text),
+    Column("fee_details", JSON, nullable=False),
+    Column("available_on", UtcTime),
+    Column("created_at", UtcTime, nullable=False),
 )
 
 stripe_events = Table(
@@ -195,8 +464,10 @@ stripe_events = Table(
     Column("event_id", String(255), primary_key=True),
     Column("type", String(128), nullable=False),
     Column("payment_intent_id", String(255), index=True),
+    # What it describes.
+    Column("object_id", String(255), index=True),
     Column("created_at", UtcTime, nullable=False),
-    Column("received_at", UtcTime, nullable=False),
+    Column("received_at", UtcTime, nullable=False, index=True),
     # applied | waiting (its object is not known here yet) | ignored (nothing to learn from it)
     Column("state", String(16), nullable=False),
     Column("payload", Text, nullable=False),
@@ -263,4 +534,66 @@ definitions = Table(
     Column("taken_at", UtcTime, nullable=False, index=True),
     # Text of each file, by its name.
     Column("files", JSON, nullable=False),
+)
+
+# Letters to customers; the address is forgotten once they are sent.
+notices = Table(
+    "notices",
+    metadata,
+    Column("notice_id", String(300), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("locale", String(16)),
+    Column("invoice_id", String(255), index=True),
+    Column("matter", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("due_at", UtcTime, nullable=False),
+    Column("sent_at", UtcTime),
+    Column("error", Text),
+    Index(None, "state", "due_at"),
+)
+
+# Another try of an invoice that Stripe itself tries no more.
+retries = Table(
+    "retries",
+    metadata,
+    Column("invoice_id", String(255), primary_key=True),
+    # The try that failed: one is planned after each.
+    Column("attempt", Integer, primary_key=True),
+    # None: it must not be tried again by itself.
+    Column("due_at", UtcTime),
+    Column("state", String(16), nullable=False),
+    Column("outcome", Text),
+    Index(None, "state", "due_at"),
+)
+
+# Whose turn it is to do what is done from time to time.
+chores = Table(
+    "chores",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("due_at", UtcTime, nullable=False),
+)
+
+# How far something has got.
+watermarks = Table(
+    "watermarks",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# What people know of a period, such as that Adaptive Acceptance was on.
+period_annotations = Table(
+    "annotations",
+    metadata,
+    Column("annotation_id", String(40), primary_key=True),
+    Column("kind", String(64), nullable=False, index=True),
+    Column("starts_at", UtcTime, nullable=False),
+    Column("ends_at", UtcTime),
+    Column("value", JSON, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
 )

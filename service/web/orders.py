@@ -19,8 +19,8 @@ from service.checkout.checkouts import (
 from service.checkout.knowledge import check_attributes
 from service.errors import Refused
 from service.payments.cashier import OUR_METADATA
-from service.payments.lattice import Standing
-from service.payments.ledger import charges_of, payment_of
+from service.payments.ledger.payments import charges_of, payment_of
+from service.payments.ledger.standing import Standing
 from service.web.bodies import read_json, validated
 from service.web.context import address, services
 from service.web.keys import require_api_key

@@ -19,7 +19,7 @@ from experiments import BROWSER_EVENTS, Catalog
 from service.reporting import make_report
 from service.server import simulator_state
 from service.store.session import Store
-from service.store.tables import charges, events, payment_attempts, payments
+from service.store.tables import charges, confirmations, events, payments
 from tests.service.processes import API_KEY, KassaProcess
 
 EXPERIMENT = "one-page-checkout"
@@ -64,9 +64,9 @@ class Books:
         """How each press on the pay button ended, in order."""
         with self.store.read() as connection:
             rows = connection.execute(
-                select(payment_attempts.c.status)
-                .where(payment_attempts.c.checkout_id == checkout_id)
-                .order_by(payment_attempts.c.number)
+                select(confirmations.c.status)
+                .where(confirmations.c.checkout_id == checkout_id)
+                .order_by(confirmations.c.number)
             )
             return [row.status for row in rows]
 

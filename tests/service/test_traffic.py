@@ -78,7 +78,7 @@ def test_visitors_who_leave_pay_nothing_and_end_somewhere_on_the_way(kassa: Kass
     )
     assert len(reached) == 8
     assert {count for (count,) in reached} <= {2, 3, 4}
-    tried = "SELECT count(*) FROM payment_attempts JOIN checkouts USING (checkout_id)"
+    tried = "SELECT count(*) FROM confirmations JOIN checkouts USING (checkout_id)"
     assert _rows(kassa, 4, f"{tried} WHERE unit_id LIKE :mine") == [(0,)]
 
 

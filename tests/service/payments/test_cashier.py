@@ -63,7 +63,7 @@ def test_twenty_threads_confirming_at_once_make_one_intent_and_one_charge(
     assert answers == [(200, {"status": "succeeded"})] * 20
     assert len(_intents(shop, page)) == 1
     assert _charges(shop, page) == ["succeeded"]
-    assert shop.rows("SELECT count(*), count(DISTINCT idempotency_key) FROM payment_attempts") == [
+    assert shop.rows("SELECT count(*), count(DISTINCT idempotency_key) FROM confirmations") == [
         (1, 1)
     ]
 
@@ -93,7 +93,7 @@ def test_an_attempt_that_stripe_never_answered_is_checked_with_its_own_key(shop:
     token = shop.token(page)
     shop.simulator.faults({"do": "drop_after", "path": "/v1/payment_intents", "times": 3})
     assert reply(shop.confirm(page, token)) == {"status": "checking"}
-    ((status, intent),) = shop.rows("SELECT status, payment_intent_id FROM payment_attempts")
+    ((status, intent),) = shop.rows("SELECT status, payment_intent_id FROM confirmations")
     assert (status, intent) == ("started", None)
     answer = shop.client.post(
         page.attributes["status-url"], json={}, headers={"X-Kassa-Token": page.attributes["token"]}
@@ -180,7 +180,7 @@ def test_every_attempt_has_a_key_of_its_own_and_shares_the_intent(shop: Shop) ->
     page = shop.visit()
     for number in (DECLINES, DECLINES, PAYS):
         shop.pay(page, number)
-    rows = shop.rows("SELECT number, idempotency_key, status FROM payment_attempts ORDER BY number")
+    rows = shop.rows("SELECT number, idempotency_key, status FROM confirmations ORDER BY number")
     assert rows == [
         (1, f"{page.checkout_id}:1", "declined"),
         (2, f"{page.checkout_id}:2", "declined"),

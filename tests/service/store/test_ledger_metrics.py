@@ -99,7 +99,8 @@ class Books:
         made: dict[str, Any] = {
             "charge_id": f"ch_{number}", "payment_intent_id": number, "status": "succeeded",
             "amount": amount, "amount_refunded": 0, "currency": currency, "disputed": False,
-            "charged_at": at,
+            "charged_at": at, "amount_captured": amount, "network_token": False,
+            "observed_at": at, "version": "",
         }  # fmt: skip
         self.write(charges, **made | charge)
 
@@ -143,7 +144,8 @@ def shop(books: Books) -> Books:
     books.write(
         charges, charge_id="ch_declined", payment_intent_id=intent("co_b", NOON + HOUR),
         status="failed", amount=800, amount_refunded=0, currency="usd", disputed=False,
-        charged_at=NOON + HOUR,
+        charged_at=NOON + HOUR, amount_captured=0, network_token=False, observed_at=NOON,
+        version="",
     )  # fmt: skip
     books.pay("co_c", 700, charge={"disputed": True})
     return books

@@ -21,9 +21,9 @@ from service.store.tables import (
     EPOCH,
     audit_log,
     checkouts,
+    confirmations,
     exposures,
     metadata,
-    payment_attempts,
 )
 
 STARTS = 6
@@ -83,7 +83,7 @@ def test_the_database_itself_lets_one_attempt_of_a_checkout_be_under_way(store: 
         mine = {"number": number, "status": status, "confirmation_token": f"ctoken_{number}"}
         keys = {"attempt_id": f"a{number}", "idempotency_key": f"k{number}"}
         with store.write() as connection:
-            connection.execute(payment_attempts.insert().values(attempt | mine | keys))
+            connection.execute(confirmations.insert().values(attempt | mine | keys))
 
     with store.write() as connection:
         connection.execute(checkouts.insert().values(checkout))
@@ -183,11 +183,11 @@ def test_an_older_schema_is_refused_until_it_is_upgraded(
     monkeypatch.setattr(schema, "newest", lambda: "9999")
     with pytest.raises(
         SchemaMismatch,
-        match=r"^the database is at schema 0003, this version works with 9999: "
+        match=r"^the database is at schema 0004, this version works with 9999: "
         r"run `kassa db upgrade`",
     ):
         schema.ensure(store)
-    assert schema.current(store) == "0003"
+    assert schema.current(store) == "0004"
 
 
 def test_an_empty_store_is_not_ready(empty_store: Store) -> None:

@@ -47,7 +47,7 @@ def test_a_declined_card_is_told_plainly_and_another_pays_on_the_same_intent(sho
     assert declined["error"]["message"] == GENERIC
     assert shop.pay(page) == {"status": "succeeded"}
     shop.deliver_all(page)
-    rows = shop.rows("SELECT DISTINCT payment_intent_id FROM payment_attempts")
+    rows = shop.rows("SELECT DISTINCT payment_intent_id FROM confirmations")
     assert len(rows) == 1
     names = shop.rows("SELECT name FROM events ORDER BY name")
     assert names == [("payment_declined",), ("payment_succeeded",)]
@@ -97,7 +97,7 @@ def test_the_same_token_twice_is_one_attempt(shop: Shop) -> None:
     page = shop.visit()
     token = shop.token(page)
     assert reply(shop.confirm(page, token)) == reply(shop.confirm(page, token))
-    assert shop.rows("SELECT count(*) FROM payment_attempts") == [(1,)]
+    assert shop.rows("SELECT count(*) FROM confirmations") == [(1,)]
     assert len(shop.simulator.events_of(page.checkout_id)) == 3, "created, succeeded, one charge"
 
 
@@ -185,7 +185,7 @@ def test_a_confirmation_without_the_pages_token_is_refused(shop: Shop, token: st
     body = {"confirmation_token": shop.token(page)}
     answer = shop.client.post(page.attributes["confirm-url"], json=body, headers=headers)
     assert (answer.status_code, answer.mimetype) == (403, "application/problem+json")
-    assert shop.rows("SELECT * FROM payment_attempts") == []
+    assert shop.rows("SELECT * FROM confirmations") == []
 
 
 def test_the_token_of_one_checkout_does_not_open_another(shop: Shop) -> None:
@@ -386,7 +386,7 @@ def test_an_attempt_learns_from_the_ledger_that_it_paid(shop: Shop) -> None:
     shop.authenticate(asked["next_action"]["client_secret"])
     shop.deliver_all(page)
     shop.client.get(page.attributes["return-url"])
-    assert shop.rows("SELECT status FROM payment_attempts") == [("succeeded",)]
+    assert shop.rows("SELECT status FROM confirmations") == [("succeeded",)]
 
 
 def test_a_paid_checkout_whose_day_is_over_before_the_webhook_is_not_called_unpaid(

@@ -1,55 +1,15 @@
-"""Facts about a payment add up to the same, in any order and however often."""
+"""What an intent and its charges prove adds up to the same, in any order."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.payments.gateway import Failure, Payment, PaymentStatus
-from service.payments.lattice import (
-    Charge,
-    ChargeStatus,
-    Standing,
-    join_charges,
-    join_standings,
-    settled,
-    standing_of,
-)
+from service.payments.ledger.facts import ChargeStatus
+from service.payments.ledger.standing import Standing, join_standings, settled, standing_of
 
-_charges = st.builds(
-    Charge,
-    charge_id=st.just("ch_1"),
-    payment_intent_id=st.just("pi_1"),
-    status=st.sampled_from(ChargeStatus),
-    amount=st.integers(1, 3),
-    currency=st.just("usd"),
-    charged_at=st.integers(0, 3).map(lambda s: datetime.fromtimestamp(s, UTC)),
-    amount_refunded=st.integers(0, 3),
-    disputed=st.booleans(),
-    brand=st.sampled_from([None, "amex", "visa"]),
-    network_status=st.sampled_from([None, "approved_by_network", "declined_by_network"]),
-    failure_code=st.sampled_from([None, "card_declined", "expired_card"]),
-)
 _standings = st.sampled_from(Standing)
-
-
-@given(_charges, _charges)
-def test_joining_charges_is_commutative(one: Charge, other: Charge) -> None:
-    assert join_charges(one, other) == join_charges(other, one)
-
-
-@given(_charges, _charges, _charges)
-def test_joining_charges_is_associative(a: Charge, b: Charge, c: Charge) -> None:
-    assert join_charges(join_charges(a, b), c) == join_charges(a, join_charges(b, c))
-
-
-@given(_charges, _charges)
-def test_joining_a_charge_again_changes_nothing(one: Charge, other: Charge) -> None:
-    joined = join_charges(one, other)
-    assert join_charges(joined, one) == joined
-    assert join_charges(one, one) == one
 
 
 @given(_standings, _standings, _standings)

@@ -11,22 +11,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, event, insert, text
 
-from service.payments.ledger import receive
+from service.payments.ledger.receiving import open_payment, receive
+from service.payments.ledger.snapshots import TABLES
 from service.payments.wire import read_event
-from service.store.tables import charges, checkouts, events, payments, stripe_events
+from service.store.tables import checkouts, events, payments, stripe_events
 from tests.service.conftest import AUTHENTICATES, DECLINES, Page, Shop, reply
 
 _BOOKS = {
     "payments": (
         "SELECT payment_intent_id, checkout_id, status, proved, amount, amount_received, "
-        "currency, mismatch, succeeded_at FROM payments ORDER BY 1"
+        "currency, mismatch, succeeded_at FROM ledger_payments ORDER BY 1"
     ),
-    "charges": "SELECT * FROM charges ORDER BY charge_id",
     "events": (
         "SELECT event_id, unit_id, checkout_id, name, occurred_at, value, currency "
         "FROM events ORDER BY 1"
     ),
     "inbox": "SELECT event_id, state FROM stripe_events ORDER BY 1",
+    **{table.name: f"SELECT * FROM {table.name} ORDER BY 1" for table in TABLES.values()},  # noqa: S608 - our own names
 }
 
 
@@ -40,7 +41,7 @@ class Books:
     def written(self, order: list[int]) -> dict[str, list[tuple[Any, ...]]]:
         """The books after these deliveries, in this order, on an otherwise empty ledger."""
         with self.shop.store.write() as connection:
-            for table in (events, charges, payments, stripe_events):
+            for table in (events, payments, stripe_events, *TABLES.values()):
                 connection.execute(delete(table))
         for index in order:
             payload = json.dumps(self.webhooks[index]).encode()
@@ -94,6 +95,10 @@ def _disputed(charge: dict[str, Any]) -> dict[str, Any]:
         "object": "dispute",
         "charge": charge["id"],
         "payment_intent": charge["payment_intent"],
+        "amount": charge["amount"],
+        "currency": charge["currency"],
+        "status": "needs_response",
+        "created": 1_999_999_999,
     }
     return _event("evt_dispute", "charge.dispute.created", dispute)
 
@@ -142,16 +147,16 @@ def test_a_webhook_before_its_order_waits_and_is_applied_when_the_payment_opens(
     webhooks = shop.simulator.events_of(page.checkout_id)
     with shop.store.write() as connection:
         order = dict(connection.execute(checkouts.select()).one()._mapping)
-        kept = connection.execute(text("SELECT payment_intent_id FROM payments")).scalar_one()
-        for table in ("payments", "payment_attempts", "checkouts"):
+        kept = connection.execute(
+            text("SELECT payment_intent_id FROM ledger_payments")
+        ).scalar_one()
+        for table in ("ledger_payments", "confirmations", "checkouts"):
             connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - our own table names
     for webhook in webhooks:
         assert reply(shop.deliver(webhook)) == {"result": "waiting"}
-    from service.payments.ledger import open_payment  # noqa: PLC0415
-
     with shop.store.write() as connection:
         connection.execute(insert(checkouts).values(**order))
-        open_payment(connection, page.checkout_id, kept, now=shop.clock())
+        open_payment(connection, page.checkout_id, kept)
     assert shop.stands(page)["status"] == "paid"
     assert shop.rows("SELECT DISTINCT state FROM stripe_events") == [("applied",)]
 

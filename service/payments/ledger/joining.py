@@ -1,0 +1,115 @@
+"""How two descriptions of one object add up, whatever order and however often they arrive.
+
+A description is a point in a join-semilattice: joining is commutative, associative and idempotent,
+so duplicates, reordering and lateness can't change the sum. Each field says how it joins; a field
+that says nothing is taken from the newest description.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import Field, dataclass, field, fields, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self, TypeVar
+
+S = TypeVar("S", bound="Snapshot")
+
+
+def greatest(default: Any = None) -> Any:
+    """A field that only grows; an absent value is less than any."""
+    return field(default=default, metadata={"join": _greatest})
+
+
+def earliest() -> Any:
+    """A field whose earliest value is the true one."""
+    return field(default=None, metadata={"join": _earliest})
+
+
+def either() -> Any:
+    """A field that stays true once it is."""
+    return field(default=False, metadata={"join": lambda one, other: one or other})
+
+
+def known() -> Any:
+    """A field that never changes once it is known."""
+    return greatest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """One object as Stripe described it at a moment.
+
+    Attributes:
+        observed_at: when; whole seconds in events.
+        version: decides between descriptions of one moment: first the one that is further along,
+            and of two that are equally far the one with the greater digest.
+    """
+
+    observed_at: datetime
+    version: str = ""
+
+    @property
+    def progress(self) -> tuple[int, ...]:
+        """How far along the object is, among descriptions of one moment."""
+        return ()
+
+    def versioned(self) -> Self:
+        """The same with its version, which follows from what it says."""
+        said = {f.name: getattr(self, f.name) for f in fields(self) if _newest(f)}
+        text = json.dumps(said, sort_keys=True, default=str)
+        digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+        steps = "".join(f"{step:012d}:" for step in self.progress)
+        return replace(self, version=steps + digest)
+
+
+def rank_of(status: str | None, order: Sequence[str]) -> int:
+    """A status's place among those an object passes through; 0 for one that Kassa does not know."""
+    return order.index(status) + 1 if status in order else 0
+
+
+def joined(one: S, other: S) -> S:
+    """Everything both say of the same object."""
+    newest, older = sorted((one, other), key=lambda s: (s.observed_at, s.version), reverse=True)
+    changes = {
+        f.name: f.metadata["join"](getattr(newest, f.name), getattr(older, f.name))
+        for f in fields(newest)
+        if "join" in f.metadata
+    }
+    return replace(newest, **changes)
+
+
+def row_of(snapshot: Snapshot) -> dict[str, Any]:
+    """The columns of a description."""
+    return {f.name: getattr(snapshot, f.name) for f in fields(snapshot)}
+
+
+def snapshot_of(kind: type[S], row: Any) -> S:
+    """The description that a row keeps."""
+    return kind(**{f.name: getattr(row, f.name) for f in fields(kind)})
+
+
+def _newest(each: Field[Any]) -> bool:
+    return "join" not in each.metadata and each.name not in {"observed_at", "version"}
+
+
+def _greatest(one: Any, other: Any) -> Any:
+    said = [value for value in (one, other) if value is not None]
+    return max(said, default=None)
+
+
+def _earliest(one: Any, other: Any) -> Any:
+    said = [value for value in (one, other) if value is not None]
+    return min(said, default=None)
+
+
+def furthest(kind: type[StrEnum]) -> Any:
+    """A status that only moves on, in the order of its members."""
+    rank = {member: number for number, member in enumerate(kind)}
+
+    def further(one: Any, other: Any) -> Any:
+        return kind(max(one, other, key=lambda status: rank[kind(status)]))
+
+    return field(metadata={"join": further})

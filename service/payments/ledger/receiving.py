@@ -1,0 +1,84 @@
+"""Taking in what Stripe tells: stored raw once by its id, applied once, in one transaction.
+
+An event about an order that is not known here yet waits, and is applied when that appears.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, text
+
+from service.payments.ledger.applying import (
+    Receipt,
+    apply_again,
+    apply_event,
+    link_payment,
+    mark,
+)
+from service.payments.wire import StripeEvent
+from service.store.session import Store, insert_once
+from service.store.tables import stripe_events
+
+
+def receive(store: Store, event: StripeEvent, payload: bytes, *, now: datetime) -> Receipt:
+    """Store a verified webhook and apply it, both or neither.
+
+    Raises:
+        StoreUnavailable: nothing was kept; Stripe will send it again.
+    """
+    with store.write() as connection:
+        return take_in(connection, event, payload, now=now)
+
+
+def take_in(
+    connection: Connection, event: StripeEvent, payload: bytes, *, now: datetime
+) -> Receipt:
+    """Store an event raw, once by its id, and apply it in the same transaction.
+
+    Args:
+        connection: a writing transaction.
+        event: what the payload says.
+        payload: the bytes as they came.
+        now: when they came.
+    """
+    _one_at_a_time(connection, event.payment_intent_id or event.object_id)
+    row = {
+        "event_id": event.event_id,
+        "type": event.type,
+        "payment_intent_id": event.payment_intent_id,
+        "object_id": event.object_id,
+        "created_at": event.created_at,
+        "received_at": now,
+        "state": Receipt.WAITING.value,
+        "payload": payload.decode("utf-8"),
+    }
+    if not insert_once(connection, stripe_events, [row]):
+        return Receipt.DUPLICATE
+    receipt = apply_event(connection, event, received_at=now)
+    mark(connection, event.event_id, receipt)
+    if receipt is Receipt.APPLIED and event.payment_intent_id is not None:
+        apply_again(connection, event.payment_intent_id, Receipt.WAITING)
+    return receipt
+
+
+def open_payment(connection: Connection, checkout_id: str, payment_intent_id: str) -> None:
+    """Know a payment that Stripe just answered with, and apply what was told of it before.
+
+    The answer itself proves nothing here: only webhooks move the ledger.
+    """
+    _one_at_a_time(connection, payment_intent_id)
+    link_payment(connection, checkout_id, payment_intent_id)
+    apply_again(connection, payment_intent_id, Receipt.WAITING)
+
+
+def _one_at_a_time(connection: Connection, subject: str | None) -> None:
+    """Let the events of one payment take turns, also before it has a row to lock.
+
+    Else one that waits for what another is just writing would wait for ever.
+    """
+    if subject is not None and connection.dialect.name == "postgresql":
+        connection.execute(_TURN, {"subject": subject})
+
+
+_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0))")
