@@ -12,6 +12,7 @@ from sqlalchemy import Connection, inspect, text
 
 from service.errors import SchemaMismatch
 from service.store.session import Store
+from service.store.views import drop_views, make_views
 
 # Any number, as long as every Kassa uses the same one: two upgrades at once take turns.
 _ADVISORY_LOCK = 0x6B61737361
@@ -46,7 +47,9 @@ def upgrade(store: Store) -> None:
         _refuse_foreign(connection)
         config = _config()
         config.attributes["connection"] = connection
+        drop_views(connection)
         command.upgrade(config, "head")
+        make_views(connection)
 
 
 def ensure(store: Store) -> None:

@@ -587,7 +587,7 @@ watermarks = Table(
 
 # What people know of a period, such as that Adaptive Acceptance was on.
 period_annotations = Table(
-    "annotations",
+    "period_annotations",
     metadata,
     Column("annotation_id", String(40), primary_key=True),
     Column("kind", String(64), nullable=False, index=True),

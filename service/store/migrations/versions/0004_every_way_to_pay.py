@@ -74,7 +74,7 @@ def _make_tables() -> None:  # noqa: PLR0915 - a list of tables
         sa.UniqueConstraint("customer_id", name=op.f("uq_accounts_customer_id")),
     )
     op.create_table(
-        "annotations",
+        "period_annotations",
         sa.Column("annotation_id", sa.String(length=40), nullable=False),
         sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("starts_at", sa.BigInteger(), nullable=False),
@@ -82,9 +82,11 @@ def _make_tables() -> None:  # noqa: PLR0915 - a list of tables
         sa.Column("value", sa.JSON(), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("annotation_id", name=op.f("pk_annotations")),
+        sa.PrimaryKeyConstraint("annotation_id", name=op.f("pk_period_annotations")),
     )
-    op.create_index(op.f("ix_annotations_kind"), "annotations", ["kind"], unique=False)
+    op.create_index(
+        op.f("ix_period_annotations_kind"), "period_annotations", ["kind"], unique=False
+    )
     op.create_table(
         "chores",
         sa.Column("name", sa.String(length=64), nullable=False),
