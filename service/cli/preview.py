@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 
 from analysis.rerandomisation import Verdict, false_alarms, verdicts
 from experiments import Catalog
 from service.cli.options import format_option, quiet_option, settings_in_force
+from service.cli.progress import progress_of
 from service.cli.stores import store_at
 from service.previewing import Past, Replay, read_past, replay, split_of, to_json, to_text
-
-_PATIENCE = 2.0
-"""Seconds before a progress bar appears."""
 
 
 @click.command(epilog="Example: kassa preview one-page-checkout --days 30 --replications 1000")
@@ -89,18 +85,7 @@ def _verdicts(found: Replay, seeds: Iterator[str]) -> Iterator[Verdict]:
 
 def _patiently(found: Iterator[Verdict], total: int, *, quiet: bool) -> Iterator[Verdict]:
     """The verdicts, with a progress bar once it takes long; Ctrl-C ends them where they are."""
-    console = Console(stderr=True, quiet=quiet)
-    begun = time.monotonic()
-    progress = Progress(console=console, transient=True, disable=not console.is_terminal)
-    task = progress.add_task("splitting anew", total=total)
-    try:
+    with progress_of("splitting anew", quiet=quiet) as told, suppress(KeyboardInterrupt):
         for done, verdict in enumerate(found, start=1):
-            if time.monotonic() - begun > _PATIENCE and not progress.live.is_started:
-                progress.start()
-            progress.update(task, completed=done)
+            told(done, total)
             yield verdict
-    except KeyboardInterrupt:
-        return
-    finally:
-        if progress.live.is_started:
-            progress.stop()

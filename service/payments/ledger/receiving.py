@@ -42,7 +42,7 @@ def take_in(
         payload: the bytes as they came.
         now: when they came.
     """
-    _one_at_a_time(connection, event.payment_intent_id or event.object_id)
+    one_at_a_time(connection, event.payment_intent_id or event.object_id)
     row = {
         "event_id": event.event_id,
         "type": event.type,
@@ -67,12 +67,12 @@ def open_payment(connection: Connection, checkout_id: str, payment_intent_id: st
 
     The answer itself proves nothing here: only webhooks move the ledger.
     """
-    _one_at_a_time(connection, payment_intent_id)
+    one_at_a_time(connection, payment_intent_id)
     link_payment(connection, checkout_id, payment_intent_id)
     apply_again(connection, payment_intent_id, Receipt.WAITING)
 
 
-def _one_at_a_time(connection: Connection, subject: str | None) -> None:
+def one_at_a_time(connection: Connection, subject: str | None) -> None:
     """Let the events of one payment take turns, also before it has a row to lock.
 
     Else one that waits for what another is just writing would wait for ever.
