@@ -79,6 +79,7 @@ class Settings:
         stripe: Stripe's keys, or None for the simulator.
         merchant: the name visitors see on the checkout.
         country_header: the header in which a proxy in front tells the visitor's country, or None.
+        queries: a directory of the merchant's own saved queries, or None.
         mail: where notices to customers go out, or None: then none are sent.
     """
 
@@ -92,6 +93,7 @@ class Settings:
     stripe: StripeKeys | None = None
     merchant: str = "Kassa Demo Store"
     country_header: str | None = None
+    queries: Path | None = None
     mail: Mail | None = None
 
     @property
@@ -135,6 +137,7 @@ class Settings:
             stripe=stripe,
             merchant=environment.get("KASSA_MERCHANT", "").strip() or cls.merchant,
             country_header=_header(environment),
+            queries=_queries(environment),
             mail=_mail(environment),
         )
 
@@ -153,6 +156,7 @@ class Settings:
             "KASSA_TRUSTED_PROXIES": str(self.trusted_proxies),
             "KASSA_MERCHANT": self.merchant,
             "KASSA_COUNTRY_HEADER": self.country_header or "(none)",
+            "KASSA_QUERIES": str(self.queries or "(the shipped ones)"),
             "KASSA_SMTP_URL": _mail_url(self.mail),
             "KASSA_MAIL_FROM": self.mail.sender if self.mail else "(none)",
             "STRIPE_SECRET_KEY": _hidden(stripe.secret_key) if stripe else "(simulator)",
@@ -330,6 +334,13 @@ def _header(environment: Mapping[str, str]) -> str | None:
             "KASSA_COUNTRY_HEADER must be the name of a header such as CF-IPCountry"
         )
     return given or None
+
+
+def _queries(environment: Mapping[str, str]) -> Path | None:
+    given = environment.get("KASSA_QUERIES", "").strip()
+    if given and not Path(given).is_dir():
+        raise ConfigurationError(f"KASSA_QUERIES is not a directory: {given}")
+    return Path(given) if given else None
 
 
 _MAIL_SCHEMES = {"smtp": 587, "smtps": 465}

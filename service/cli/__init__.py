@@ -38,6 +38,7 @@ _COMMANDS = {
     "approve": ("operation", "Take the step of a ramp that waits for a person."),
     "ramp": ("operation", "Take the steps of ramps whose time has come, if nothing is wrong."),
     "audit": ("operation", "Who changed what visitors may see, when, and why."),
+    "query": ("query", "Ask the ledger: saved queries, and read-only SQL."),
     "ledger": ("ledger", "Make the books anew out of what Stripe sent."),
     "config": ("config", "What is in force, secrets hidden."),
     "db": ("database", "Migrations of the store."),

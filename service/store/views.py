@@ -200,7 +200,9 @@ VIEWS: Mapping[str, str] = {
           i.billing_reason, i.collection_method, i.currency, i.total, i.tax, i.amount_due,
           i.amount_paid, i.amount_remaining, i.amount_overpaid, i.attempt_count,
           {at:i.next_payment_attempt} AS next_payment_attempt, {at:i.due_at} AS due_at,
-          {day:i.due_at} AS due_day, {at:i.finalized_at} AS finalized_at,
+          {day:i.due_at} AS due_day,
+          COALESCE(i.due_at, i.created_at) / 86400000000 AS due_day_number,
+          {at:i.finalized_at} AS finalized_at,
           {at:i.paid_at} AS paid_at, {day:i.paid_at} AS paid_day,
           {at:i.voided_at} AS voided_at, {at:i.uncollectible_at} AS uncollectible_at,
           i.hosted_invoice_url, {at:i.created_at} AS created_at, {day:i.created_at} AS day,
@@ -233,6 +235,7 @@ VIEWS: Mapping[str, str] = {
     "card_updates": """
         SELECT event_id, payment_method_id, customer_id, last4_before, last4, exp_month_before,
           exp_month, exp_year_before, exp_year, {at:updated_at} AS updated_at,
+          {at:updated_at + 15552000000000} AS saves_until,
           {day:updated_at} AS day, {month:updated_at} AS month
         FROM ledger_card_updates""",
     "balance_transactions": """

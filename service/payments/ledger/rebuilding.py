@@ -128,7 +128,7 @@ def _next_subjects(store: Store) -> list[str]:
 def _rebuild_subject(store: Store, subject: str) -> int:
     told = (
         select(stripe_events.c.event_id, stripe_events.c.payload, stripe_events.c.received_at)
-        .where(subject == _SUBJECT)
+        .where(_SUBJECT.in_([subject]))
         .order_by(stripe_events.c.received_at, stripe_events.c.event_id)
     )
     with store.write() as connection:
