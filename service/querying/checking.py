@@ -28,24 +28,25 @@ def check_query(sql: str, *, dialect: str) -> None:
     statement = _parsed(sql, dialect)
     if not isinstance(statement, exp.Query):
         raise Refused("--sql: only a SELECT is read here")
+    for kind in _KEPT_OUT:
+        if statement.find(kind):
+            raise Refused("--sql: only reading is possible here")
     own = {cte.alias_or_name.lower() for cte in statement.find_all(exp.CTE)}
     for table in statement.find_all(exp.Table):
         _check_table(table, own)
     for function in statement.find_all(exp.Anonymous):
         if function.name.lower() not in _HARMLESS:
             raise Refused(f"--sql: the function {function.name} is not read here")
-    for kind in _KEPT_OUT:
-        if statement.find(kind):
-            raise Refused("--sql: only reading is possible here")
 
 
 def _check_table(table: exp.Table, own: set[str]) -> None:
     name = table.name.lower()
     if not name:
         raise Refused("--sql: a function can't stand in place of a view here")
-    if table.args.get("db") or (name not in NAMES and name not in own):
+    place = ".".join(part.name for part in table.parts)
+    if place.lower() != name or (name not in NAMES and name not in own):
         raise Refused(
-            f"--sql: {table.sql()} is none of the documented views; they are {', '.join(NAMES)}"
+            f"--sql: {place} is none of the documented views; they are {', '.join(NAMES)}"
         )
 
 
