@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
 from service.errors import Refused
+from service.money import digits
 from service.querying.rendering import written
 from service.querying.running import Answer, Value
-from service.querying.saved import Chart, Query
+from service.querying.saved import Chart, Format, Query
 
 _WIDTH, _HEIGHT = 760.0, 380.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 96.0, 24.0, 64.0, 72.0
@@ -97,11 +98,10 @@ def _drawn(query: Query, chart: Chart, series: Sequence[_Series], places: Sequen
         return _TOP + (high - value) / (high - low) * (_HEIGHT - _TOP - _BOTTOM)
 
     currencies = {each.currency for each in series}
-    currency = currencies.pop() if len(currencies) == 1 else None
     marks: list[str] = []
     for number in range(round((high - low) / step) + 1):
         value = low + number * step
-        label = written(value, format_, currency)
+        label = _tick(value, format_, currencies)
         marks.append(
             f'<line class="rule" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(value):.1f}" '
             f'y2="{y(value):.1f}"/><text class="muted" x="{_LEFT - 8}" y="{y(value) + 4:.1f}" '
@@ -124,6 +124,16 @@ def _drawn(query: Query, chart: Chart, series: Sequence[_Series], places: Sequen
         f'<text x="{_LEFT}" y="28" font-size="17" font-weight="650">{escape(query.title)}</text>'
         f"{''.join(marks)}</svg>\n"
     )
+
+
+def _tick(value: float, format_: Format, currencies: Collection[str | None]) -> str:
+    """A value on the axis; of several currencies without a sign, in units if they count alike."""
+    known = [currency for currency in currencies if currency is not None]
+    if format_ is not Format.MONEY or len(known) == 1:
+        return written(value, format_, known[0] if known else None)
+    places = {digits(currency) for currency in known}
+    scale = places.pop() if len(places) == 1 else 0
+    return f"{value / 10**scale:,.{scale}f}"
 
 
 def _labels(places: Sequence[str]) -> list[str]:

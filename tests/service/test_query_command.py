@@ -73,6 +73,12 @@ def test_every_chart_is_an_image_that_can_be_read_aloud(kassa: CliRunner, name: 
     assert described.count(":") >= 1
 
 
+def test_an_axis_of_two_currencies_counts_in_units_without_a_sign(kassa: CliRunner) -> None:
+    drawn = ask(kassa, "revenue", "--format", "svg").stdout
+    assert ">80.00</text>" in drawn
+    assert "2026-01 $60.83" in drawn
+
+
 def test_an_answer_goes_to_a_file(kassa: CliRunner, tmp_path: Path) -> None:
     told = ask(kassa, "revenue", "--format", "csv", "--output", "out.csv")
     assert (told.stdout, told.stderr) == ("", "3 rows written to out.csv\n")
