@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class PaymentStatus(StrEnum):
@@ -106,3 +106,42 @@ class PaymentGateway(Protocol):
             InvalidSignature: it did not; the message never says which check failed.
         """
         ...
+
+
+class Books(Protocol):
+    """What Stripe itself says has happened, for whoever compares."""
+
+    def events(self, *, since: datetime, until: datetime) -> Iterator[bytes]:
+        """Every event of a time, as a webhook would carry it. Stripe keeps them for 30 days.
+
+        Raises:
+            PaymentBusy: Stripe asked to slow down.
+            PaymentIndeterminate: no answer.
+        """
+        ...
+
+    def listed(self, kind: str, *, since: datetime) -> Iterator[Mapping[str, Any]]:
+        """Every object of a kind made since a time, as it stands now.
+
+        Args:
+            kind: Stripe's name, one of `LISTED`.
+            since: when the oldest was made.
+
+        Raises:
+            PaymentBusy: Stripe asked to slow down.
+            PaymentIndeterminate: no answer.
+        """
+        ...
+
+
+LISTED = (
+    "payment_intent",
+    "charge",
+    "refund",
+    "dispute",
+    "radar.early_fraud_warning",
+    "invoice",
+    "subscription",
+    "balance_transaction",
+)
+"""The kinds that can be listed by the time they were made, payments before what follows them."""

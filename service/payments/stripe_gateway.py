@@ -5,10 +5,12 @@ With keys it talks to Stripe, with a simulator's address to the simulator; the c
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from importlib.metadata import version
@@ -83,6 +85,31 @@ class StripeGateway:
         """See `PaymentGateway.retrieve`."""
         return _answered(lambda: self._client.v1.payment_intents.retrieve(payment_intent_id))
 
+    def events(self, *, since: datetime, until: datetime) -> Iterator[bytes]:
+        """See `Books.events`."""
+        made = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}
+        for event in _pages(self._client.v1.events.list, {"created": made}):
+            yield json.dumps(event).encode()
+
+    def listed(self, kind: str, *, since: datetime) -> Iterator[Mapping[str, Any]]:
+        """See `Books.listed`."""
+        return _pages(self._lists[kind], {"created": {"gte": int(since.timestamp())}})
+
+    @property
+    def _lists(self) -> Mapping[str, Callable[[Any], Any]]:
+        v1 = self._client.v1
+        return {
+            "payment_intent": v1.payment_intents.list,
+            "charge": v1.charges.list,
+            "refund": v1.refunds.list,
+            "dispute": v1.disputes.list,
+            "radar.early_fraud_warning": v1.radar.early_fraud_warnings.list,
+            "invoice": v1.invoices.list,
+            # Else those that ended are left out.
+            "subscription": lambda asked: v1.subscriptions.list(asked | {"status": "all"}),
+            "balance_transaction": v1.balance_transactions.list,
+        }
+
     def verify(self, body: bytes, signature: str | None, *, now: datetime) -> None:
         """See `PaymentGateway.verify`; the clock is bound both ways, which the SDK does not do."""
         header = signature or ""
@@ -104,11 +131,36 @@ def _fresh(header: str, now: datetime) -> bool:
     return abs(now.timestamp() - int(stamps[0])) <= TOLERANCE.total_seconds()
 
 
+def _pages(listing: Callable[[Any], Any], asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every object of a list, page by page, each page with the pauses of any other request."""
+    after: dict[str, str] = {}
+    more = True
+    while more:
+        with _translated():
+            page = _patiently(lambda after=after: listing({"limit": 100, **asked, **after}))  # type: ignore[misc]  # bound per page
+        for found in page.data:
+            yield found.to_dict()
+        more = bool(page.has_more and page.data)
+        after = {"starting_after": page.data[-1].id} if more else {}
+
+
 def _answered(call: Callable[[], stripe.PaymentIntent]) -> Payment:
+    with _translated():
+        try:
+            return read_payment(_patiently(call).to_dict())
+        except stripe.CardError as exc:
+            return _described(exc)
+        except stripe.StripeError as exc:
+            if exc.code == "payment_intent_unexpected_state":
+                return _described(exc)
+            raise
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """What goes wrong at Stripe, in Kassa's words."""
     try:
-        return read_payment(_patiently(call).to_dict())
-    except stripe.CardError as exc:
-        return _described(exc)
+        yield
     except stripe.RateLimitError as exc:
         raise PaymentBusy("Stripe asks to slow down; nothing was charged") from exc
     except (stripe.APIConnectionError, stripe.APIError) as exc:
@@ -120,9 +172,7 @@ def _answered(call: Callable[[], stripe.PaymentIntent]) -> Payment:
     except stripe.StripeError as exc:
         if exc.http_status == HTTPStatus.CONFLICT:
             raise PaymentIndeterminate("the same attempt is under way at Stripe") from exc
-        if exc.code == "payment_intent_unexpected_state":
-            return _described(exc)
-        log.error("Stripe refused a payment: %s, request %s", exc, exc.request_id)  # noqa: TRY400 - the sentence is what an operator needs
+        log.error("Stripe refused a request: %s, request %s", exc, exc.request_id)  # noqa: TRY400 - the sentence is what an operator needs
         raise PaymentRefused(exc.code or type(exc).__name__) from exc
 
 

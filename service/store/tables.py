@@ -466,6 +466,8 @@ stripe_events = Table(
     Column("payment_intent_id", String(255), index=True),
     # What it describes.
     Column("object_id", String(255), index=True),
+    # None: Stripe sent it; `reconcile`: it was asked for, because it did not come.
+    Column("source", String(16)),
     Column("created_at", UtcTime, nullable=False),
     Column("received_at", UtcTime, nullable=False, index=True),
     # applied | waiting (its object is not known here yet) | ignored (nothing to learn from it)

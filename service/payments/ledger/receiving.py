@@ -31,8 +31,16 @@ def receive(store: Store, event: StripeEvent, payload: bytes, *, now: datetime) 
         return take_in(connection, event, payload, now=now)
 
 
+RECONCILE = "reconcile"
+
+
 def take_in(
-    connection: Connection, event: StripeEvent, payload: bytes, *, now: datetime
+    connection: Connection,
+    event: StripeEvent,
+    payload: bytes,
+    *,
+    now: datetime,
+    source: str | None = None,
 ) -> Receipt:
     """Store an event raw, once by its id, and apply it in the same transaction.
 
@@ -41,6 +49,7 @@ def take_in(
         event: what the payload says.
         payload: the bytes as they came.
         now: when they came.
+        source: None where Stripe sent it, `RECONCILE` where it was asked for.
     """
     one_at_a_time(connection, event.payment_intent_id or event.object_id)
     row = {
@@ -48,6 +57,7 @@ def take_in(
         "type": event.type,
         "payment_intent_id": event.payment_intent_id,
         "object_id": event.object_id,
+        "source": source,
         "created_at": event.created_at,
         "received_at": now,
         "state": Receipt.WAITING.value,

@@ -601,6 +601,7 @@ def _widen_tables() -> None:
         op.f("ix_checkouts_subscription_id"), "checkouts", ["subscription_id"], unique=False
     )
     op.add_column("stripe_events", sa.Column("object_id", sa.String(length=255), nullable=True))
+    op.add_column("stripe_events", sa.Column("source", sa.String(length=16), nullable=True))
     op.create_index(
         op.f("ix_stripe_events_object_id"), "stripe_events", ["object_id"], unique=False
     )
