@@ -140,8 +140,6 @@ LISTED = (
     "refund",
     "dispute",
     "radar.early_fraud_warning",
-    "invoice",
-    "subscription",
     "balance_transaction",
 )
 """The kinds that can be listed by the time they were made, payments before what follows them."""

@@ -104,9 +104,6 @@ class StripeGateway:
             "refund": v1.refunds.list,
             "dispute": v1.disputes.list,
             "radar.early_fraud_warning": v1.radar.early_fraud_warnings.list,
-            "invoice": v1.invoices.list,
-            # Else those that ended are left out.
-            "subscription": lambda asked: v1.subscriptions.list(asked | {"status": "all"}),
             "balance_transaction": v1.balance_transactions.list,
         }
 

@@ -1,4 +1,4 @@
-"""The control API: faults, webhook chaos and disputes, for tests and demonstrations."""
+"""The control API: faults, webhook chaos, disputes and warnings, for tests and demonstrations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from service.payments.simulator.api import Api, Request, Response
 from service.payments.simulator.errors import ApiError, InvalidParameterError
 from service.payments.simulator.faults import Faults
-from service.payments.simulator.resources import disputes
+from service.payments.simulator.resources import disputes, early_fraud_warnings
 from service.payments.simulator.webhooks import Deliveries
 from service.payments.simulator.wire import Json, to_bytes
 from service.payments.simulator.work import new_id
@@ -65,6 +65,14 @@ def _dispute(control: Control, given: object) -> Json:
     return dispute
 
 
+def _warn(control: Control, given: object) -> Json:
+    form = given if isinstance(given, dict) else {}
+    with control.api.working(new_id("req")) as work:
+        warning = early_fraud_warnings.raise_warning(work, early_fraud_warnings.RAISE.read(form))
+    control.deliveries.wake()
+    return warning
+
+
 def _nothing(_control: Control, _given: object) -> Json:
     raise ApiError("No such control endpoint.", status=404)
 
@@ -74,4 +82,5 @@ _ENDPOINTS: dict[tuple[str, str], Callable[[Control, object], Json]] = {
     ("POST", "/_control/faults"): _script,
     ("POST", "/_control/webhooks"): _disturb,
     ("POST", "/_control/disputes"): _dispute,
+    ("POST", "/_control/warnings"): _warn,
 }

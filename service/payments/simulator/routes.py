@@ -10,9 +10,12 @@ from functools import cached_property
 from service.payments.simulator.errors import Declined
 from service.payments.simulator.parameters import Parameters
 from service.payments.simulator.resources import (
+    balance_transactions,
     charges,
     confirmation_tokens,
     customers,
+    disputes,
+    early_fraud_warnings,
     events,
     payment_intents,
     refunds,
@@ -74,6 +77,33 @@ ROUTES = (
     Route("GET", "/v1/charges/{id}", charges.RETRIEVE, charges.retrieve),
     Route("POST", "/v1/refunds", refunds.CREATE, refunds.create),
     Route("GET", "/v1/refunds/{id}", refunds.RETRIEVE, refunds.retrieve),
+    Route("GET", "/v1/refunds", refunds.LIST, refunds.listing_of),
+    Route("GET", "/v1/disputes", disputes.LIST, disputes.listing_of),
+    Route("GET", "/v1/disputes/{id}", disputes.RETRIEVE, disputes.retrieve),
+    Route(
+        "GET",
+        "/v1/radar/early_fraud_warnings",
+        early_fraud_warnings.LIST,
+        early_fraud_warnings.listing_of,
+    ),
+    Route(
+        "GET",
+        "/v1/radar/early_fraud_warnings/{id}",
+        early_fraud_warnings.RETRIEVE,
+        early_fraud_warnings.retrieve,
+    ),
+    Route(
+        "GET",
+        "/v1/balance_transactions",
+        balance_transactions.LIST,
+        balance_transactions.listing_of,
+    ),
+    Route(
+        "GET",
+        "/v1/balance_transactions/{id}",
+        balance_transactions.RETRIEVE,
+        balance_transactions.retrieve,
+    ),
     Route("GET", "/v1/events", events.LIST, events.listing_of),
     Route("GET", "/v1/events/{id}", events.RETRIEVE, events.retrieve),
 )

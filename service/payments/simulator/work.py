@@ -93,14 +93,28 @@ class Work:
         )
         return body
 
-    def emit(self, kind: str, body: Json) -> None:
-        """Record an event with a snapshot of the object, and queue its delivery."""
+    def emit(self, kind: str, body: Json, previous: Json | None = None) -> None:
+        """Record an event with a snapshot of the object, and queue its delivery.
+
+        Args:
+            kind: Stripe's name of what happened.
+            body: the object as it now is.
+            previous: of an update, the members that changed as they were.
+        """
+        data = (
+            {"object": body}
+            if previous is None
+            else {
+                "object": body,
+                "previous_attributes": previous,
+            }
+        )
         event = {
             "id": new_id("evt"),
             "object": "event",
             "api_version": API_VERSION,
             "created": self.now,
-            "data": {"object": body},
+            "data": data,
             "livemode": False,
             "pending_webhooks": 1,
             "request": {"id": self.request_id, "idempotency_key": self.idempotency_key},

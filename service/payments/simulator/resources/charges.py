@@ -7,6 +7,7 @@ import uuid
 from service.payments.simulator.cards import Decline, ListedCard
 from service.payments.simulator.pages import listed
 from service.payments.simulator.parameters import PAGE, Parameters, text
+from service.payments.simulator.resources import balance_transactions
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id
 
@@ -40,6 +41,14 @@ def create(
     """
     charge = work.save(_charge(work, intent, method, card, authenticated=authenticated))
     work.emit("charge.failed" if card.decline else "charge.succeeded", charge)
+    return charge if card.decline else _booked(work, charge)
+
+
+def _booked(work: Work, charge: Json) -> Json:
+    """The charge a moment later, when Stripe has booked it."""
+    booked = balance_transactions.book_charge(work, charge)
+    charge = work.save(charge | {"balance_transaction": booked["id"]})
+    work.emit("charge.updated", charge, {"balance_transaction": None})
     return charge
 
 

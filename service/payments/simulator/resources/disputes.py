@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from service.payments.simulator.errors import ApiError
-from service.payments.simulator.parameters import Parameters, filled, text
+from service.payments.simulator.pages import listed
+from service.payments.simulator.parameters import PAGE, Parameters, filled, text
+from service.payments.simulator.resources import balance_transactions
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id
 
+RETRIEVE = Parameters()
+LIST = Parameters({**PAGE, "charge": text, "payment_intent": text})
 OPEN = Parameters({"charge": filled, "reason": text}, required=("charge",))
 _RESPONSE_TIME = 7 * 24 * 3600
 _EVIDENCE = (
@@ -31,9 +35,22 @@ def open_dispute(work: Work, given: Json) -> Json:
     if charge["status"] != "succeeded" or charge["disputed"]:
         raise ApiError("This charge can't be disputed.", code="charge_disputed", param="charge")
     work.save(charge | {"disputed": True})
-    dispute = work.save(_dispute(work, charge, given.get("reason") or "fraudulent"))
+    dispute = _dispute(work, charge, given.get("reason") or "fraudulent")
+    booked = balance_transactions.book_dispute(work, dispute)
+    dispute = work.save(dispute | {"balance_transactions": [booked]})
     work.emit("charge.dispute.created", dispute)
     return dispute
+
+
+def retrieve(work: Work, _given: Json, dispute: str) -> Json:
+    """The dispute with this id."""
+    return work.require("dispute", dispute)
+
+
+def listing_of(work: Work, given: Json) -> Json:
+    """Disputes, newest first, of one PaymentIntent if asked."""
+    wanted = {"payment_intent": [given["payment_intent"]]} if given.get("payment_intent") else {}
+    return listed(work, "dispute", "/v1/disputes", given, wanted)
 
 
 def _dispute(work: Work, charge: Json, reason: str) -> Json:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from service.payments.simulator.errors import ApiError, InvalidParameterError
+from service.payments.simulator.pages import listed
 from service.payments.simulator.parameters import (
+    PAGE,
     Parameters,
     choice,
     integer,
@@ -11,6 +13,7 @@ from service.payments.simulator.parameters import (
     metadata,
     text,
 )
+from service.payments.simulator.resources import balance_transactions
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id
 
@@ -24,6 +27,7 @@ CREATE = Parameters(
     }
 )
 RETRIEVE = Parameters()
+LIST = Parameters({**PAGE, "charge": text, "payment_intent": text})
 
 
 def create(work: Work, given: Json) -> Json:
@@ -32,7 +36,9 @@ def create(work: Work, given: Json) -> Json:
     amount = _amount(charge, given.get("amount"))
     refunded = charge["amount_refunded"] + amount
     charge |= {"amount_refunded": refunded, "refunded": refunded == charge["amount"]}
-    refund = work.save(_refund(work, charge, amount, given))
+    refund = _refund(work, charge, amount, given)
+    refund |= {"balance_transaction": balance_transactions.book_refund(work, refund)["id"]}
+    work.save(refund)
     work.save(charge)
     work.emit("refund.created", refund)
     work.emit("charge.refunded", charge)
@@ -42,6 +48,12 @@ def create(work: Work, given: Json) -> Json:
 def retrieve(work: Work, _given: Json, refund: str) -> Json:
     """The refund with this id."""
     return work.require("refund", refund)
+
+
+def listing_of(work: Work, given: Json) -> Json:
+    """Refunds, newest first, of one PaymentIntent if asked."""
+    wanted = {"payment_intent": [given["payment_intent"]]} if given.get("payment_intent") else {}
+    return listed(work, "refund", "/v1/refunds", given, wanted)
 
 
 def _charge_of(work: Work, given: Json) -> Json:

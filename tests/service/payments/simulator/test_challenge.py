@@ -38,6 +38,7 @@ def test_passing_the_challenge_charges(simulator: Simulator, browser: FlaskClien
     simulator.drained()
     assert simulator.receiver.types_about(intent.id) == [
         "charge.succeeded",
+        "charge.updated",
         "payment_intent.created",
         "payment_intent.requires_action",
         "payment_intent.succeeded",

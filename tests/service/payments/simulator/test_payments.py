@@ -27,7 +27,10 @@ def test_an_approved_card_pays(simulator: Simulator, card: ListedCard) -> None:
     assert charge.metadata.to_dict() == {"order": "17"}
     assert charge.outcome is not None
     assert charge.outcome.network_status == "approved_by_network"
-    assert charge.balance_transaction is None
+    booked = simulator.client.v1.balance_transactions.retrieve(str(charge.balance_transaction))
+    assert (booked.amount, booked.fee, booked.net) == (2400, 100, 2300)
+    (told,) = simulator.client.v1.events.list({"type": "charge.succeeded"}).data
+    assert told.data.object["balance_transaction"] is None
     details = charge.payment_method_details
     assert details is not None
     assert details.card is not None

@@ -26,6 +26,8 @@ RESOURCES: dict[str, type] = {
     "confirmation_token": stripe.ConfirmationToken,
     "payment_method": stripe.PaymentMethod,
     "dispute": stripe.Dispute,
+    "balance_transaction": stripe.BalanceTransaction,
+    "radar.early_fraud_warning": stripe.radar.EarlyFraudWarning,
 }
 
 
@@ -42,6 +44,7 @@ def everything(simulator: Simulator) -> list[dict[str, Any]]:
     paid = simulator.pay()
     simulator.client.v1.refunds.create({"payment_intent": paid.id, "reason": "fraudulent"})
     simulator.control("disputes", {"charge": str(simulator.pay().latest_charge)})
+    simulator.control("warnings", {"charge": str(paid.latest_charge)})
     made = simulator.client.v1.payment_intents.create({"amount": 100, "currency": "usd"})
     simulator.client.v1.payment_intents.cancel(made.id)
     return collected(simulator)
@@ -60,11 +63,19 @@ def collected(simulator: Simulator) -> list[dict[str, Any]]:
     events = page("events?limit=100")
     intents = page("payment_intents?limit=100&expand[]=data.payment_method")
     charges = page("charges?limit=100&expand[]=data.payment_intent")
+    booked = page("balance_transactions?limit=100")
     token = simulator.token()
     one = requests.get(
         f"{simulator.url}/v1/confirmation_tokens/{token}", headers=headers, timeout=10
     ).json()
-    return [*events, *(event["data"]["object"] for event in events), *intents, *charges, one]
+    return [
+        *events,
+        *(event["data"]["object"] for event in events),
+        *intents,
+        *charges,
+        *booked,
+        one,
+    ]
 
 
 def test_every_object_has_the_sdks_shape(simulator: Simulator) -> None:
@@ -78,10 +89,12 @@ def test_every_object_has_the_sdks_shape(simulator: Simulator) -> None:
         "payment_intent.succeeded",
         "payment_intent.canceled",
         "charge.succeeded",
+        "charge.updated",
         "charge.failed",
         "charge.refunded",
         "charge.dispute.created",
         "refund.created",
+        "radar.early_fraud_warning.created",
     }
     assert [f for body in found for f in findings(RESOURCES[body["object"]], body)] == []
 
