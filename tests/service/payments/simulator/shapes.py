@@ -4,6 +4,7 @@ Calibrated on Stripe's own fixtures (`test_shapes`): the checker that accepts th
 """
 
 import functools
+import importlib
 import inspect
 import pkgutil
 import sys
@@ -14,9 +15,94 @@ from typing import Any, Literal, get_args, get_origin
 import stripe
 import stripe._stripe_object
 from stripe._expandable_field import ExpandableField
+from stripe._object_classes import OBJECT_CLASSES
 
 IGNORED = frozenset({"OBJECT_NAME", "last_response"})
-DEEPEST = 12
+
+
+def answer_findings(answer: Any) -> list[str]:
+    """Every place where something the API answered is not what the SDK says, in words.
+
+    Args:
+        answer: an object of any kind, a list or a search result of them, an event or an error; or
+            ``{"browser": …}`` with what the Stripe.js stand-in was given.
+    """
+    kind = answer.get("object", "") if isinstance(answer, dict) else ""
+    if not isinstance(kind, str):
+        return [f"answer.object: {kind!r} is not str"]
+    if kind in _PAGES:
+        members = [finding for each in answer.get("data", []) for finding in answer_findings(each)]
+        return _page_findings(answer, _PAGES[kind]) + members
+    return _single_findings(answer, kind)
+
+
+def _single_findings(answer: Any, kind: str) -> list[str]:
+    resource = resource_of(kind)
+    if kind == "event":
+        return findings(stripe.Event, answer) + _event_findings(answer)
+    if resource is not None:
+        return _deleted_findings(answer) if "deleted" in answer else findings(resource, answer)
+    if isinstance(answer, dict) and answer.keys() == {"error"}:
+        return findings(stripe.ErrorObject, answer["error"])
+    if isinstance(answer, dict) and answer.keys() == {"browser"}:
+        return _browser_findings(answer["browser"])
+    return [f"answer: {kind or answer} is no object of the SDK"]
+
+
+def resource_of(kind: object) -> type | None:
+    """The SDK's class for objects that call themselves so."""
+    module, name = OBJECT_CLASSES.get(str(kind), ("", ""))
+    found: type | None = getattr(importlib.import_module(module), name) if module else None
+    return found
+
+
+_PAGES: dict[Any, dict[str, tuple[type, ...]]] = {
+    "list": {"data": (list,), "has_more": (bool,), "url": (str,)},
+    "search_result": {
+        "data": (list,),
+        "has_more": (bool,),
+        "url": (str,),
+        "next_page": (str, type(None)),
+    },
+}
+
+
+def _page_findings(page: dict[str, Any], members: dict[str, tuple[type, ...]]) -> list[str]:
+    kind = page["object"]
+    known = members.keys() | {"object", "total_count"}
+    return [f"{kind}.{name}: unknown" for name in page if name not in known] + [
+        f"{kind}.{name}: missing or of another type"
+        for name, kinds in members.items()
+        if name not in page or not isinstance(page[name], kinds)
+    ]
+
+
+def _browser_findings(given: Any) -> list[str]:
+    resource = resource_of(given.get("object")) if isinstance(given, dict) else None
+    found = findings(resource, given) if resource else []
+    # With a publishable key Stripe shows less of an object.
+    return [f"in the browser: {each}" for each in found if not each.endswith(": missing")]
+
+
+def _deleted_findings(answer: dict[str, Any]) -> list[str]:
+    if answer["deleted"] is True and answer.keys() == {"id", "object", "deleted"}:
+        return []
+    return [f"deleted {answer['object']}: has {', '.join(sorted(answer))}"]
+
+
+def _event_findings(event: dict[str, Any]) -> list[str]:
+    data = event.get("data") or {}
+    body, before = data.get("object", {}), data.get("previous_attributes")
+    resource = resource_of(body.get("object"))
+    found = [f"{event.get('type')}: {finding}" for finding in answer_findings(body)]
+    if before is not None and resource is not None:
+        found += [
+            finding
+            for finding in findings(resource, before, f"{resource.__name__} before")
+            # Of what changed, and of hashes in it, only what is different is said.
+            if not finding.endswith(": missing")
+        ]
+    return found
 
 
 def findings(resource: type, body: Any, path: str = "") -> list[str]:
@@ -89,7 +175,7 @@ def _optional(kind: Any) -> bool:
 
 
 def _mismatch(kind: Any, value: Any, path: str) -> list[str]:
-    if path.count(".") > DEEPEST or kind is Any:
+    if kind is Any:
         return []
     if isinstance(kind, typing.ForwardRef):
         kind = eval(kind.__forward_arg__, _classes())  # noqa: S307 - the SDK's own annotations
