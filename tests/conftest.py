@@ -19,11 +19,17 @@ from tests.provision.programs import find_node
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     real_parts.add_option(parser)
+    parser.addoption(
+        "--stripe-sandbox",
+        action="store_true",
+        help="hold the contract against the Stripe sandbox of STRIPE_SECRET_KEY, not the simulator",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     real_parts.begin(config)
-    confine_to_loopback()
+    if not config.getoption("--stripe-sandbox"):
+        confine_to_loopback()
     fidelity.begin(config)
     # On shared cores a slow example says nothing about the law; pytest's timeout catches a hang.
     hypothesis.settings.register_profile("kassa", hypothesis.settings(), deadline=None)
