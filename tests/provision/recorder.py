@@ -118,6 +118,8 @@ def record_simulators() -> None:
     if directory:
         recording = Recording(Path(directory))
         sys.meta_path.insert(0, _Watch(recording))
+        for name in _LISTENERS.keys() & sys.modules.keys():
+            _LISTENERS[name](sys.modules[name], recording)
 
 
 class _Watch(importlib.abc.MetaPathFinder):

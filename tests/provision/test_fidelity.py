@@ -144,8 +144,10 @@ def test_shapes_differ_by_all_that_a_check_looks_at() -> None:
     assert not same([{"a": 1}], [{"a": 1}, {"a": "x"}])
 
 
+# The simulator is loaded before anything is recorded, as a conftest of the tests may do.
 RUN = """
 import pytest
+import service.payments.simulator.api
 from tests.provision import fidelity
 
 def pytest_configure(config): fidelity.begin(config)
