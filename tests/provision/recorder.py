@@ -151,7 +151,8 @@ class _Watch(importlib.abc.MetaPathFinder):
         return spec
 
 
-def _listen_to_api(module: Any, recording: Recording) -> None:
+def listen_to_api(module: Any, recording: Recording) -> None:
+    """Hear every request to the API, and its answer."""
     answered = module.Api.answer
 
     @functools.wraps(answered)
@@ -163,7 +164,8 @@ def _listen_to_api(module: Any, recording: Recording) -> None:
     module.Api.answer = answer
 
 
-def _listen_to_events(module: Any, recording: Recording) -> None:
+def listen_to_events(module: Any, recording: Recording) -> None:
+    """Hear every event as it is kept."""
     saved = module.Work.save
 
     @functools.wraps(saved)
@@ -175,7 +177,8 @@ def _listen_to_events(module: Any, recording: Recording) -> None:
     module.Work.save = save
 
 
-def _listen_to_browser(module: Any, recording: Recording) -> None:
+def listen_to_browser(module: Any, recording: Recording) -> None:
+    """Hear what the Stripe.js stand-in is given."""
     sent = module._answer
 
     @functools.wraps(sent)
@@ -187,7 +190,7 @@ def _listen_to_browser(module: Any, recording: Recording) -> None:
 
 
 _LISTENERS: dict[str, Callable[[Any, Recording], None]] = {
-    f"{_SIMULATOR}.api": _listen_to_api,
-    f"{_SIMULATOR}.work": _listen_to_events,
-    f"{_SIMULATOR}.browser": _listen_to_browser,
+    f"{_SIMULATOR}.api": listen_to_api,
+    f"{_SIMULATOR}.work": listen_to_events,
+    f"{_SIMULATOR}.browser": listen_to_browser,
 }
