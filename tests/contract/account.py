@@ -6,11 +6,11 @@ its control API, a sandbox has test clocks, and both are hidden behind `Calendar
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -187,12 +187,22 @@ def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
         pause = min(2.0, pause * 2)
 
 
-def sandbox_account(key: str) -> Iterator[StripeAccount]:
-    """An account over a sandbox's secret key; its test clock goes at the end."""
-    http_client = stripe.RequestsClient(timeout=30)
-    client = stripe.StripeClient(key, max_network_retries=2, http_client=http_client)
-    calendar = SandboxCalendar(client)
-    yield StripeAccount(client, calendar, real=True)
-    with suppress(stripe.StripeError):
-        calendar.remove()
-    http_client.close()  # type: ignore[no-untyped-call]  # the SDK leaves it untyped
+class Listening(stripe.RequestsClient):
+    """The SDK's own way to the network, keeping what came back.
+
+    Attributes:
+        heard: every answer that was no refusal, in order.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(timeout=30)
+        self.heard: list[Any] = []
+
+    def request(  # type: ignore[override]  # as its own class has it, and not that one's base
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        """Ask and keep."""
+        content, status, answered = super().request(method, url, headers, post_data)
+        if status == 200:
+            self.heard.append(json.loads(content))
+        return content, status, answered
