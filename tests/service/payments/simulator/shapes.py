@@ -3,13 +3,15 @@
 Calibrated on Stripe's own fixtures (`test_shapes`): the checker that accepts them accepts us.
 """
 
+import ast
 import functools
 import importlib
 import inspect
-import pkgutil
 import sys
 import typing
 from collections.abc import Iterator
+from decimal import Decimal
+from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
 import stripe
@@ -133,10 +135,10 @@ def annotations_of(resource: type) -> dict[str, Any]:
     for owner in reversed(resource.__mro__):
         if not owner.__module__.startswith("stripe.") or owner in _BASES:
             continue
-        names = {**_classes(), **vars(sys.modules[owner.__module__]), **_nested(owner)}
+        names = _Names(owner)
         for name, kind in inspect.get_annotations(owner).items():
             if name not in IGNORED and not name.startswith("_"):
-                found[name] = eval(kind, names) if isinstance(kind, str) else kind  # noqa: S307 - the SDK's own annotations
+                found[name] = _resolved(kind, names)
     return found
 
 
@@ -147,27 +149,48 @@ _BASES = frozenset(
 )
 
 
+class _Names(dict[str, Any]):
+    """What names mean inside a class: its module's, its own, and those of the classes around it.
+
+    What the SDK imports for type checkers alone is imported when it is first asked for.
+    """
+
+    def __init__(self, owner: type) -> None:
+        place: Any = sys.modules[owner.__module__]
+        super().__init__({**vars(typing), **vars(place)})
+        self._imports = _imports(owner.__module__)
+        for step in owner.__qualname__.split("."):
+            place = getattr(place, step)
+            self.update({n: v for n, v in vars(place).items() if inspect.isclass(v)})
+
+    def __missing__(self, name: str) -> Any:
+        module, original = self._imports[name]
+        return getattr(importlib.import_module(module), original)
+
+
 @functools.cache
-def _classes() -> dict[str, Any]:
-    """Classes by name, for imports the SDK makes only for type checkers."""
-    found: dict[str, Any] = {}
-    for module in pkgutil.iter_modules(stripe.__path__, "stripe."):
-        if module.name.startswith("stripe._") and not module.ispkg:
-            imported = __import__(module.name, fromlist=["_"])
-            found |= {n: v for n, v in vars(imported).items() if inspect.isclass(v)}
-    # The one class the SDK imports under another name, where a resource has a `Card` of its own.
-    return found | vars(typing) | {"CardResource": found["Card"]}
+def _imports(module: str) -> dict[str, tuple[str, str]]:
+    """Every name that a module imports, whenever it does, and where from."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return {
+        alias.asname or alias.name: (str(node.module), alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
 
 
-def _nested(owner: type) -> dict[str, Any]:
-    """Classes visible from inside a class: its own and those of the classes around it."""
-    module: Any = sys.modules[owner.__module__]
-    found: dict[str, Any] = {}
-    place = module
-    for step in owner.__qualname__.split("."):
-        place = getattr(place, step)
-        found |= {n: v for n, v in vars(place).items() if inspect.isclass(v)}
-    return found
+def _resolved(kind: Any, names: _Names) -> Any:
+    """A type whose parts are types, and not names of them."""
+    if isinstance(kind, typing.ForwardRef):
+        kind = kind.__forward_arg__
+    if isinstance(kind, str):
+        return _resolved(eval(kind, {}, names), names)  # noqa: S307 - the SDK's own annotations
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is None or origin is Literal:
+        return kind
+    parts = tuple(_resolved(each, names) for each in arguments)
+    return typing.Union[parts] if origin is UnionType else origin[parts]  # noqa: UP007 - parts are data
 
 
 def _optional(kind: Any) -> bool:
@@ -177,16 +200,14 @@ def _optional(kind: Any) -> bool:
 def _mismatch(kind: Any, value: Any, path: str) -> list[str]:
     if kind is Any:
         return []
-    if isinstance(kind, typing.ForwardRef):
-        kind = eval(kind.__forward_arg__, _classes())  # noqa: S307 - the SDK's own annotations
     origin, arguments = get_origin(kind), get_args(kind)
     if origin in _GENERIC:
         return list(_GENERIC[origin](arguments, value, path))
     if inspect.isclass(kind) and issubclass(kind, stripe.StripeObject):
         return findings(kind, value, path)
-    if kind is float and isinstance(value, int):
-        return []
-    right = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+    # Numbers that are not whole travel as text, and the SDK makes them exact.
+    kind = {float: int | float, Decimal: str}.get(kind, kind)
+    right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
     return [] if right else [f"{path}: {value!r} is not {getattr(kind, '__name__', kind)}"]
 
 
