@@ -1,7 +1,8 @@
 """Judges what the simulators of a whole test run were asked and answered, by stripe-python's types.
 
-Whatever the tests were about: no request may carry a parameter Stripe does not know there, and no
-object may have a member that is missing, unknown, of another type or outside its closed set.
+Whatever the tests were about: no request may carry a parameter or a value that Stripe does not know
+there, and no object may have a member that is missing, unknown, of another type or outside its
+closed set.
 A request that a test sends to see it refused may carry anything, if it was refused; Kassa's own
 may not.
 """
@@ -37,7 +38,7 @@ class Verdict:
         request_shapes: how many of the requests differ in more than values.
         answer_shapes: how many of the answers do.
         refused: shapes of requests that a test had refused on purpose.
-        unknown: parameters that Stripe does not take there.
+        unknown: parameters, or values of them, that Stripe does not take there.
         findings: hard findings in objects.
     """
 
@@ -58,7 +59,8 @@ class Verdict:
         """The verdict for people."""
         yield (
             f"{self.requests:,} requests of {self.request_shapes:,} shapes: "
-            f"{len(self.unknown)} unknown parameters ({self.refused:,} shapes meant to be refused)"
+            f"{len(self.unknown)} unknown parameters or values "
+            f"({self.refused:,} shapes meant to be refused)"
         )
         yield (
             f"{self.answers:,} answers and events of {self.answer_shapes:,} shapes: "
@@ -113,9 +115,7 @@ def _unknown(requests: Iterable[dict[str, Any]]) -> list[str]:
     return _sorted(
         finding
         for asked in requests
-        for finding in sdk_requests.unknown_parameters(
-            asked["method"], asked["path"], asked["names"]
-        )
+        for finding in sdk_requests.misfits(asked["method"], asked["path"], asked["parameters"])
     )
 
 

@@ -22,6 +22,9 @@ from typing import Any
 DIRECTORY = "SIMULATOR_RECORDING"
 """The environment variable that names where to write; nothing is recorded without it."""
 
+TEXT = "a text"
+"""Stands for a parameter's value that says nothing by itself."""
+
 _SIMULATOR = "service.payments.simulator"
 # Texts of a closed set look like this; names, digits, addresses and most ids do not.
 _WORD = re.compile(r"(?=[^a-z]*[a-z])[a-z0-9_.]{1,40}")
@@ -50,7 +53,7 @@ class Recording:
         asked = {
             "method": request.method,
             "path": request.path[:4] + _IDENTITY.sub("/*", request.path[4:]),
-            "names": _parameter_names(request),
+            "parameters": _parameters(request),
             "sender": _sender(request.headers),
             "status": response.status,
             "code": refusal.get("code"),
@@ -99,12 +102,27 @@ def shape(value: Any, of: str = "") -> object:
     return type(value)
 
 
-def _parameter_names(request: Any) -> list[str]:
-    from urllib.parse import unquote_plus  # noqa: PLC0415 - loaded by then, whoever serves HTTP
+def _parameters(request: Any) -> dict[str, list[str]]:
+    """Each parameter's name, without indices, and the kinds of its values.
+
+    Of a value are kept: a word of a closed set, `0` for whole numbers, nothing for nothing, and
+    otherwise only that it was text.
+    """
+    from urllib.parse import parse_qsl  # noqa: PLC0415 - loaded by then, whoever serves HTTP
 
     encoded = request.query if request.method == "GET" else request.body.decode("utf-8", "replace")
-    names = {pair.partition("=")[0] for pair in encoded.split("&") if pair}
-    return sorted({_INDEX.sub("[]", unquote_plus(name)) for name in names})
+    found: dict[str, set[str]] = {}
+    for name, value in parse_qsl(encoded, keep_blank_values=True):
+        plain = _INDEX.sub("[]", name)
+        found.setdefault(plain, set()).add(_kind_of(plain, value))
+    return {name: sorted(found[name]) for name in sorted(found)}
+
+
+def _kind_of(name: str, value: str) -> str:
+    if value.removeprefix("-").isdecimal():
+        return "0"
+    word = not value or (_WORD.fullmatch(value) and not name.startswith("metadata"))
+    return value if word else TEXT
 
 
 def _sender(headers: Any) -> str:

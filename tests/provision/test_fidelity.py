@@ -59,7 +59,7 @@ def test_what_is_right_is_counted_and_passes(tmp_path: Path) -> None:
     assert (verdict.requests, verdict.request_shapes) == (3, 1)
     assert (verdict.answers, verdict.answer_shapes) == (4, 2)
     assert list(verdict.lines()) == [
-        "3 requests of 1 shapes: 0 unknown parameters (0 shapes meant to be refused)",
+        "3 requests of 1 shapes: 0 unknown parameters or values (0 shapes meant to be refused)",
         "4 answers and events of 2 shapes: 0 hard findings",
     ]
 
@@ -84,6 +84,36 @@ def test_a_parameter_that_stripe_does_not_know_is_seen(
     assert not verdict.faultless
 
 
+@pytest.mark.parametrize(
+    ("parameter", "misfits"),
+    [
+        ("capture_method=manual", 0),
+        ("capture_method=manually", 1),
+        ("amount=2400", 0),
+        ("amount=much", 1),
+        ("amount=24.5", 1),
+        ("confirm=true", 0),
+        ("confirm=yes", 1),
+        ("metadata[capture_method]=anything", 0),
+        ("metadata=", 0),
+        ("setup_future_usage=off_session", 0),
+        ("setup_future_usage=sometimes", 1),
+        ("description=some words", 0),
+        ("customer=cus_1Abc", 0),
+        ("allowed_payment_method_types[0]=us_bank_account", 0),
+        ("allowed_payment_method_types[0]=us_bank", 1),
+        ("shipping=", 0),
+        ("shipping=x", 1),
+    ],
+)
+def test_a_value_that_stripe_does_not_take_is_seen(
+    tmp_path: Path, parameter: str, misfits: int
+) -> None:
+    Recording(tmp_path).exchange(asked("/v1/payment_intents", parameter), answer())
+    unknown = judge(tmp_path).unknown
+    assert len(unknown) == misfits, unknown
+
+
 def test_an_address_that_stripe_does_not_have_is_seen(tmp_path: Path) -> None:
     Recording(tmp_path).exchange(asked("/v1/refund", ""), answer())
     assert judge(tmp_path).unknown == ["POST /v1/refund: not in the SDK"]
@@ -103,7 +133,8 @@ def test_a_refused_parameter_is_forgiven_to_tests_and_not_to_kassa(tmp_path: Pat
 @pytest.mark.parametrize(
     ("body", "finding"),
     [
-        (REFUND | {"status": "done"}, None),
+        (REFUND | {"status": "a plain text"}, None),
+        (REFUND | {"reason": "whim"}, "Refund.reason: 'whim' is not one of"),
         (REFUND | {"amount": None}, "Refund.amount: None is not int"),
         (REFUND | {"object": "refunds"}, "answer: refunds is no object of the SDK"),
         ({"object": "list", "data": [REFUND], "url": "/"}, "list.has_more: missing or of"),
@@ -202,6 +233,6 @@ def test_a_run_whose_tests_pass_fails_for_what_was_recorded(
         check=False,
     )
     assert "3 passed" in ran.stdout, ran.stdout + ran.stderr
-    assert "3 requests of 3 shapes: 1 unknown parameters (1 shapes meant" in ran.stdout
+    assert "3 requests of 3 shapes: 1 unknown parameters or values (1 shapes meant" in ran.stdout
     assert "POST /v1/customers: invented" in ran.stdout
     assert ran.returncode == 1

@@ -4,7 +4,8 @@ import functools
 import re
 import sys
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from types import UnionType
@@ -15,29 +16,41 @@ import stripe._request_options
 import typing_extensions
 from stripe._stripe_object import UntypedStripeObject
 
+from tests.service.payments.simulator.shapes import closed
+
 _CALL = re.compile(r'self\._request\(\s*"(get|post|delete)",\s*"(/v1/[^"]+)"')
 _PARAMS = re.compile(r'params: (?:Optional\[)?"(\w+)"')
 _IMPORT = re.compile(r"from (stripe\.params[\w.]*) import \(?\s*(\w+)")
+_WRAPPERS = frozenset({typing.Union, UnionType, typing_extensions.NotRequired})
 # The command line and the SDK's generic `raw_request` may ask for more of an answer anywhere.
 _ANYWHERE = frozenset({"expand[]"})
 
 
-def unknown_parameters(method: str, path: str, names: list[str]) -> list[str]:
-    """The parameters, by their names in the form, that Stripe does not take there.
+def misfits(method: str, path: str, parameters: Mapping[str, list[str]]) -> list[str]:
+    """The parameters that Stripe does not take there, and the values it does not take for them.
 
     Args:
         method: the HTTP method.
         path: with a ``*`` where an id stands, or with the id itself.
-        names: e.g. ``items[][price]``, indices left out.
+        parameters: by their names in the form, indices left out, e.g. ``items[][price]``; values
+            as `recorder` keeps them.
     """
     declared = parameters_at(method, path)
     if declared is None:
         return [f"{method} {path}: not in the SDK"]
-    return [
-        f"{method} {path}: {name}"
-        for name in names
-        if name not in _ANYWHERE and not _takes(declared, re.findall(r"[^\[\]]+|\[\]", name))
-    ]
+    found = []
+    for name, values in parameters.items():
+        steps = re.findall(r"[^\[\]]+|\[\]", name)
+        if name in _ANYWHERE:
+            continue
+        if not _takes(declared, steps, None):
+            found.append(f"{method} {path}: {name}")
+        found += [
+            f"{method} {path}: {name}={value}"
+            for value in values
+            if _takes(declared, steps, None) and not _takes(declared, steps, value)
+        ]
+    return found
 
 
 @functools.cache
@@ -73,16 +86,29 @@ def _methods() -> dict[tuple[str, str], tuple[str, str]]:
     return found
 
 
-def _takes(kind: Any, steps: list[str]) -> bool:
-    """Whether a parameter's type has a place for the rest of a name."""
-    return not steps or any(
-        _takes(inner, rest) for inner, rest in _entered(kind, steps[0], steps[1:])
-    )
+def _takes(kind: Any, steps: list[str], value: str | None) -> bool:
+    """Whether a parameter's type has a place for the rest of a name, and for a value there."""
+    if not steps:
+        return value is None or _fits(kind, value)
+    return any(_takes(inner, rest, value) for inner, rest in _entered(kind, steps[0], steps[1:]))
+
+
+def _fits(kind: Any, value: str) -> bool:
+    arguments = get_args(kind)
+    if get_origin(kind) in _WRAPPERS:
+        return any(_fits(option, value) for option in closed(arguments))
+    if get_origin(kind) is typing.Literal:
+        return value in arguments
+    if kind is bool:
+        return value in {"true", "false"}
+    if kind is int:
+        return value == "0"
+    return value == "" or kind in {str, float, Decimal, Any}  # nothing empties lists and hashes
 
 
 def _entered(kind: Any, step: str, rest: list[str]) -> Iterator[tuple[Any, list[str]]]:
     origin, arguments = get_origin(kind), get_args(kind)
-    if origin in {typing.Union, UnionType, typing_extensions.NotRequired}:
+    if origin in _WRAPPERS:
         for option in arguments:
             yield from _entered(option, step, rest)
     elif origin is list and step == "[]":

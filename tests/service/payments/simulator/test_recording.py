@@ -11,6 +11,7 @@ from service.payments.simulator.api import Api, Request
 from service.payments.stripe_gateway import StripeGateway
 from service.server import SIMULATED_KEYS
 from tests.provision.recorder import (
+    TEXT,
     Recording,
     listen_to_api,
     listen_to_browser,
@@ -44,13 +45,13 @@ def test_every_request_answer_and_event_is_heard(heard: Path, simulator: Simulat
     paid = simulator.pay()
     asked = [f"{each['method']} {each['path']}" for each in samples(heard, "request")]
     assert asked == ["POST /v1/test_helpers/confirmation_tokens", "POST /v1/payment_intents"]
-    assert samples(heard, "request")[1]["names"] == [
-        "amount",
-        "confirm",
-        "confirmation_token",
-        "currency",
-        "return_url",
-    ]
+    assert samples(heard, "request")[1]["parameters"] == {
+        "amount": ["0"],
+        "confirm": ["true"],
+        "confirmation_token": [TEXT],
+        "currency": ["usd"],
+        "return_url": [TEXT],
+    }
     answers = samples(heard, "answer")
     assert paid.to_dict() in answers
     told = [each["type"] for each in answers if each["object"] == "event"]
@@ -72,12 +73,12 @@ def test_a_lists_path_has_no_ids_and_a_parameters_name_no_index(
         Request("POST", "/v1/refunds", headers=headers, body=b"metadata[a]=%5B0%5D")
     )
     first, second = samples(heard, "request")
-    assert (first["path"], first["names"], first["status"]) == (
+    assert (first["path"], first["parameters"], first["status"]) == (
         "/v1/charges/*/x",
-        ["expand[]"],
+        {"expand[]": ["a", "b"]},
         401,
     )
-    assert (second["names"], second["code"]) == (["metadata[a]"], "parameter_missing")
+    assert (second["parameters"], second["code"]) == ({"metadata[a]": [TEXT]}, "parameter_missing")
 
 
 def test_kassa_is_known_by_the_name_its_gateway_gives(heard: Path, simulator: Simulator) -> None:
