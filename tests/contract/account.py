@@ -109,9 +109,9 @@ class StripeAccount:
         params: Any = {"email": "mara@example.org", "name": "Mara", **self.calendar.customer}
         return self.client.v1.customers.create(params | more)
 
-    def token(self, method: str, **more: Any) -> str:
-        """What a page makes of a payment method, by one of Stripe's ready-made ones."""
-        params: Any = {"payment_method": method, "return_url": RETURN_URL}
+    def token(self, method: str | None = None, **more: Any) -> str:
+        """What a page makes of a payment method: one of Stripe's ready-made ones, or more."""
+        params: Any = {"return_url": RETURN_URL} | ({"payment_method": method} if method else {})
         return self.client.v1.test_helpers.confirmation_tokens.create(params | more).id
 
     def pay(self, method: str = "pm_card_visa", **more: Any) -> stripe.PaymentIntent:

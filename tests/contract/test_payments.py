@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.account import MANDATE, StripeAccount
+from tests.contract.account import MANDATE, RETURN_URL, StripeAccount
 
 pytestmark = pytest.mark.stripe
 
@@ -66,7 +66,7 @@ def test_a_declined_card_says_why_and_the_payment_can_be_tried_again(
         intent.id,
         {
             "confirmation_token": stripe_account.token("pm_card_visa"),
-            "return_url": "https://shop.example/return",
+            "return_url": RETURN_URL,
         },
     )
     assert again.status == "succeeded"
@@ -101,6 +101,55 @@ def test_a_bank_debit_is_processing_for_days(stripe_account: StripeAccount) -> N
         intent = stripe_account.client.v1.payment_intents.retrieve(intent.id)
         assert intent.status == "succeeded"
         stripe_account.happened("charge.succeeded", charge.id)
+
+
+def test_a_bank_account_typed_in_is_verified_by_small_deposits(
+    stripe_account: StripeAccount,
+) -> None:
+    typed = {"account_number": "000123456789", "routing_number": "110000000"}
+    intents = stripe_account.client.v1.payment_intents
+    intent = intents.create(
+        {
+            "amount": 2400,
+            "currency": "usd",
+            "customer": stripe_account.customer().id,
+            "confirm": True,
+            "confirmation_token": stripe_account.token(
+                payment_method_data={
+                    "type": "us_bank_account",
+                    "us_bank_account": {**typed, "account_holder_type": "individual"},
+                    "billing_details": {"name": "Mara", "email": "mara@example.org"},
+                }
+            ),
+            "payment_method_options": {"us_bank_account": {"verification_method": "microdeposits"}},
+            "mandate_data": MANDATE,
+            "return_url": RETURN_URL,
+        }
+    )
+    assert intent.status == "requires_action"
+    assert intent.next_action is not None
+    assert intent.next_action.type == "verify_with_microdeposits"
+    asked = intent.next_action.verify_with_microdeposits
+    assert asked is not None
+    assert asked.hosted_verification_url
+    verified = intents.verify_microdeposits(intent.id, {"amounts": [32, 45]})
+    assert verified.status == "processing"
+
+
+def test_a_bank_debit_may_fail_days_later(stripe_account: StripeAccount) -> None:
+    intent = stripe_account.pay(
+        "pm_usBankAccount_accountClosed",
+        customer=stripe_account.customer().id,
+        mandate_data=MANDATE,
+    )
+    assert intent.status == "processing"
+    if not stripe_account.real:  # a sandbox settles in its own time, in no test's
+        stripe_account.calendar.pass_by(7)
+        intent = stripe_account.client.v1.payment_intents.retrieve(intent.id)
+        assert intent.status == "requires_payment_method"
+        charge = stripe_account.client.v1.charges.list({"payment_intent": intent.id}).data[0]
+        assert (charge.status, charge.failure_code) == ("failed", "account_closed")
+        stripe_account.happened("payment_intent.payment_failed", intent.id)
 
 
 def test_an_unpaid_payment_can_be_canceled_once(stripe_account: StripeAccount) -> None:

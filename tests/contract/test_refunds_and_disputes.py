@@ -38,3 +38,13 @@ def test_a_disputed_card_takes_the_money_back(stripe_account: StripeAccount) -> 
     charge = stripe_account.client.v1.charges.retrieve(str(intent.latest_charge))
     assert charge.disputed
     stripe_account.happened("charge.dispute.created", dispute.id)
+
+
+def test_an_issuer_may_warn_of_fraud_early(stripe_account: StripeAccount) -> None:
+    intent = stripe_account.pay("pm_card_createIssuerFraudRecord")
+    assert intent.status == "succeeded"
+    warnings = stripe_account.client.v1.radar.early_fraud_warnings
+    stripe_account.until(lambda: bool(warnings.list({"payment_intent": intent.id}).data))
+    warning = warnings.list({"payment_intent": intent.id}).data[0]
+    assert (warning.charge, warning.actionable) == (intent.latest_charge, True)
+    stripe_account.happened("radar.early_fraud_warning.created", warning.id)
