@@ -85,8 +85,9 @@ def test_an_unpaid_invoice_becomes_overdue(stripe_account: StripeAccount) -> Non
         customer, collection_method="send_invoice", days_until_due=10, auto_advance=True
     )
     stripe_account.calendar.pass_by(12)
-    stripe_account.happened("invoice.overdue", invoice.id)
     assert stripe_account.client.v1.invoices.retrieve(invoice.id).status == "open"
+    if not stripe_account.real:  # in a sandbox as many days later as its automations say
+        stripe_account.happened("invoice.overdue", invoice.id)
 
 
 def test_a_draft_can_be_deleted_and_a_finalized_one_can_not(

@@ -124,7 +124,8 @@ def test_a_renewal_that_fails_leaves_the_subscription_past_due(
     stripe_account.saved_card(customer)
     made = subscribed(stripe_account, customer)
     # The card that can be attached, and pays nothing.
-    stripe_account.saved_card(customer, "pm_card_chargeCustomerFail")
+    card = stripe_account.saved_card(customer, "pm_card_chargeCustomerFail").id
+    stripe_account.client.v1.subscriptions.update(made.id, {"default_payment_method": card})
     stripe_account.calendar.pass_by(32)
     found = stripe_account.client.v1.subscriptions.retrieve(made.id)
     assert found.status == "past_due"
