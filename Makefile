@@ -8,7 +8,7 @@ WITHOUT ?= $(KASSA_TEST_WITHOUT)
 PYTEST := $(BIN)/python -m pytest --without="$(WITHOUT)"
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-slow test-programs lint bench serve schemas lock clean help
+.PHONY: demo test test-slow test-stripe test-programs lint bench serve schemas lock clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -37,6 +37,9 @@ test: lint test-programs  ## every test but the slow ones, with coverage
 
 test-slow: test-programs  ## soak, calibration and fault schedules
 	@$(PYTEST) -m slow --timeout=1800 $(ARGS)
+
+test-stripe: $(VENV)/.dev  ## the contract suite against a Stripe sandbox (STRIPE_SECRET_KEY=sk_test_...)
+	@$(BIN)/python -m tests.contract.sandbox $(ARGS)
 
 test-programs: $(VENV)/.dev
 	@$(BIN)/python -m tests.provision.install $(WITHOUT)

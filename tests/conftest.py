@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 
 from service.store import schema
 from service.store.session import Store
-from tests.provision import real_parts
+from tests.provision import fidelity, real_parts
 from tests.provision.chromium import running_chromium
 from tests.provision.network import confine_to_loopback
 from tests.provision.postgresql import PostgresServer, running_server
@@ -19,11 +19,18 @@ from tests.provision.programs import find_node
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     real_parts.add_option(parser)
+    parser.addoption(
+        "--stripe-sandbox",
+        action="store_true",
+        help="hold the contract against the Stripe sandbox of STRIPE_SECRET_KEY, not the simulator",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     real_parts.begin(config)
-    confine_to_loopback()
+    if not config.getoption("--stripe-sandbox"):
+        confine_to_loopback()
+    fidelity.begin(config)
     # On shared cores a slow example says nothing about the law; pytest's timeout catches a hang.
     hypothesis.settings.register_profile("kassa", hypothesis.settings(), deadline=None)
     hypothesis.settings.load_profile("kassa")
@@ -49,8 +56,15 @@ def pytest_runtest_makereport(
     return report
 
 
+# Last, so that every process of xdist has ended.
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    fidelity.finish(session)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     real_parts.summarise(terminalreporter)
+    fidelity.summarise(terminalreporter)
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ def test_a_migrated_store_has_tables_and_no_rows(migrated_store_url: str) -> Non
     with engine.begin() as connection:
         tables = sqlalchemy.inspect(connection).get_table_names()
         rows = connection.execute(sqlalchemy.text("SELECT count(*) FROM exposures")).scalar_one()
-        connection.execute(sqlalchemy.text("DROP TABLE exposures"))
+        connection.execute(sqlalchemy.text("DROP TABLE forged_events"))
     engine.dispose()
     assert "exposures" in tables
     assert rows == 0
