@@ -72,7 +72,7 @@ class Recording:
             os.write(self._files[kind], b".")
             if key not in self._seen:
                 self._seen.add(key)
-                line = json.dumps({kind: sample}, ensure_ascii=False) + "\n"
+                line = json.dumps({kind: sample}) + "\n"
                 os.write(self._files["samples"], line.encode())
 
     def _open(self) -> None:
