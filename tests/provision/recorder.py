@@ -27,7 +27,9 @@ TEXT = "a text"
 
 _SIMULATOR = "service.payments.simulator"
 # Texts of a closed set look like this; names, digits, addresses and most ids do not.
-_WORD = re.compile(r"(?=[^a-z]*[a-z])[a-z0-9_.]{1,40}")
+_WORD = re.compile(r"[a-z0-9_.]+")
+_words: set[str] = set()
+_NESTED = frozenset({dict, list})
 _INDEX = re.compile(r"\[[0-9]*\]")
 _IDENTITY = re.compile(r"/[^/]*[A-Z0-9][^/]*")
 
@@ -72,7 +74,7 @@ class Recording:
             os.write(self._files[kind], b".")
             if key not in self._seen:
                 self._seen.add(key)
-                line = json.dumps({kind: sample}, ensure_ascii=False) + "\n"
+                line = json.dumps({kind: sample}) + "\n"
                 os.write(self._files["samples"], line.encode())
 
     def _open(self) -> None:
@@ -92,14 +94,29 @@ def shape(value: Any, of: str = "") -> object:
     Members, types, and the words that could belong to a closed set; in `metadata` and in lists no
     word and no number counts.
     """
-    if type(value) is str:
-        return value if of != "metadata" and _WORD.fullmatch(value) else str
     if type(value) is dict:
-        inner = of if of == "metadata" else ""
-        return tuple([(name, shape(member, inner or name)) for name, member in value.items()])
+        common: list[object] = []
+        for name, member in value.items():
+            common.append(name)
+            kind = type(member)
+            if kind is str:
+                common.append(member if of != "metadata" and _is_word(member) else kind)
+            else:
+                common.append(shape(member, name) if kind in _NESTED else kind)
+        return tuple(common)
     if type(value) is list:
         return frozenset([shape(member, of) for member in value])
-    return type(value)
+    return value if type(value) is str and _is_word(value) else type(value)
+
+
+def _is_word(text: str) -> bool:
+    # Asked for every text of every answer, of which most have been seen before.
+    if text in _words:
+        return True
+    if len(text) > 40 or not text.islower() or not _WORD.fullmatch(text):
+        return False
+    _words.add(text)
+    return True
 
 
 def _parameters(request: Any) -> dict[str, list[str]]:
@@ -121,7 +138,7 @@ def _parameters(request: Any) -> dict[str, list[str]]:
 def _kind_of(name: str, value: str) -> str:
     if value.removeprefix("-").isdecimal():
         return "0"
-    word = not value or (_WORD.fullmatch(value) and not name.startswith("metadata"))
+    word = not value or (_is_word(value) and not name.startswith("metadata"))
     return value if word else TEXT
 
 
