@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
@@ -22,13 +22,16 @@ from typing_extensions import override
 from experiments import InvalidDefinition
 from service.app import create_app, utc_now
 from service.definitions import InForce
-from service.errors import ConfigurationError, ServiceError
-from service.payments.gateway import PaymentGateway
+from service.errors import ConfigurationError, ServiceError, Unavailable
+from service.payments.gateway import Books, PaymentGateway
 from service.payments.simulator.process import SimulatorProcess, start
 from service.settings import Settings, StripeKeys
 from service.store import schema
 from service.store.session import Store
 from service.web.context import Services
+
+if TYPE_CHECKING:
+    from service.payments.stripe_gateway import StripeGateway
 
 log = logging.getLogger(__name__)
 
@@ -185,11 +188,40 @@ class _Server(BaseApplication):
         super().reload()
 
 
+@contextmanager
+def reading_gateway(settings: Settings) -> Iterator[Books]:
+    """Stripe's books, for a command beside the service.
+
+    Without Stripe keys the simulator's own state is read by a simulator of the command's own, which
+    ends with it and sends no webhooks anywhere.
+
+    Raises:
+        Unavailable: the simulator has no state yet.
+    """
+    if settings.stripe is not None:
+        yield _stripe_gateway(settings.stripe, None)
+        return
+    state = simulator_state(settings)
+    if not state.exists():
+        raise Unavailable(f"the Stripe simulator was never started here: there is no {state}")
+    nowhere = "http://127.0.0.1:9/webhooks/stripe"
+    secret = SIMULATED_KEYS.webhook_secrets[0]
+    simulator = start(state, port=0, webhook_url=nowhere, webhook_secret=secret, held=True)
+    try:
+        yield _stripe_gateway(SIMULATED_KEYS, simulator.url)
+    finally:
+        simulator.stop()
+
+
 def _gateway(settings: Settings, simulator: SimulatorProcess | None) -> PaymentGateway:
+    if settings.stripe is not None:
+        return _stripe_gateway(settings.stripe, None)
+    return _stripe_gateway(SIMULATED_KEYS, simulator.url if simulator else None)
+
+
+def _stripe_gateway(keys: StripeKeys, address: str | None) -> StripeGateway:
     from service.payments.stripe_gateway import (  # noqa: PLC0415 - stripe takes a second to load
         StripeGateway,
     )
 
-    if settings.stripe is not None:
-        return StripeGateway(settings.stripe)
-    return StripeGateway(SIMULATED_KEYS, base_address=simulator.url if simulator else None)
+    return StripeGateway(keys, base_address=address)

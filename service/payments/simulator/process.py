@@ -51,7 +51,14 @@ class SimulatorProcess:
             self._process.wait()
 
 
-def start(database: Path, *, port: int, webhook_url: str, webhook_secret: str) -> SimulatorProcess:
+def start(
+    database: Path,
+    *,
+    port: int,
+    webhook_url: str,
+    webhook_secret: str,
+    held: bool = False,
+) -> SimulatorProcess:
     """Start a simulator and wait until it answers.
 
     Args:
@@ -59,6 +66,7 @@ def start(database: Path, *, port: int, webhook_url: str, webhook_secret: str) -
         port: 0 takes a free one.
         webhook_url: where events go, ``http://`` on the loopback.
         webhook_secret: signs them.
+        held: whether events stay in the queue, for another simulator of the same file to send.
 
     Raises:
         Unavailable: it did not start; its own message is on stderr.
@@ -67,6 +75,7 @@ def start(database: Path, *, port: int, webhook_url: str, webhook_secret: str) -
     command = [sys.executable, "-P", "-m", MODULE, "--database", str(database)]
     command += ["--port", str(port)]
     command += ["--webhook-url", webhook_url, "--webhook-secret", webhook_secret]
+    command += ["--hold-webhooks"] if held else []
     process = subprocess.Popen(  # noqa: S603 - our own module, no shell
         command,
         stdin=subprocess.PIPE,
@@ -119,7 +128,11 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         sys.stderr.write(f"{refusal}\n")
         return 2
     server = SimulatorServer(
-        options.database, port=options.port, endpoint=endpoint, clock=lambda: datetime.now(UTC)
+        options.database,
+        port=options.port,
+        endpoint=endpoint,
+        clock=lambda: datetime.now(UTC),
+        held=options.hold_webhooks,
     )
     ended = _told_to_end(sys.stdin)
     server.start()
@@ -136,6 +149,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--webhook-url", required=True, help="http:// on the loopback")
     parser.add_argument("--webhook-secret", required=True, help="signs the webhooks")
+    parser.add_argument("--hold-webhooks", action="store_true", help="send none of them")
     return parser.parse_args(arguments)
 
 

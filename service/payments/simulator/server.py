@@ -16,7 +16,7 @@ from service.payments.simulator.control import Control
 from service.payments.simulator.errors import envelope
 from service.payments.simulator.faults import Fault, Faults
 from service.payments.simulator.store import Store
-from service.payments.simulator.webhooks import Deliveries, Endpoint
+from service.payments.simulator.webhooks import Chaos, Deliveries, Endpoint
 from service.payments.simulator.wire import to_bytes
 
 ADDRESS = "127.0.0.1"
@@ -63,14 +63,23 @@ class SimulatorServer:
         port: 0 takes a free one.
         endpoint: where webhooks go.
         clock: the moment, UTC.
+        held: whether webhooks stay in the queue until the control API releases them.
     """
 
-    def __init__(self, database: Path, *, port: int, endpoint: Endpoint, clock: Clock) -> None:
+    def __init__(
+        self,
+        database: Path,
+        *,
+        port: int,
+        endpoint: Endpoint,
+        clock: Clock,
+        held: bool = False,
+    ) -> None:
         self._store = Store(database)
         with self._store.write():
             pass  # the file and its tables are there before anyone is told to use them
         api, script = Api(self._store, clock), Faults()
-        self._deliveries = Deliveries(self._store, endpoint, clock)
+        self._deliveries = Deliveries(self._store, endpoint, clock, Chaos(hold=held))
         self._front = Front(api, Control(api, script, self._deliveries), script, self._deliveries)
         self._http = _Server((ADDRESS, port), self._front)
         self._thread = threading.Thread(

@@ -102,13 +102,16 @@ class Deliveries:
         store: the shared file.
         endpoint: the receiver.
         clock: the moment, UTC.
+        chaos: what goes wrong from the start.
     """
 
-    def __init__(self, store: Store, endpoint: Endpoint, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, endpoint: Endpoint, clock: Clock, chaos: Chaos | None = None
+    ) -> None:
         self._store = store
         self._endpoint = endpoint
         self._clock = clock
-        self._chaos = Chaos()
+        self._chaos = chaos or Chaos()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()
         self._outstanding: set[str] = set()

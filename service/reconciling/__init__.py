@@ -1,0 +1,1 @@
+"""Comparing the ledger with Stripe, and fetching what webhooks never brought."""

@@ -1,0 +1,193 @@
+"""One run: what did not come is fetched, stored raw and applied like a webhook."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from service.payments.gateway import LISTED, Books
+from service.payments.ledger.joining import joined, snapshot_of
+from service.payments.ledger.reading import read_snapshots
+from service.payments.ledger.receiving import RECONCILE, take_in
+from service.payments.ledger.snapshots import TABLES
+from service.payments.ledger.standing import Standing, join_standings, standing_of
+from service.payments.wire import read_event, read_payment
+from service.store.session import Store
+from service.store.tables import payments, stripe_events
+from service.store.watermarks import reach, reached
+
+WATERMARK = "reconcile"
+# Younger events may still be on their way.
+GRACE = timedelta(minutes=5)
+# Looked at again by the next run: Stripe's lists may lag behind its events.
+OVERLAP = timedelta(hours=2)
+# As long as Stripe keeps events.
+FIRST = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What one run found.
+
+    Attributes:
+        since: from when on it looked.
+        until: up to when.
+        events: how many events Stripe has of that time.
+        missed: how many of them had not come, by type.
+        objects: how many objects were compared, by kind.
+        differed: how many of them the ledger had otherwise, by kind; now it has them so.
+    """
+
+    since: datetime
+    until: datetime
+    events: int
+    missed: Mapping[str, int]
+    objects: Mapping[str, int]
+    differed: Mapping[str, int]
+
+
+@dataclass
+class _Run:
+    store: Store
+    now: datetime
+    events: int = 0
+    missed: Counter[str] = field(default_factory=Counter)
+    objects: Counter[str] = field(default_factory=Counter)
+    differed: Counter[str] = field(default_factory=Counter)
+
+
+def reconcile(
+    store: Store,
+    books: Books,
+    *,
+    now: datetime,
+    since: datetime | None = None,
+    grace: timedelta = GRACE,
+    told: Callable[[str], None] = lambda _what: None,
+) -> Reconciled:
+    """Compare the ledger with Stripe and mend it.
+
+    Args:
+        store: whose ledger.
+        books: Stripe's own word.
+        now: the time, UTC.
+        since: from when on; by default from a little before the last run ended.
+        grace: how long an event may take to come by itself.
+        told: called with what is being looked at.
+
+    Raises:
+        PaymentBusy: Stripe asked to slow down; what was found so far is kept.
+        PaymentIndeterminate: Stripe does not answer; the same.
+        StoreUnavailable: the database does not answer; the next run begins where this one did.
+    """
+    begin = since or _begin(store, now)
+    run, until = _Run(store, now), now - grace
+    told("events")
+    for payload in books.events(since=begin, until=until):
+        _take_event(run, payload)
+    for kind in LISTED:
+        told(kind)
+        for obj in books.listed(kind, since=begin):
+            _compare(run, kind, obj, until)
+    with store.write() as connection:
+        reach(connection, WATERMARK, until.isoformat())
+    return Reconciled(begin, until, run.events, run.missed, run.objects, run.differed)
+
+
+def _begin(store: Store, now: datetime) -> datetime:
+    with store.read() as connection:
+        last = reached(connection, WATERMARK)
+    return datetime.fromisoformat(last) - OVERLAP if last else now - FIRST
+
+
+def _take_event(run: _Run, payload: bytes) -> None:
+    run.events += 1
+    event = read_event(payload)
+    known = select(stripe_events.c.event_id).where(stripe_events.c.event_id == event.event_id)
+    with run.store.read() as connection:
+        if connection.execute(known).one_or_none() is not None:
+            return
+    with run.store.write() as connection:
+        take_in(connection, event, payload, now=run.now, source=RECONCILE)
+    run.missed[event.type] += 1
+
+
+def _compare(run: _Run, kind: str, obj: Mapping[str, Any], until: datetime) -> None:
+    if _made(obj) > until:
+        return
+    run.objects[kind] += 1
+    with run.store.read() as connection:
+        observed_at = _differs(connection, kind, obj, run.now)
+    if observed_at is None:
+        return
+    payload = _as_event(kind, obj, observed_at)
+    with run.store.write() as connection:
+        take_in(connection, read_event(payload), payload, now=run.now, source=RECONCILE)
+    run.differed[kind] += 1
+
+
+def _made(obj: Mapping[str, Any]) -> datetime:
+    return datetime.fromtimestamp(int(obj["created"]), UTC)
+
+
+def _differs(
+    connection: Connection, kind: str, obj: Mapping[str, Any], now: datetime
+) -> datetime | None:
+    """When the object was seen to be otherwise than the ledger has it; None where it is not."""
+    if kind == "payment_intent":
+        return now if _payment_differs(connection, obj) else None
+    observed_at = now.replace(microsecond=0)
+    for snapshot in read_snapshots(f"{RECONCILE}.{kind}", "", {"object": obj}, observed_at) or []:
+        table = TABLES[type(snapshot)]
+        (key,) = table.primary_key.columns
+        row = connection.execute(
+            select(table).where(key == getattr(snapshot, key.name))
+        ).one_or_none()
+        if row is None:
+            return observed_at
+        kept = snapshot_of(type(snapshot), row)
+        # Of a moment in the future, as a simulator's clock has it, the fetched word is newer still.
+        observed_at = max(observed_at, kept.observed_at)
+        if _content(joined(kept, snapshot)) != _content(kept):
+            return observed_at
+    return None
+
+
+def _content(snapshot: Any) -> dict[str, Any]:
+    return {k: v for k, v in vars(snapshot).items() if k not in {"observed_at", "version"}}
+
+
+def _payment_differs(connection: Connection, obj: Mapping[str, Any]) -> bool:
+    payment = read_payment(obj)
+    row = connection.execute(
+        select(payments).where(payments.c.payment_intent_id == payment.payment_intent_id)
+    ).one_or_none()
+    if row is None:
+        return True
+    proved = Standing(row.proved)
+    return (
+        join_standings(proved, standing_of(payment)) is not proved
+        or payment.amount_received > row.amount_received
+    )
+
+
+def _as_event(kind: str, obj: Mapping[str, Any], observed_at: datetime) -> bytes:
+    """The object in an event's clothes, known by what it says: fetched twice, it is stored once."""
+    told = json.dumps(obj, sort_keys=True)
+    digest = hashlib.sha256(f"{told}{observed_at}".encode()).hexdigest()[:24]
+    event = {
+        "id": f"fetched:{obj['id']}:{digest}",
+        "object": "event",
+        "type": f"{RECONCILE}.{kind}",
+        "created": int(observed_at.timestamp()),
+        "livemode": bool(obj.get("livemode", False)),
+        "data": {"object": obj},
+    }
+    return json.dumps(event).encode()
