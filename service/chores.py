@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.errors import ServiceError
 from service.store.session import Store, insert_once
-from service.store.tables import EPOCH, chores
+from service.store.tables import chores
 
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
@@ -94,7 +94,8 @@ class Chores:
         if row is not None and row.due_at > now:
             return False
         with self._store.write() as connection:
-            insert_once(connection, chores, [{"name": chore.name, "due_at": EPOCH}])
+            # A start has enough to do: the first run rests as long as any other.
+            insert_once(connection, chores, [{"name": chore.name, "due_at": now + chore.every}])
             taken = connection.execute(
                 update(chores)
                 .where(here, chores.c.due_at <= now)

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,15 @@ from typing_extensions import override
 
 from experiments import InvalidDefinition
 from service.app import create_app, utc_now
+from service.chores import Chore, Chores
 from service.definitions import InForce
 from service.errors import ConfigurationError, ServiceError, Unavailable
-from service.payments.gateway import Books, PaymentGateway
+from service.notices.outbox import put_away
+from service.notices.postman import Postman
+from service.payments.gateway import Books
+from service.payments.retries import Collector
 from service.payments.simulator.process import SimulatorProcess, start
+from service.reconciling.comparing import reconcile
 from service.settings import Settings, StripeKeys
 from service.store import schema
 from service.store.session import Store
@@ -50,7 +56,7 @@ class Kassa:
 
     settings: Settings
     store: Store
-    gateway: PaymentGateway
+    gateway: StripeGateway
     simulator: SimulatorProcess | None
     simulator_state: Path | None
 
@@ -71,6 +77,34 @@ class Kassa:
             gateway=self.gateway,
             simulator=self.simulator_state,
         )
+
+    def chores(self) -> Chores:
+        """What is done beside the requests."""
+        every = [
+            Chore("notices", timedelta(seconds=5), self._notify),
+            Chore("retries", timedelta(minutes=1), self._collect),
+            Chore("reconcile", timedelta(hours=1), self._reconcile),
+        ]
+        return Chores(every, store=self.store, clock=utc_now)
+
+    def _notify(self) -> None:
+        settings = self.settings
+        with self.store.write() as connection:
+            put_away(connection, now=utc_now())
+        if settings.mail is not None:
+            Postman(
+                self.store,
+                settings.mail,
+                settings.merchant,
+                utc_now,
+                simulated=settings.simulated,
+            ).deliver()
+
+    def _collect(self) -> None:
+        Collector(self.store, self.gateway, utc_now).collect()
+
+    def _reconcile(self) -> None:
+        reconcile(self.store, self.gateway, now=utc_now())
 
 
 @contextmanager
@@ -146,20 +180,21 @@ def run(kassa: Kassa, *, host: str, port: int, workers: int, threads: int, quiet
         "loglevel": "warning" if quiet else "info",
         "control_socket_disable": True,
     }
-    _Server(kassa.application, options).run()
+    _Server(kassa.application, kassa.chores(), options).run()
 
 
 class _Server(BaseApplication):
     """Gunicorn, told what to do by arguments instead of a file."""
 
-    def __init__(self, make: Callable[[], Flask], options: dict[str, Any]) -> None:
+    def __init__(self, make: Callable[[], Flask], chores: Chores, options: dict[str, Any]) -> None:
         self._make = make
         # In each worker: threads do not live on in a fork.
         self._options = options | {
-            "post_worker_init": lambda _worker: self._in_force.start(),
-            "worker_exit": lambda _server, _worker: self._in_force.end(),
+            "post_worker_init": lambda _worker: self._start(),
+            "worker_exit": lambda _server, _worker: self._end(),
         }
         self._app = make()
+        self._chores = chores
         super().__init__()
 
     @override
@@ -167,6 +202,14 @@ class _Server(BaseApplication):
         for name, value in self._options.items():
             if name in self.cfg.settings:
                 self.cfg.set(name, value)
+
+    def _start(self) -> None:
+        self._in_force.start()
+        self._chores.start()
+
+    def _end(self) -> None:
+        self._chores.end()
+        self._in_force.end()
 
     @property
     def _in_force(self) -> InForce:
@@ -213,7 +256,7 @@ def reading_gateway(settings: Settings) -> Iterator[Books]:
         simulator.stop()
 
 
-def _gateway(settings: Settings, simulator: SimulatorProcess | None) -> PaymentGateway:
+def _gateway(settings: Settings, simulator: SimulatorProcess | None) -> StripeGateway:
     if settings.stripe is not None:
         return _stripe_gateway(settings.stripe, None)
     return _stripe_gateway(SIMULATED_KEYS, simulator.url if simulator else None)

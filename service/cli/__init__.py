@@ -39,6 +39,8 @@ _COMMANDS = {
     "ramp": ("operation", "Take the steps of ramps whose time has come, if nothing is wrong."),
     "audit": ("operation", "Who changed what visitors may see, when, and why."),
     "query": ("query", "Ask the ledger: saved queries, and read-only SQL."),
+    "annotate": ("annotate", "Note what was switched on in a period."),
+    "notify": ("notify", "Send the notices to customers that wait."),
     "reconcile": ("reconcile", "The ledger against Stripe: what never came is fetched."),
     "ledger": ("ledger", "Make the books anew out of what Stripe sent."),
     "config": ("config", "What is in force, secrets hidden."),

@@ -99,6 +99,13 @@ def claim(connection: Connection, *, now: datetime, limit: int) -> list[Notice]:
     return claimed
 
 
+def put_away(connection: Connection, *, now: datetime) -> int:
+    """Forget notices that nobody sent in time, and whom they were for; how many."""
+    late = and_(notices.c.state == State.PENDING.value, notices.c.created_at < now - LIFETIME)
+    gone = {"state": State.OBSOLETE.value, "address": ""}
+    return connection.execute(update(notices).where(late).values(**gone)).rowcount
+
+
 def settle(
     connection: Connection,
     notice_id: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import smtplib
 import ssl
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from service.store.session import Store
 log = logging.getLogger(__name__)
 _TIMEOUT_SECONDS = 20.0
 _AT_ONCE = 50
+_ADDRESS = re.compile(r"[^\s@<>,]+@[^\s@<>,]+")
 _HERE = frozenset({"127.0.0.1", "::1", "localhost"})
 # SMTP's "mailbox name not allowed", also for an address that no message can carry.
 _IMPOSSIBLE = 553
@@ -82,9 +84,11 @@ class Postman:
             merchant=self.merchant,
             simulated=self.simulated,
         )
+        if not _ADDRESS.fullmatch(notice.address):
+            return self._refused(notice, _IMPOSSIBLE)
         try:
             server.send_message(self._message(notice, letter))
-        except (ValueError, smtplib.SMTPNotSupportedError):
+        except smtplib.SMTPNotSupportedError:
             return self._refused(notice, _IMPOSSIBLE)
         except (smtplib.SMTPRecipientsRefused, smtplib.SMTPResponseException) as exc:
             return self._refused(notice, _code(exc))

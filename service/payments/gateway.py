@@ -108,6 +108,23 @@ class PaymentGateway(Protocol):
         ...
 
 
+class Billing(Protocol):
+    """What can be done about invoices."""
+
+    def pay_invoice(self, invoice_id: str, *, idempotency_key: str) -> str:
+        """Try to charge an invoice's customer, who is not there.
+
+        Returns:
+            Stripe's word for what came of it: the invoice's status, or why the charge failed.
+
+        Raises:
+            PaymentRefused: Stripe will not take the request, e.g. because nothing is owed.
+            PaymentBusy: Stripe asked to slow down.
+            PaymentIndeterminate: no answer; repeat with the same idempotency key.
+        """
+        ...
+
+
 class Books(Protocol):
     """What Stripe itself says has happened, for whoever compares."""
 

@@ -85,6 +85,17 @@ class StripeGateway:
         """See `PaymentGateway.retrieve`."""
         return _answered(lambda: self._client.v1.payment_intents.retrieve(payment_intent_id))
 
+    def pay_invoice(self, invoice_id: str, *, idempotency_key: str) -> str:
+        """See `Billing.pay_invoice`."""
+        options: stripe.RequestOptions = {"idempotency_key": idempotency_key}
+        pay = self._client.v1.invoices.pay
+        with _translated():
+            try:
+                paid = _patiently(lambda: pay(invoice_id, {"off_session": True}, options))
+            except stripe.CardError as exc:
+                return exc.code or "card_declined"
+        return paid.status or "open"
+
     def events(self, *, since: datetime, until: datetime) -> Iterator[bytes]:
         """See `Books.events`."""
         made = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}

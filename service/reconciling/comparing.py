@@ -13,9 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from service.payments.gateway import LISTED, Books
+from service.payments.intake import take
 from service.payments.ledger.joining import joined, snapshot_of
 from service.payments.ledger.reading import read_snapshots
-from service.payments.ledger.receiving import RECONCILE, take_in
+from service.payments.ledger.receiving import RECONCILE
 from service.payments.ledger.snapshots import TABLES
 from service.payments.ledger.standing import Standing, join_standings, standing_of
 from service.payments.wire import read_event, read_payment
@@ -115,7 +116,7 @@ def _take_event(run: _Run, payload: bytes) -> None:
         if connection.execute(known).one_or_none() is not None:
             return
     with run.store.write() as connection:
-        take_in(connection, event, payload, now=run.now, source=RECONCILE)
+        take(connection, event, payload, now=run.now, source=RECONCILE)
     run.missed[event.type] += 1
 
 
@@ -129,7 +130,7 @@ def _compare(run: _Run, kind: str, obj: Mapping[str, Any], until: datetime) -> N
         return
     payload = _as_event(kind, obj, observed_at)
     with run.store.write() as connection:
-        take_in(connection, read_event(payload), payload, now=run.now, source=RECONCILE)
+        take(connection, read_event(payload), payload, now=run.now, source=RECONCILE)
     run.differed[kind] += 1
 
 

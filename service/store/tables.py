@@ -91,36 +91,6 @@ checkouts = Table(
     Column("flow", String(64)),
     # Opened by a signed preview link: never analysed.
     Column("preview", Boolean, nullable=False, default=False),
-    # Of a subscription: interval, interval_count, trial_days; of an invoice: collection_method,
-    # days_until_due; of a single payment None.
-    Column("terms", JSON),
-    # What the cashier made at Stripe for it.
-    Column("customer_id", String(255)),
-    Column("subscription_id", String(255), index=True),
-    Column("invoice_id", String(255), index=True),
-)
-
-# Customers as the merchant's server names them, and as Stripe does.
-accounts = Table(
-    "accounts",
-    metadata,
-    Column("customer", Text, primary_key=True),
-    Column("customer_id", String(255), nullable=False, unique=True),
-    Column("email", Text),
-    Column("locale", String(16)),
-    Column("created_at", UtcTime, nullable=False),
-)
-
-# Who let which payment method be kept, when, and what they were told.
-consents = Table(
-    "consents",
-    metadata,
-    Column("payment_method_id", String(255), primary_key=True),
-    Column("customer_id", String(255), nullable=False, index=True),
-    Column("checkout_id", String(40)),
-    Column("told", Text, nullable=False),
-    Column("given_at", UtcTime, nullable=False),
-    Column("withdrawn_at", UtcTime),
 )
 
 exposures = Table(
@@ -561,9 +531,9 @@ notices = Table(
 retries = Table(
     "retries",
     metadata,
-    Column("invoice_id", String(255), primary_key=True),
-    # The try that failed: one is planned after each.
-    Column("attempt", Integer, primary_key=True),
+    # The invoice and the number of the try that failed: one is planned after each.
+    Column("retry_id", String(300), primary_key=True),
+    Column("invoice_id", String(255), nullable=False, index=True),
     # None: it must not be tried again by itself.
     Column("due_at", UtcTime),
     Column("state", String(16), nullable=False),

@@ -50,7 +50,7 @@ _OF_PAYMENT = """
 VIEWS: Mapping[str, str] = {
     "orders": """
         SELECT checkout_id, mode, offer, currency, amount, experiment, variant, flow, customer,
-          unit_id, customer_id, subscription_id, invoice_id,
+          unit_id,
           {at:created_at} AS created_at, {day:created_at} AS day, {month:created_at} AS month
         FROM checkouts WHERE NOT preview""",
     "unit_exposures": """

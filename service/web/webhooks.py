@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, request
 
 from service.errors import InvalidSignature
-from service.payments.ledger.receiving import receive
+from service.payments.intake import receive
 from service.payments.wire import read_event
 from service.web.bodies import read_body
 from service.web.context import services

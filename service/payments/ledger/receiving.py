@@ -17,19 +17,8 @@ from service.payments.ledger.applying import (
     mark,
 )
 from service.payments.wire import StripeEvent
-from service.store.session import Store, insert_once
+from service.store.session import insert_once
 from service.store.tables import stripe_events
-
-
-def receive(store: Store, event: StripeEvent, payload: bytes, *, now: datetime) -> Receipt:
-    """Store a verified webhook and apply it, both or neither.
-
-    Raises:
-        StoreUnavailable: nothing was kept; Stripe will send it again.
-    """
-    with store.write() as connection:
-        return take_in(connection, event, payload, now=now)
-
 
 RECONCILE = "reconcile"
 

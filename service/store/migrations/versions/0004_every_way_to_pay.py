@@ -64,16 +64,6 @@ def downgrade() -> None:
 
 def _make_tables() -> None:  # noqa: PLR0915 - a list of tables
     op.create_table(
-        "accounts",
-        sa.Column("customer", sa.Text(), nullable=False),
-        sa.Column("customer_id", sa.String(length=255), nullable=False),
-        sa.Column("email", sa.Text(), nullable=True),
-        sa.Column("locale", sa.String(length=16), nullable=True),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("customer", name=op.f("pk_accounts")),
-        sa.UniqueConstraint("customer_id", name=op.f("uq_accounts_customer_id")),
-    )
-    op.create_table(
         "period_annotations",
         sa.Column("annotation_id", sa.String(length=40), nullable=False),
         sa.Column("kind", sa.String(length=64), nullable=False),
@@ -93,17 +83,6 @@ def _make_tables() -> None:  # noqa: PLR0915 - a list of tables
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_chores")),
     )
-    op.create_table(
-        "consents",
-        sa.Column("payment_method_id", sa.String(length=255), nullable=False),
-        sa.Column("customer_id", sa.String(length=255), nullable=False),
-        sa.Column("checkout_id", sa.String(length=40), nullable=True),
-        sa.Column("told", sa.Text(), nullable=False),
-        sa.Column("given_at", sa.BigInteger(), nullable=False),
-        sa.Column("withdrawn_at", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("payment_method_id", name=op.f("pk_consents")),
-    )
-    op.create_index(op.f("ix_consents_customer_id"), "consents", ["customer_id"], unique=False)
     op.create_table(
         "ledger_authentications",
         sa.Column("authentication_id", sa.String(length=255), nullable=False),
@@ -507,13 +486,14 @@ def _make_tables() -> None:  # noqa: PLR0915 - a list of tables
     op.create_index(op.f("ix_notices_state_due_at"), "notices", ["state", "due_at"], unique=False)
     op.create_table(
         "retries",
+        sa.Column("retry_id", sa.String(length=300), nullable=False),
         sa.Column("invoice_id", sa.String(length=255), nullable=False),
-        sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("invoice_id", "attempt", name=op.f("pk_retries")),
+        sa.PrimaryKeyConstraint("retry_id", name=op.f("pk_retries")),
     )
+    op.create_index(op.f("ix_retries_invoice_id"), "retries", ["invoice_id"], unique=False)
     op.create_index(op.f("ix_retries_state_due_at"), "retries", ["state", "due_at"], unique=False)
     op.create_table(
         "watermarks",
@@ -592,14 +572,6 @@ def _make_tables() -> None:  # noqa: PLR0915 - a list of tables
 
 
 def _widen_tables() -> None:
-    op.add_column("checkouts", sa.Column("terms", sa.JSON(), nullable=True))
-    op.add_column("checkouts", sa.Column("customer_id", sa.String(length=255), nullable=True))
-    op.add_column("checkouts", sa.Column("subscription_id", sa.String(length=255), nullable=True))
-    op.add_column("checkouts", sa.Column("invoice_id", sa.String(length=255), nullable=True))
-    op.create_index(op.f("ix_checkouts_invoice_id"), "checkouts", ["invoice_id"], unique=False)
-    op.create_index(
-        op.f("ix_checkouts_subscription_id"), "checkouts", ["subscription_id"], unique=False
-    )
     op.add_column("stripe_events", sa.Column("object_id", sa.String(length=255), nullable=True))
     op.add_column("stripe_events", sa.Column("source", sa.String(length=16), nullable=True))
     op.create_index(

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, event, insert, text
 
-from service.payments.ledger.receiving import open_payment, receive
+from service.payments.intake import receive
+from service.payments.ledger.receiving import open_payment
 from service.payments.ledger.snapshots import TABLES
 from service.payments.wire import read_event
 from service.store.tables import checkouts, events, payments, stripe_events
