@@ -121,10 +121,10 @@ class Postman:
         message["Date"] = self.clock()
         digest = hashlib.sha256(notice.notice_id.encode()).hexdigest()[:32]
         message["Message-ID"] = f"<{digest}@{self.mail.sender.rpartition('@')[2]}>"
-        message["Content-Language"] = letter.language
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(letter.text)
         message.add_alternative(letter.html, subtype="html")
+        message["Content-Language"] = letter.language
         return message
 
     @contextmanager
