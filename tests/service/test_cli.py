@@ -568,7 +568,12 @@ def test_every_command_can_be_quiet(ledger: Terminal, words: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [*(words for words in COMMANDS if words != ["db"]), ["db", "upgrade"], ["db", "current"]],
+    [
+        *(words for words in COMMANDS if words not in (["db"], ["ledger"])),
+        ["db", "upgrade"],
+        ["db", "current"],
+        ["ledger", "rebuild"],
+    ],
     ids=" ".join,
 )
 def test_every_command_takes_the_option_to_be_quiet(terminal: Terminal, words: list[str]) -> None:
