@@ -30,7 +30,7 @@ from service.payments.simulator.wire import (
     Json,
     to_bytes,
 )
-from service.payments.simulator.work import Work, new_id
+from service.payments.simulator.work import Work, moment, new_id
 
 Clock = Callable[[], datetime]
 _REMEMBERED_SECONDS = 24 * 3600
@@ -106,7 +106,15 @@ class Api:
     def working(self, request_id: str, key: str | None = None) -> Iterator[Work]:
         """A write transaction with all a request may reach."""
         with self._store.write() as connection:
-            yield Work(connection, self._clock(), request_id, key)
+            real = self._clock()
+            yield Work(connection, moment(connection, real), request_id, key, real)
+
+    @contextmanager
+    def looking(self, request_id: str | None = None) -> Iterator[Work]:
+        """One unchanging view of what is committed."""
+        with self._store.read() as connection:
+            real = self._clock()
+            yield Work(connection, moment(connection, real), request_id or new_id("req"), real=real)
 
     def _routed(self, request: Request, request_id: str) -> Response:
         found = match(request.method, request.path)
@@ -123,8 +131,7 @@ class Api:
         self, route: Route, ids: tuple[str, ...], request: Request, request_id: str
     ) -> Response:
         given = route.parameters.read(decode(request.query))
-        with self._store.read() as connection:
-            work = Work(connection, self._clock(), request_id)
+        with self.looking(request_id) as work:
             return _perform(work, route, ids, given)
 
     def _write(

@@ -20,7 +20,7 @@ from service.payments.simulator.forms import Wire, decode
 from service.payments.simulator.parameters import Parameters
 from service.payments.simulator.store import Store
 from service.payments.simulator.wire import Json, to_bytes
-from service.payments.simulator.work import Work, new_id
+from service.payments.simulator.work import Work, moment, new_id
 
 ASSETS = Path(__file__).parent / "assets"
 _LARGEST_BODY = 64 * 1024
@@ -79,7 +79,8 @@ def _serve_api(app: Flask, store: Store, clock: Clock) -> None:
         def view(**ids: str) -> Response:
             given = parameters.read(_json_form())
             with store.write() as connection:
-                work = Work(connection, clock(), new_id("req"))
+                real = clock()
+                work = Work(connection, moment(connection, real), new_id("req"), real=real)
                 return _answer(operation(work, given, *ids.values()))
 
         return view
@@ -87,7 +88,8 @@ def _serve_api(app: Flask, store: Store, clock: Clock) -> None:
     def look(intent: str) -> Response:
         given = tokens.LOOK.read(decode(request.query_string))
         with store.read() as connection:
-            return _answer(tokens.look(Work(connection, clock(), new_id("req")), given, intent))
+            work = Work(connection, moment(connection, clock()), new_id("req"))
+            return _answer(tokens.look(work, given, intent))
 
     @app.get("/test-cards.json")
     def cards() -> Response:

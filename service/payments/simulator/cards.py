@@ -40,6 +40,7 @@ class ListedCard:
         aliases: ids Stripe publishes for ready-made payment methods of this card.
         decline: None when the issuer approves.
         challenge: whether 3-D Secure is asked for first.
+        afterwards: what follows a charge: ``dispute``, ``warning``, or nothing.
     """
 
     number: str
@@ -50,6 +51,7 @@ class ListedCard:
     decline: Decline | None = None
     challenge: bool = False
     funding: str = "credit"
+    afterwards: str = ""
 
     @property
     def last4(self) -> str:
@@ -158,6 +160,12 @@ CARDS = (
         decline=_BROKEN,
     ),
     ListedCard(
+        "4000000000000341",
+        "attached_and_declined",
+        ("pm_card_chargeCustomerFail",),
+        decline=_GENERIC,
+    ),
+    ListedCard(
         "4000002760003184",
         "three_d_secure",
         ("pm_card_authenticationRequired", "pm_card_threeDSecure2Required"),
@@ -169,6 +177,10 @@ CARDS = (
         ("pm_card_threeDSecureRequiredChargeDeclined",),
         decline=_GENERIC,
         challenge=True,
+    ),
+    ListedCard("4000000000000259", "disputed", ("pm_card_createDispute",), afterwards="dispute"),
+    ListedCard(
+        "4000000000005423", "warned_of", ("pm_card_createIssuerFraudRecord",), afterwards="warning"
     ),
     ListedCard("5555555555554444", "mastercard", ("pm_card_mastercard",), brand="mastercard"),
     ListedCard("378282246310005", "amex", ("pm_card_amex",), brand="amex"),

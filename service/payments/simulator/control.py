@@ -1,4 +1,4 @@
-"""The control API: faults, webhook chaos, disputes and warnings, for tests and demonstrations."""
+"""The control API: the clock, faults, disputes and incoming money, for tests and demonstrations."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from service.payments.simulator import agenda
 from service.payments.simulator.api import Api, Request, Response
 from service.payments.simulator.errors import ApiError, InvalidParameterError
 from service.payments.simulator.faults import Faults
-from service.payments.simulator.resources import disputes, early_fraud_warnings
+from service.payments.simulator.resources import disputes, early_fraud_warnings, invoices
+from service.payments.simulator.routes import TASKS
 from service.payments.simulator.webhooks import Deliveries
 from service.payments.simulator.wire import Json, to_bytes
 from service.payments.simulator.work import new_id
@@ -73,6 +75,25 @@ def _warn(control: Control, given: object) -> Json:
     return warning
 
 
+def _turn_clock(control: Control, given: object) -> Json:
+    form = given if isinstance(given, dict) else {}
+    seconds = form.get("advance")
+    if not isinstance(seconds, int) or not 0 <= seconds <= 400 * 24 * 3600:
+        raise InvalidParameterError("advance is a number of seconds, at most 400 days.")
+    now, ran = agenda.advance(control.api, TASKS, seconds)
+    control.deliveries.wake()
+    return {"now": now, "ran": ran}
+
+
+def _receive_money(control: Control, given: object) -> Json:
+    form = given if isinstance(given, dict) else {}
+    asked = {name: str(value) for name, value in form.items()}
+    with control.api.working(new_id("req")) as work:
+        invoice = invoices.receive_money(work, invoices.MONEY.read(asked))
+    control.deliveries.wake()
+    return invoice
+
+
 def _nothing(_control: Control, _given: object) -> Json:
     raise ApiError("No such control endpoint.", status=404)
 
@@ -83,4 +104,6 @@ _ENDPOINTS: dict[tuple[str, str], Callable[[Control, object], Json]] = {
     ("POST", "/_control/webhooks"): _disturb,
     ("POST", "/_control/disputes"): _dispute,
     ("POST", "/_control/warnings"): _warn,
+    ("POST", "/_control/clock"): _turn_clock,
+    ("POST", "/_control/invoice-payments"): _receive_money,
 }

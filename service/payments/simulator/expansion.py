@@ -12,6 +12,15 @@ EXPANDABLE = {
     "refund": {"charge", "payment_intent", "payment_method", "customer", "balance_transaction"},
     "payment_method": {"customer"},
     "customer": {"default_source", "test_clock"},
+    "dispute": {"charge", "payment_intent"},
+    "invoice": {"customer", "default_payment_method", "payments", "confirmation_secret"},
+    "setup_intent": {"customer", "payment_method"},
+    "subscription": {
+        "customer",
+        "default_payment_method",
+        "latest_invoice",
+        "pending_setup_intent",
+    },
 }
 _DEEPEST = 4
 

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from service.payments.simulator.agenda import Task
 from service.payments.simulator.errors import Declined
 from service.payments.simulator.parameters import Parameters
 from service.payments.simulator.resources import (
     balance_transactions,
     charges,
     confirmation_tokens,
+    customer_sessions,
     customers,
     disputes,
     early_fraud_warnings,
     events,
+    invoice_items,
+    invoices,
     payment_intents,
+    payment_methods,
+    products,
     refunds,
+    setup_intents,
+    subscriptions,
 )
 from service.payments.simulator.wire import Json
 
@@ -31,7 +39,7 @@ class Route:
     """One endpoint.
 
     Attributes:
-        method: GET or POST.
+        method: GET, POST or DELETE.
         path: template with ``{id}`` where an id stands.
         parameters: what it takes.
         operation: what it does.
@@ -50,7 +58,59 @@ class Route:
 
 ROUTES = (
     Route("POST", "/v1/customers", customers.CREATE, customers.create),
+    Route("GET", "/v1/customers", customers.LIST, customers.listing_of),
     Route("GET", "/v1/customers/{id}", customers.RETRIEVE, customers.retrieve),
+    Route("POST", "/v1/customers/{id}", customers.UPDATE, customers.update),
+    Route("DELETE", "/v1/customers/{id}", customers.DELETE, customers.delete),
+    Route("GET", "/v1/payment_methods", payment_methods.LIST, payment_methods.listing_of),
+    Route("GET", "/v1/payment_methods/{id}", payment_methods.RETRIEVE, payment_methods.retrieve),
+    Route(
+        "POST", "/v1/payment_methods/{id}/attach", payment_methods.ATTACH, payment_methods.attach
+    ),
+    Route(
+        "POST", "/v1/payment_methods/{id}/detach", payment_methods.DETACH, payment_methods.detach
+    ),
+    Route(
+        "POST",
+        "/v1/customer_sessions",
+        customer_sessions.CREATE,
+        customer_sessions.create,
+    ),
+    Route("POST", "/v1/setup_intents", setup_intents.CREATE, setup_intents.create),
+    Route("GET", "/v1/setup_intents", setup_intents.LIST, setup_intents.listing_of),
+    Route("GET", "/v1/setup_intents/{id}", setup_intents.RETRIEVE, setup_intents.retrieve),
+    Route("POST", "/v1/setup_intents/{id}/confirm", setup_intents.CONFIRM, setup_intents.confirm),
+    Route("POST", "/v1/setup_intents/{id}/cancel", setup_intents.CANCEL, setup_intents.cancel),
+    Route("POST", "/v1/products", products.CREATE, products.create),
+    Route("GET", "/v1/products", products.LIST, products.listing_of),
+    Route("GET", "/v1/products/{id}", products.RETRIEVE, products.retrieve),
+    Route("POST", "/v1/prices", products.PRICE, products.create_price),
+    Route("GET", "/v1/prices", products.LIST, products.listing_of_prices),
+    Route("GET", "/v1/prices/{id}", products.RETRIEVE, products.retrieve_price),
+    Route("POST", "/v1/subscriptions", subscriptions.CREATE, subscriptions.create),
+    Route("GET", "/v1/subscriptions", subscriptions.LIST, subscriptions.listing_of),
+    Route("GET", "/v1/subscriptions/{id}", subscriptions.RETRIEVE, subscriptions.retrieve),
+    Route("POST", "/v1/subscriptions/{id}", subscriptions.UPDATE, subscriptions.update),
+    Route("DELETE", "/v1/subscriptions/{id}", subscriptions.CANCEL, subscriptions.cancel),
+    Route("POST", "/v1/invoiceitems", invoice_items.CREATE, invoice_items.create),
+    Route("GET", "/v1/invoiceitems", invoice_items.LIST, invoice_items.listing_of),
+    Route("GET", "/v1/invoiceitems/{id}", invoice_items.RETRIEVE, invoice_items.retrieve),
+    Route("POST", "/v1/invoices", invoices.CREATE, invoices.create),
+    Route("GET", "/v1/invoices", invoices.LIST, invoices.listing_of),
+    Route("GET", "/v1/invoices/{id}", invoices.NOTHING, invoices.retrieve),
+    Route("POST", "/v1/invoices/{id}", invoices.UPDATE, invoices.update),
+    Route("DELETE", "/v1/invoices/{id}", invoices.NOTHING, invoices.delete),
+    Route("POST", "/v1/invoices/{id}/finalize", invoices.FINALIZE, invoices.finalize),
+    Route("POST", "/v1/invoices/{id}/pay", invoices.PAY, invoices.pay),
+    Route("POST", "/v1/invoices/{id}/send", invoices.NOTHING, invoices.send),
+    Route("POST", "/v1/invoices/{id}/void", invoices.NOTHING, invoices.void),
+    Route(
+        "POST",
+        "/v1/invoices/{id}/mark_uncollectible",
+        invoices.NOTHING,
+        invoices.mark_uncollectible,
+    ),
+    Route("GET", "/v1/invoice_payments", invoices.PAYMENTS, invoices.payments_of),
     Route(
         "POST",
         "/v1/test_helpers/confirmation_tokens",
@@ -65,6 +125,7 @@ ROUTES = (
     ),
     Route("POST", "/v1/payment_intents", payment_intents.CREATE, payment_intents.create),
     Route("GET", "/v1/payment_intents", payment_intents.LIST, payment_intents.listing_of),
+    Route("GET", "/v1/payment_intents/search", payment_intents.SEARCH, payment_intents.search),
     Route("GET", "/v1/payment_intents/{id}", payment_intents.RETRIEVE, payment_intents.retrieve),
     Route("POST", "/v1/payment_intents/{id}", payment_intents.UPDATE, payment_intents.update),
     Route(
@@ -107,6 +168,17 @@ ROUTES = (
     Route("GET", "/v1/events", events.LIST, events.listing_of),
     Route("GET", "/v1/events/{id}", events.RETRIEVE, events.retrieve),
 )
+
+
+# What falls due, by the name it is scheduled under.
+TASKS: Mapping[str, Task] = {
+    "announce_trial_end": subscriptions.announce_trial_end,
+    "collect_invoice": invoices.collect_due,
+    "expire_incomplete": subscriptions.expire,
+    "finalize_invoice": invoices.finalize_due,
+    "mark_overdue": invoices.overdue,
+    "renew_subscription": subscriptions.renew,
+}
 
 
 def match(method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:

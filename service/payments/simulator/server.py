@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from service.payments.simulator import control, faults
+from service.payments.simulator import agenda, control, faults
 from service.payments.simulator.api import Api, Clock, Request, Response
 from service.payments.simulator.control import Control
 from service.payments.simulator.errors import envelope
 from service.payments.simulator.faults import Fault, Faults
+from service.payments.simulator.routes import TASKS
 from service.payments.simulator.store import Store
 from service.payments.simulator.webhooks import Chaos, Deliveries, Endpoint
 from service.payments.simulator.wire import to_bytes
@@ -23,6 +24,7 @@ ADDRESS = "127.0.0.1"
 _LARGEST_BODY = 1024 * 1024
 _IDLE_SECONDS = 75.0
 _POLL_SECONDS = 0.05
+_AGENDA_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ class SimulatorServer:
         self._deliveries = Deliveries(self._store, endpoint, clock, Chaos(hold=held))
         self._front = Front(api, Control(api, script, self._deliveries), script, self._deliveries)
         self._http = _Server((ADDRESS, port), self._front)
+        self._api = api
+        self._agenda = threading.Thread(target=self._run_agenda, daemon=True)
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": _POLL_SECONDS}, daemon=True
         )
@@ -94,6 +98,7 @@ class SimulatorServer:
     def start(self) -> None:
         """Answer requests and send webhooks, in threads of their own."""
         self._deliveries.start()
+        self._agenda.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -102,8 +107,14 @@ class SimulatorServer:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
+        self._agenda.join()
         self._deliveries.stop()
         self._store.close()
+
+    def _run_agenda(self) -> None:
+        while not self._front.stopping.wait(_AGENDA_SECONDS):
+            if agenda.is_due(self._api) and agenda.run_due(self._api, TASKS):
+                self._deliveries.wake()
 
 
 class _Server(ThreadingHTTPServer):

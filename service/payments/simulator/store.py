@@ -24,12 +24,28 @@ CREATE TABLE IF NOT EXISTS objects (
   customer TEXT,
   payment_intent TEXT,
   type TEXT,
+  invoice TEXT,
   body TEXT NOT NULL,
   private TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS objects_by_kind ON objects (object, seq);
 CREATE INDEX IF NOT EXISTS objects_by_payment ON objects (payment_intent, seq)
   WHERE payment_intent IS NOT NULL;
+CREATE INDEX IF NOT EXISTS objects_by_customer ON objects (customer, object, seq)
+  WHERE customer IS NOT NULL;
+CREATE INDEX IF NOT EXISTS objects_by_invoice ON objects (invoice, object, seq)
+  WHERE invoice IS NOT NULL;
+CREATE TABLE IF NOT EXISTS agenda (
+  id INTEGER PRIMARY KEY,
+  due INTEGER NOT NULL,
+  task TEXT NOT NULL,
+  subject TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS agenda_by_due ON agenda (due, id);
+CREATE INDEX IF NOT EXISTS agenda_by_subject ON agenda (subject, task);
+CREATE TABLE IF NOT EXISTS clock (
+  ahead INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS answers (
   key TEXT PRIMARY KEY,
   request TEXT NOT NULL,
@@ -121,5 +137,8 @@ def _open(database: Path, patience: float) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+    columns = {row["name"] for row in connection.execute("PRAGMA table_info(objects)")}
+    if columns and "invoice" not in columns:
+        connection.execute("ALTER TABLE objects ADD COLUMN invoice TEXT")
     connection.executescript(_SCHEMA)
     return connection

@@ -7,8 +7,8 @@ import secrets
 import sqlite3
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from service.payments.simulator.errors import missing_resource
 from service.payments.simulator.wire import API_VERSION, Json
@@ -27,13 +27,20 @@ def random_text(length: int) -> str:
     return "".join(secrets.choice(_LETTERS) for _ in range(length))
 
 
+def moment(connection: sqlite3.Connection, real: datetime) -> datetime:
+    """The simulated time: the real one, and as much ahead as the control API has set it."""
+    row = connection.execute("SELECT ahead FROM clock").fetchone()
+    return real + timedelta(seconds=row["ahead"]) if row else real
+
+
 @dataclass(frozen=True)
 class Work:
     """One request's transaction.
 
     Attributes:
         connection: inside a transaction of `store.Store`.
-        at: the moment of the request, UTC.
+        at: the simulated moment of the request, UTC.
+        real: the real one, by which webhooks are sent.
         request_id: Stripe's ``Request-Id``.
         idempotency_key: the caller's key, or None.
     """
@@ -42,11 +49,16 @@ class Work:
     at: datetime
     request_id: str
     idempotency_key: str | None = None
+    real: datetime | None = None
 
     @property
     def now(self) -> int:
         """Unix seconds, as Stripe stamps ``created``."""
         return int(self.at.timestamp())
+
+    def at_moment(self, seconds: int) -> Work:
+        """The same work, done at another moment."""
+        return replace(self, at=datetime.fromtimestamp(seconds, UTC))
 
     def get(self, identity: str) -> Json | None:
         """Any object by its id."""
@@ -75,17 +87,18 @@ class Work:
     def save(self, body: Json, private: Json | None = None) -> Json:
         """Keep an object as it now is; ``private`` None keeps what was remembered."""
         self.connection.execute(
-            "INSERT INTO objects (id, object, created, customer, payment_intent, type, body,"
-            " private) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+            "INSERT INTO objects (id, object, created, customer, payment_intent, type, invoice,"
+            " body, private) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
             " body = excluded.body, customer = excluded.customer,"
             " private = CASE WHEN ? THEN private ELSE excluded.private END",
             (
                 body["id"],
                 body["object"],
-                body["created"],
+                body["created"] if "created" in body else body["date"],
                 body.get("customer"),
-                body.get("payment_intent"),
+                body.get("payment_intent") or (body.get("payment") or {}).get("payment_intent"),
                 body.get("type"),
+                body.get("invoice"),
                 json.dumps(body),
                 json.dumps(private or {}),
                 private is None,
@@ -121,10 +134,10 @@ class Work:
             "type": kind,
         }
         self.save(event)
-        moment = self.at.timestamp()
+        sent = (self.real or self.at).timestamp()
         self.connection.execute(
             "INSERT INTO deliveries (event, due, since) VALUES (?, ?, ?)",
-            (event["id"], moment, moment),
+            (event["id"], sent, sent),
         )
 
     def page(

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from service.payments.simulator.cards import Decline, ListedCard
 from service.payments.simulator.errors import ApiError, Declined, envelope, unexpected_state
-from service.payments.simulator.resources import charges, confirmation_tokens, payment_methods
+from service.payments.simulator.resources import (
+    charges,
+    confirmation_tokens,
+    disputes,
+    early_fraud_warnings,
+    payment_methods,
+    settling,
+)
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work
 
+_ABSENT = Decline(
+    "authentication_required",
+    "authentication_required",
+    "Your card was declined. This transaction requires authentication.",
+    "1A",
+    "confirm_card_data",
+)
 CONFIRMABLE = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
 _FAILED_CHALLENGE = (
     "The provided PaymentMethod has failed authentication. You can provide a new PaymentMethod "
@@ -34,10 +50,13 @@ def confirm(work: Work, intent: Json, given: Json) -> Json | Declined:
             f"This PaymentIntent's status is {intent['status']} and can't be confirmed.", intent
         )
     method, card, token = _chosen(work, intent, given)
-    _require_return_url(intent, given.get("return_url") or token.get("return_url"))
+    if not given.get("off_session"):
+        _require_return_url(intent, given.get("return_url") or token.get("return_url"))
     overriding = ("shipping", "setup_future_usage")
     intent |= {n: given.get(n) or token.get(n) or intent[n] for n in overriding}
     intent |= {"receipt_email": given.get("receipt_email") or intent["receipt_email"]}
+    if card.challenge and given.get("off_session"):
+        return _charge(work, intent, method, replace(card, decline=_ABSENT), authenticated=False)
     if card.challenge:
         return _challenge(work, intent, method)
     return _charge(work, intent, method, card, authenticated=False)
@@ -76,7 +95,7 @@ def _chosen(work: Work, intent: Json, given: Json) -> tuple[Json, ListedCard, Js
     if identity:
         token, card = confirmation_tokens.spend(work, identity, intent)
         shown = token["payment_method_preview"]
-        return payment_methods.created(work, shown, card, intent["customer"]), card, token
+        return payment_methods.created(work, shown, card), card, token
     chosen = named or intent["payment_method"]
     if not chosen:
         raise unexpected_state(
@@ -84,7 +103,8 @@ def _chosen(work: Work, intent: Json, given: Json) -> tuple[Json, ListedCard, Js
             "a confirmation_token.",
             intent,
         )
-    method = payment_methods.named(work, chosen, intent["customer"])
+    method = payment_methods.named(work, chosen)
+    payment_methods.usable(work, method, intent["customer"])
     return method, payment_methods.card_behind(work, method), {}
 
 
@@ -131,8 +151,15 @@ def _charge(
         "next_action": None,
         "payment_method": method["id"],
     }
+    if intent["customer"] and intent["setup_future_usage"]:
+        payment_methods.attached(work, method, intent["customer"])
     work.save(paid)
     work.emit("payment_intent.succeeded", paid)
+    settling.payment_succeeded(work, paid)
+    if card.afterwards == "dispute":
+        disputes.open_dispute(work, {"charge": charge["id"]})
+    elif card.afterwards == "warning":
+        early_fraud_warnings.raise_warning(work, {"charge": charge["id"]})
     return paid
 
 
@@ -160,4 +187,5 @@ def _back_to_start(work: Work, intent: Json, error: Json) -> Json:
     }
     work.save(back)
     work.emit("payment_intent.payment_failed", back)
+    settling.payment_failed(work, back)
     return back

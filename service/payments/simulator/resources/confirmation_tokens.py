@@ -102,18 +102,18 @@ def spend(work: Work, identity: str, intent: Json) -> tuple[Json, ListedCard]:
     token = work.require("confirmation_token", identity, param="confirmation_token", status=400)
     private = work.private(identity)
     _check(work, token, private["elements"], intent)
-    spent = token | {"payment_intent": intent["id"]}
+    spent = token | {intent["object"]: intent["id"]}
     work.save(spent)
     return spent, BY_NAME[private["card"]]
 
 
 def _check(work: Work, token: Json, elements: Json | None, intent: Json) -> None:
-    if token["payment_intent"] is not None:
+    if token["payment_intent"] is not None or token["setup_intent"] is not None:
         raise _refusal(f"{token['id']} has already been used.", "token_already_used")
     if token["expires_at"] <= work.now:
         raise _refusal(f"{token['id']} has expired.", "expired_payment_method")
     for name in ("amount", "currency"):
-        if elements is not None and elements[name] != intent[name]:
+        if elements is not None and name in intent and elements[name] != intent[name]:
             raise _refusal(
                 f"The {name} of {intent['id']} is {intent[name]}, but Elements was initialised "
                 f"with {elements[name]}.",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hmac
+import json
+import re
 from collections.abc import Mapping
 
 from service.payments.simulator.currencies import LARGEST, minimum
@@ -30,7 +32,7 @@ from service.payments.simulator.parameters import (
     text,
 )
 from service.payments.simulator.resources import attempts
-from service.payments.simulator.resources.payment_methods import named
+from service.payments.simulator.resources.payment_methods import named, usable
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id, random_text
 
@@ -48,6 +50,7 @@ _DESCRIBED: Mapping[str, Reader] = {
 }
 _CONFIRMED: Mapping[str, Reader] = {
     "confirmation_token": text,
+    "off_session": boolean,
     "payment_method": text,
     "return_url": text,
     "use_stripe_sdk": boolean,
@@ -77,6 +80,8 @@ CANCEL = Parameters(
 )
 RETRIEVE = Parameters({"client_secret": text})
 LIST = Parameters({**PAGE, "customer": text})
+SEARCH = Parameters({"query": filled, "limit": integer}, required=("query",))
+_QUERY = re.compile(r"metadata\['([^']{1,40})'\]:'([^']{0,500})'")
 # What may still change once money has moved or the intent is over.
 _ALWAYS_MUTABLE = frozenset({"metadata", "description", "receipt_email", "shipping"})
 
@@ -93,11 +98,25 @@ def create(work: Work, given: Json) -> Json | Declined:
         )
     intent = _intent(work, given)
     if given.get("payment_method") and not confirming:
-        method = named(work, given["payment_method"], intent["customer"])
+        method = usable(work, named(work, given["payment_method"]), intent["customer"])
         intent |= {"payment_method": method["id"], "status": "requires_confirmation"}
     work.save(intent)
     work.emit("payment_intent.created", intent)
     return attempts.confirm(work, intent, given) if confirming else intent
+
+
+def create_for_invoice(work: Work, invoice: Json, amount: int) -> Json:
+    """The PaymentIntent that an invoice is paid with; it carries no metadata, as Stripe's."""
+    described = {
+        "amount": amount,
+        "currency": invoice["currency"],
+        "customer": invoice["customer"],
+        "description": f"Payment for Invoice {invoice['number']}",
+        "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+    }
+    intent = work.save(_intent(work, described))
+    work.emit("payment_intent.created", intent)
+    return intent
 
 
 def retrieve(work: Work, given: Json, intent: str) -> Json:
@@ -155,6 +174,28 @@ def listing_of(work: Work, given: Json) -> Json:
     """PaymentIntents, newest first, of one customer if asked."""
     wanted = {"customer": [given["customer"]]} if given.get("customer") else {}
     return listed(work, "payment_intent", "/v1/payment_intents", given, wanted)
+
+
+def search(work: Work, given: Json) -> Json:
+    """PaymentIntents with one value in their metadata, as ``metadata['order_id']:'…'``."""
+    found = _QUERY.fullmatch(given["query"].strip())
+    if found is None:
+        raise InvalidParameterError(
+            "The simulator searches by one metadata field: metadata['key']:'value'.", param="query"
+        )
+    rows = work.connection.execute(
+        "SELECT body FROM objects WHERE object = 'payment_intent'"
+        " AND json_extract(body, '$.metadata.' || json_quote(?)) = ? ORDER BY seq DESC LIMIT ?",
+        (*found.groups(), given.get("limit", 10)),
+    )
+    data = [json.loads(row["body"]) for row in rows]
+    return {
+        "object": "search_result",
+        "data": data,
+        "has_more": False,
+        "next_page": None,
+        "url": "/v1/payment_intents/search",
+    }
 
 
 def _check_amount(amount: int, code: str) -> None:

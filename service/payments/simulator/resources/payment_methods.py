@@ -4,11 +4,63 @@ from __future__ import annotations
 
 from service.payments.simulator.cards import BY_ALIAS, BY_NAME, ListedCard
 from service.payments.simulator.errors import ApiError, missing_resource
+from service.payments.simulator.pages import listed
+from service.payments.simulator.parameters import PAGE, Parameters, filled, text
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id
 
+RETRIEVE = Parameters()
+ATTACH = Parameters({"customer": filled}, required=("customer",))
+DETACH = Parameters()
+LIST = Parameters({**PAGE, "customer": text, "type": text})
 _ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
 _FAR_EXPIRY = {"exp_month": 12, "exp_year": 2034}
+
+
+def retrieve(work: Work, _given: Json, method: str) -> Json:
+    """The payment method with this id."""
+    return work.require("payment_method", method)
+
+
+def listing_of(work: Work, given: Json) -> Json:
+    """A customer's payment methods, newest first."""
+    wanted = {"customer": [given["customer"]]} if given.get("customer") else {}
+    return listed(work, "payment_method", "/v1/payment_methods", given, wanted)
+
+
+def attach(work: Work, given: Json, method: str) -> Json:
+    """Keep a payment method for a customer."""
+    customer = work.require("customer", given["customer"], param="customer", status=400)
+    return attached(work, named(work, method), customer["id"])
+
+
+def attached(work: Work, method: Json, customer: str) -> Json:
+    """The payment method, kept for a customer from now on."""
+    if method["customer"] == customer:
+        return method
+    if method["customer"] is not None or work.private(method["id"]).get("spent"):
+        raise ApiError(
+            "This PaymentMethod belongs to another Customer, or was used or detached before: it "
+            "can't be attached.",
+            code="payment_method_unexpected_state",
+        )
+    kept = work.save(method | {"customer": customer})
+    work.emit("payment_method.attached", kept)
+    return kept
+
+
+def detach(work: Work, _given: Json, method: str) -> Json:
+    """Let a customer's payment method go; it pays nothing any more."""
+    found = work.require("payment_method", method)
+    if found["customer"] is None:
+        raise ApiError(
+            "The payment method you provided is not attached to a customer.",
+            code="payment_method_unexpected_state",
+        )
+    freed = found | {"customer": None}
+    work.save(freed, work.private(method) | {"spent": True})
+    work.emit("payment_method.detached", freed, {"customer": found["customer"]})
+    return freed
 
 
 def preview(card: ListedCard, expiry: Json, billing: Json) -> Json:
@@ -41,21 +93,21 @@ def billing_details(given: Json) -> Json:
     }
 
 
-def created(work: Work, shown: Json, card: ListedCard, customer: str | None) -> Json:
-    """A payment method out of what a token previewed."""
+def created(work: Work, shown: Json, card: ListedCard) -> Json:
+    """A payment method out of what a token previewed; it is nobody's until it is attached."""
     method = {
         "id": new_id("pm"),
         "object": "payment_method",
         **shown,
         "created": work.now,
-        "customer": customer,
+        "customer": None,
         "livemode": False,
         "metadata": {},
     }
     return work.save(method, {"card": card.name})
 
 
-def named(work: Work, identity: str, customer: str | None) -> Json:
+def named(work: Work, identity: str) -> Json:
     """The payment method with this id, or a fresh one of Stripe's ready-made test methods.
 
     Raises:
@@ -63,8 +115,29 @@ def named(work: Work, identity: str, customer: str | None) -> Json:
     """
     if identity in BY_ALIAS:
         card = BY_ALIAS[identity]
-        return created(work, preview(card, _FAR_EXPIRY, {}), card, customer)
+        return created(work, preview(card, _FAR_EXPIRY, {}), card)
     return work.require("payment_method", identity, param="payment_method", status=400)
+
+
+def usable(work: Work, method: Json, customer: str | None) -> Json:
+    """The payment method, if it may pay for this customer.
+
+    Raises:
+        ApiError: it is somebody else's, or it was let go.
+    """
+    if work.private(method["id"]).get("spent"):
+        raise ApiError(
+            "The provided PaymentMethod was previously used without being attached to a Customer, "
+            "or was detached from one, and may not be used again.",
+            code="payment_method_unexpected_state",
+            param="payment_method",
+        )
+    if method["customer"] not in {None, customer}:
+        raise ApiError(
+            f"The payment method {method['id']} does not belong to the customer.",
+            param="payment_method",
+        )
+    return method
 
 
 def ready_made(identity: str) -> tuple[Json, ListedCard]:

@@ -1,0 +1,75 @@
+"""What falls due: days of bank debits, due dates, tries, renewals, by the simulated clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from service.payments.simulator.work import Work, new_id
+
+if TYPE_CHECKING:
+    from service.payments.simulator.api import Api
+
+Task = Callable[[Work, str], None]
+
+
+def schedule(work: Work, due: int, task: str, subject: str) -> None:
+    """Let a task be done for an object when its time comes."""
+    work.connection.execute(
+        "INSERT INTO agenda (due, task, subject) VALUES (?, ?, ?)", (due, task, subject)
+    )
+
+
+def cancel(work: Work, task: str, subject: str) -> None:
+    """Let it not be done any more."""
+    work.connection.execute("DELETE FROM agenda WHERE task = ? AND subject = ?", (task, subject))
+
+
+def is_due(api: Api) -> bool:
+    """Whether there is anything to do now."""
+    with api.looking() as work:
+        query = "SELECT 1 FROM agenda WHERE due <= ? LIMIT 1"
+        return work.connection.execute(query, (work.now,)).fetchone() is not None
+
+
+def run_due(api: Api, tasks: Mapping[str, Task], *, until: int | None = None) -> int:
+    """Do what is due, in order, each at its own moment and in a transaction of its own.
+
+    Args:
+        api: whose objects.
+        tasks: what each name stands for.
+        until: up to which second; by default now.
+
+    Returns:
+        How many tasks were done.
+    """
+    done = 0
+    while True:
+        with api.working(new_id("req")) as work:
+            limit = work.now if until is None else until
+            row = work.connection.execute(
+                "SELECT id, due, task, subject FROM agenda WHERE due <= ? ORDER BY due, id LIMIT 1",
+                (limit,),
+            ).fetchone()
+            if row is None:
+                return done
+            work.connection.execute("DELETE FROM agenda WHERE id = ?", (row["id"],))
+            tasks[row["task"]](work.at_moment(row["due"]), row["subject"])
+        done += 1
+
+
+def advance(api: Api, tasks: Mapping[str, Task], seconds: int) -> tuple[int, int]:
+    """Set the clock ahead, and do what falls due on the way.
+
+    Returns:
+        The simulated time now, in Unix seconds, and how many tasks were done.
+    """
+    with api.working(new_id("req")) as work:
+        goal = work.now + seconds
+    done = run_due(api, tasks, until=goal)
+    with api.working(new_id("req")) as work:
+        row = work.connection.execute("SELECT ahead FROM clock").fetchone()
+        ahead = (row["ahead"] if row else 0) + seconds
+        work.connection.execute("DELETE FROM clock")
+        work.connection.execute("INSERT INTO clock (ahead) VALUES (?)", (ahead,))
+    return goal, done

@@ -1,0 +1,131 @@
+"""Invoice items: what an invoice asks money for."""
+
+from __future__ import annotations
+
+from service.payments.simulator.errors import ApiError
+from service.payments.simulator.pages import listed
+from service.payments.simulator.parameters import (
+    PAGE,
+    Parameters,
+    currency,
+    filled,
+    integer,
+    merged,
+    metadata,
+    text,
+)
+from service.payments.simulator.wire import Json
+from service.payments.simulator.work import Work, new_id
+
+CREATE = Parameters(
+    {
+        "amount": integer,
+        "currency": currency,
+        "customer": filled,
+        "description": text,
+        "invoice": text,
+        "metadata": metadata,
+    },
+    required=("customer", "amount", "currency"),
+)
+RETRIEVE = Parameters()
+DELETE = Parameters()
+LIST = Parameters({**PAGE, "customer": text, "invoice": text})
+
+
+def create(work: Work, given: Json) -> Json:
+    """Something to pay for: on a draft, or on the customer's next invoice."""
+    work.require("customer", given["customer"], param="customer", status=400)
+    invoice = given.get("invoice")
+    if invoice is not None:
+        _draft(work, invoice)
+    item = work.save(_item(work, given))
+    work.emit("invoiceitem.created", item)
+    return item
+
+
+def retrieve(work: Work, _given: Json, item: str) -> Json:
+    """The invoice item with this id."""
+    return work.require("invoiceitem", item)
+
+
+def listing_of(work: Work, given: Json) -> Json:
+    """Invoice items, newest first, of one customer or invoice if asked."""
+    wanted = {name: [given[name]] for name in ("customer", "invoice") if given.get(name)}
+    return listed(work, "invoiceitem", "/v1/invoiceitems", given, wanted)
+
+
+def items_of(work: Work, column: str, value: str) -> list[Json]:
+    """Up to a hundred items, oldest first."""
+    found = work.page("invoiceitem", {column: [value]}, {}, before=None, after=None, limit=100)
+    return found[::-1]
+
+
+def line_of(item: Json, invoice: str) -> Json:
+    """The item as a line of an invoice."""
+    return {
+        "id": new_id("il"),
+        "object": "line_item",
+        "amount": item["amount"],
+        "currency": item["currency"],
+        "description": item["description"],
+        "discount_amounts": [],
+        "discountable": True,
+        "discounts": [],
+        "invoice": invoice,
+        "livemode": False,
+        "metadata": item["metadata"],
+        "parent": {
+            "invoice_item_details": {
+                "invoice_item": item["id"],
+                "proration": item["proration"],
+                "proration_details": None,
+                "subscription": None,
+            },
+            "subscription_item_details": None,
+            "type": "invoice_item_details",
+        },
+        "period": item["period"],
+        "pretax_credit_amounts": [],
+        "pricing": None,
+        "quantity": item["quantity"],
+        "quantity_decimal": item["quantity_decimal"],
+        "subscription": None,
+        "subtotal": item["amount"],
+        "taxes": [],
+    }
+
+
+def _draft(work: Work, invoice: str) -> None:
+    if work.require("invoice", invoice, param="invoice", status=400)["status"] != "draft":
+        raise ApiError(
+            "This invoice is no longer editable.", code="invoice_not_editable", param="invoice"
+        )
+
+
+def _item(work: Work, given: Json) -> Json:
+    return {
+        "id": new_id("ii"),
+        "object": "invoiceitem",
+        "amount": given["amount"],
+        "currency": given["currency"],
+        "customer": given["customer"],
+        "customer_account": None,
+        "date": work.now,
+        "description": given.get("description"),
+        "discountable": True,
+        "discounts": [],
+        "invoice": given.get("invoice"),
+        "livemode": False,
+        "metadata": merged({}, given.get("metadata", {})),
+        "net_amount": given["amount"],
+        "parent": None,
+        "period": {"start": work.now, "end": work.now},
+        "pricing": None,
+        "proration": False,
+        "proration_details": None,
+        "quantity": 1,
+        "quantity_decimal": "1",
+        "tax_rates": [],
+        "test_clock": None,
+    }

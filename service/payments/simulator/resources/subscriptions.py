@@ -1,0 +1,417 @@
+"""Subscriptions: seats of a plan, paid for each period until somebody ends it."""
+
+from __future__ import annotations
+
+from service.payments.simulator import agenda
+from service.payments.simulator.errors import ApiError, Declined, InvalidParameterError
+from service.payments.simulator.pages import listed
+from service.payments.simulator.parameters import (
+    PAGE,
+    Parameters,
+    boolean,
+    choice,
+    currency,
+    filled,
+    integer,
+    listing,
+    mapping,
+    merged,
+    metadata,
+    text,
+)
+from service.payments.simulator.periods import end_of
+from service.payments.simulator.resources import invoices, products, settling, setup_intents
+from service.payments.simulator.wire import Json
+from service.payments.simulator.work import Work, new_id
+
+_METHOD = choice("charge_automatically", "send_invoice")
+_PRORATION = choice("always_invoice", "create_prorations", "none")
+_SETTINGS = mapping(
+    payment_method_types=listing(filled),
+    save_default_payment_method=choice("off", "on_subscription"),
+)
+CREATE = Parameters(
+    {
+        "collection_method": _METHOD,
+        "customer": filled,
+        "days_until_due": integer,
+        "default_payment_method": text,
+        "items": listing(
+            mapping(
+                price=text,
+                price_data=mapping(
+                    currency=currency,
+                    product=filled,
+                    recurring=products.RECURRING,
+                    unit_amount=integer,
+                ),
+                quantity=integer,
+            )
+        ),
+        "metadata": metadata,
+        "off_session": boolean,
+        "payment_behavior": choice("allow_incomplete", "default_incomplete", "error_if_incomplete"),
+        "payment_settings": _SETTINGS,
+        "trial_period_days": integer,
+    },
+    required=("customer", "items"),
+)
+UPDATE = Parameters(
+    {
+        "cancel_at_period_end": boolean,
+        "collection_method": _METHOD,
+        "days_until_due": integer,
+        "default_payment_method": text,
+        "items": listing(mapping(id=filled, quantity=integer)),
+        "metadata": metadata,
+        "payment_settings": _SETTINGS,
+        "proration_behavior": _PRORATION,
+    }
+)
+CANCEL = Parameters()
+RETRIEVE = Parameters()
+LIST = Parameters({**PAGE, "customer": text, "status": text})
+_INCOMPLETE_FOR = 23 * 3600
+_TOLD_BEFORE = 3 * settling.DAY
+
+
+def create(work: Work, given: Json) -> Json | Declined:
+    """Begin a subscription with its first invoice."""
+    work.require("customer", given["customer"], param="customer", status=400)
+    subscription = _new(work, given)
+    work.save(subscription)
+    trial = subscription["trial_end"] is not None
+    lines = [_line(subscription, item, trial=trial) for item in _items(subscription)]
+    days = subscription["days_until_due"]
+    bill = invoices.bill_subscription(work, subscription, lines, "subscription_create", days=days)
+    behavior = given.get("payment_behavior") or "allow_incomplete"
+    sent = subscription["collection_method"] == "send_invoice"
+    status = "trialing" if trial else "active" if sent else "incomplete"
+    setup = None
+    if trial and behavior == "default_incomplete":
+        setup = setup_intents.new(work, {"customer": subscription["customer"]})["id"]
+    subscription |= {
+        "status": status,
+        "latest_invoice": bill["id"],
+        "pending_setup_intent": setup,
+    }
+    work.save(subscription)
+    work.emit("customer.subscription.created", subscription)
+    _plan(work, subscription)
+    bill = invoices.finalize(work, {}, bill["id"])
+    if status == "incomplete":
+        agenda.schedule(work, work.now + _INCOMPLETE_FOR, "expire_incomplete", subscription["id"])
+        if behavior == "default_incomplete":
+            agenda.cancel(work, "collect_invoice", bill["id"])
+        else:
+            outcome = _collect(work, bill["id"])
+            if isinstance(outcome, Declined) and behavior == "error_if_incomplete":
+                raise ApiError(
+                    "Your card was declined.", code="card_declined", status=402, kind="card_error"
+                )
+    return work.require("subscription", subscription["id"])
+
+
+def retrieve(work: Work, _given: Json, subscription: str) -> Json:
+    """The subscription with this id."""
+    return work.require("subscription", subscription)
+
+
+def listing_of(work: Work, given: Json) -> Json:
+    """Subscriptions, newest first; those that ended only if asked for."""
+    wanted = {"customer": [given["customer"]]} if given.get("customer") else {}
+    page = listed(work, "subscription", "/v1/subscriptions", given, wanted)
+    status = given.get("status")
+
+    def shown(each: Json) -> bool:
+        if status in {None, ""}:
+            return bool(each["status"] != "canceled")
+        return status == "all" or bool(each["status"] == status)
+
+    return page | {"data": [each for each in page["data"] if shown(each)]}
+
+
+def update(work: Work, given: Json, subscription: str) -> Json:
+    """Change seats, how it is paid, or when it ends."""
+    found = _living(work, subscription)
+    changes = {n: given[n] for n in given if n in found and n not in {"items", "metadata"}}
+    if "metadata" in given:
+        changes["metadata"] = merged(found["metadata"], given["metadata"])
+    if "payment_settings" in given:
+        changes["payment_settings"] = found["payment_settings"] | (given["payment_settings"] or {})
+    if "cancel_at_period_end" in given:
+        ends = given["cancel_at_period_end"]
+        changes |= {
+            "cancel_at": _items(found)[0]["current_period_end"] if ends else None,
+            "canceled_at": work.now if ends else None,
+        }
+    lines: list[Json] = []
+    if given.get("items"):
+        changes["items"], lines = _reseated(work, found, given["items"])
+    changed = settling.change_subscription(work, found, **changes)
+    if lines and given.get("proration_behavior") == "always_invoice":
+        _bill(work, changed, lines, "subscription_update")
+    elif lines and given.get("proration_behavior") != "none":
+        waiting = {"lines": [*work.private(subscription).get("lines", []), *lines]}
+        work.save(changed, work.private(subscription) | waiting)
+    return work.require("subscription", subscription)
+
+
+def cancel(work: Work, _given: Json, subscription: str) -> Json:
+    """End it now."""
+    return settling.end_subscription(work, _living(work, subscription), "cancellation_requested")
+
+
+def renew(work: Work, subscription: str) -> None:
+    """A period has ended: the next one is billed, or the subscription ends with it."""
+    found = work.get(subscription)
+    if found is None or found["status"] in {"canceled", "incomplete", "incomplete_expired"}:
+        return
+    if found["cancel_at_period_end"]:
+        settling.end_subscription(work, found, "cancellation_requested")
+        return
+    items = [_next_period(item, found["billing_cycle_anchor"]) for item in _items(found)]
+    begun: Json = {"items": found["items"] | {"data": items}}
+    if found["status"] == "trialing":
+        begun["status"] = "active"
+    changed = settling.change_subscription(work, found, **begun)
+    waiting = work.private(subscription)
+    lines = [*waiting.pop("lines", []), *(_line(changed, item) for item in items)]
+    work.save(changed, waiting)
+    bill = invoices.bill_subscription(
+        work, changed, lines, "subscription_cycle", days=changed["days_until_due"]
+    )
+    settling.change_subscription(work, changed, latest_invoice=bill["id"])
+    agenda.schedule(work, work.now + 3600, "finalize_invoice", bill["id"])
+    _plan(work, work.require("subscription", subscription))
+
+
+def expire(work: Work, subscription: str) -> None:
+    """Nobody paid the first invoice within 23 hours."""
+    found = work.require("subscription", subscription)
+    if found["status"] == "incomplete":
+        settling.change_subscription(work, found, status="incomplete_expired", ended_at=work.now)
+        invoices.void(work, {}, found["latest_invoice"])
+
+
+def announce_trial_end(work: Work, subscription: str) -> None:
+    """Three days before a trial ends."""
+    found = work.require("subscription", subscription)
+    if found["status"] == "trialing":
+        work.emit("customer.subscription.trial_will_end", found)
+
+
+def _living(work: Work, subscription: str) -> Json:
+    found = work.require("subscription", subscription)
+    if found["status"] in {"canceled", "incomplete_expired"}:
+        raise ApiError(
+            f"No such subscription: '{subscription}'", code="resource_missing", status=404
+        )
+    return found
+
+
+def _items(subscription: Json) -> list[Json]:
+    items: list[Json] = subscription["items"]["data"]
+    return items
+
+
+def _plan(work: Work, subscription: Json) -> None:
+    end = _items(subscription)[0]["current_period_end"]
+    agenda.schedule(work, end, "renew_subscription", subscription["id"])
+    if subscription["status"] == "trialing":
+        told = max(work.now, end - _TOLD_BEFORE)
+        agenda.schedule(work, told, "announce_trial_end", subscription["id"])
+
+
+def _bill(work: Work, subscription: Json, lines: list[Json], reason: str) -> None:
+    bill = invoices.bill_subscription(
+        work, subscription, lines, reason, days=subscription["days_until_due"]
+    )
+    settling.change_subscription(work, subscription, latest_invoice=bill["id"])
+    bill = invoices.finalize(work, {}, bill["id"])
+    if bill["status"] == "open" and bill["collection_method"] == "charge_automatically":
+        _collect(work, bill["id"])
+
+
+def _collect(work: Work, invoice: str) -> Json | Declined | None:
+    agenda.cancel(work, "collect_invoice", invoice)
+    try:
+        return invoices.pay(work, {"off_session": True}, invoice)
+    except ApiError:
+        # There is nothing to charge yet.
+        return None
+
+
+def _reseated(work: Work, subscription: Json, asked: list[Json]) -> tuple[Json, list[Json]]:
+    """The items with new seats, and what the change costs for the rest of the period."""
+    wanted = {each["id"]: each["quantity"] for each in asked}
+    known = {item["id"] for item in _items(subscription)}
+    if set(wanted) - known:
+        raise InvalidParameterError("No such subscription_item.", param="items")
+    items, lines = [], []
+    for item in _items(subscription):
+        seats = wanted.get(item["id"], item["quantity"])
+        items.append(item | {"quantity": seats})
+        begin, end = item["current_period_start"], item["current_period_end"]
+        rest = (end - work.now) / (end - begin)
+        for quantity, sign in ((item["quantity"], -1), (seats, 1)):
+            if seats != item["quantity"]:
+                amount = sign * round(item["price"]["unit_amount"] * quantity * rest)
+                line = _line(subscription, item | {"quantity": quantity}) | {"amount": amount}
+                lines.append(_prorated(line, work.now, end))
+    return subscription["items"] | {"data": items}, lines
+
+
+def _prorated(line: Json, start: int, end: int) -> Json:
+    details = line["parent"]["subscription_item_details"] | {"proration": True}
+    return line | {
+        "subtotal": line["amount"],
+        "period": {"start": start, "end": end},
+        "parent": line["parent"] | {"subscription_item_details": details},
+    }
+
+
+def _next_period(item: Json, anchor: int) -> Json:
+    recurring = item["price"]["recurring"]
+    start = item["current_period_end"]
+    end = end_of(start, recurring["interval"], recurring["interval_count"], anchor)
+    return item | {"current_period_start": start, "current_period_end": end}
+
+
+def _line(subscription: Json, item: Json, *, trial: bool = False) -> Json:
+    price = item["price"]
+    amount = 0 if trial else price["unit_amount"] * item["quantity"]
+    return {
+        "id": new_id("il"),
+        "object": "line_item",
+        "amount": amount,
+        "currency": price["currency"],
+        "description": "Trial period" if trial else f"{item['quantity']} seats",
+        "discount_amounts": [],
+        "discountable": True,
+        "discounts": [],
+        "invoice": None,
+        "livemode": False,
+        "metadata": subscription["metadata"],
+        "parent": {
+            "invoice_item_details": None,
+            "subscription_item_details": {
+                "invoice_item": None,
+                "proration": False,
+                "proration_details": None,
+                "subscription": subscription["id"],
+                "subscription_item": item["id"],
+            },
+            "type": "subscription_item_details",
+        },
+        "period": {"start": item["current_period_start"], "end": item["current_period_end"]},
+        "pretax_credit_amounts": [],
+        "pricing": None,
+        "quantity": item["quantity"],
+        "quantity_decimal": str(item["quantity"]),
+        "subscription": subscription["id"],
+        "subtotal": amount,
+        "taxes": [],
+    }
+
+
+def _item(work: Work, asked: Json, subscription: str, trial_end: int | None) -> Json:
+    if asked.get("price_data"):
+        price = products.create_price(work, asked["price_data"])
+    else:
+        price = work.require("price", asked.get("price") or "", param="items", status=400)
+    recurring = price["recurring"]
+    if recurring is None:
+        raise InvalidParameterError("A subscription needs recurring prices.", param="items")
+    end = end_of(work.now, recurring["interval"], recurring["interval_count"], work.now)
+    shared = ("active", "billing_scheme", "created", "currency", "livemode", "metadata", "nickname")
+    return {
+        "id": new_id("si"),
+        "object": "subscription_item",
+        "billing_thresholds": None,
+        "created": work.now,
+        "current_period_end": trial_end or end,
+        "current_period_start": work.now,
+        "discounts": [],
+        "metadata": {},
+        "plan": {name: price[name] for name in shared}
+        | {
+            "id": price["id"],
+            "object": "plan",
+            "amount": price["unit_amount"],
+            "amount_decimal": price["unit_amount_decimal"],
+            "interval": recurring["interval"],
+            "interval_count": recurring["interval_count"],
+            "meter": None,
+            "product": price["product"],
+            "tiers_mode": None,
+            "transform_usage": None,
+            "trial_period_days": None,
+            "usage_type": "licensed",
+        },
+        "price": price,
+        "quantity": asked.get("quantity", 1),
+        "subscription": subscription,
+        "tax_rates": [],
+    }
+
+
+def _new(work: Work, given: Json) -> Json:
+    identity = new_id("sub")
+    days = given.get("trial_period_days")
+    trial_end = work.now + days * settling.DAY if days else None
+    items = [_item(work, asked, identity, trial_end) for asked in given["items"]]
+    if not items:
+        raise InvalidParameterError("A subscription needs an item.", param="items")
+    absent = (
+        "application", "application_fee_percent", "billing_cycle_anchor_config",
+        "billing_thresholds", "cancel_at", "canceled_at", "customer_account", "days_until_due",
+        "default_payment_method", "default_source", "description", "ended_at", "latest_invoice",
+        "next_pending_invoice_item_invoice", "on_behalf_of", "pause_collection",
+        "pending_invoice_item_interval", "pending_setup_intent", "pending_update", "schedule",
+        "test_clock", "transfer_data", "trial_end", "trial_settings", "trial_start",
+    )  # fmt: skip
+    settings = {
+        "payment_method_options": None,
+        "payment_method_types": None,
+        "save_default_payment_method": "off",
+    }
+    return dict.fromkeys(absent) | {
+        "id": identity,
+        "object": "subscription",
+        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
+        "billing_cycle_anchor": trial_end or work.now,
+        "billing_mode": {"flexible": None, "type": "classic"},
+        "billing_schedules": [],
+        "cancel_at_period_end": False,
+        "cancellation_details": {"comment": None, "feedback": None, "reason": None},
+        "collection_method": given.get("collection_method") or "charge_automatically",
+        "created": work.now,
+        "currency": items[0]["price"]["currency"],
+        "customer": given["customer"],
+        "days_until_due": given.get("days_until_due"),
+        "default_payment_method": given.get("default_payment_method"),
+        "default_tax_rates": [],
+        "discounts": [],
+        "invoice_settings": {
+            "account_tax_ids": None,
+            "custom_fields": None,
+            "description": None,
+            "footer": None,
+            "issuer": {"type": "self"},
+        },
+        "items": {
+            "object": "list",
+            "data": items,
+            "has_more": False,
+            "url": f"/v1/subscription_items?subscription={identity}",
+        },
+        "livemode": False,
+        "metadata": merged({}, given.get("metadata", {})),
+        "payment_settings": settings | (given.get("payment_settings") or {}),
+        "start_date": work.now,
+        "status": "incomplete",
+        "trial_end": trial_end,
+        "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
+        "trial_start": work.now if days else None,
+    }
