@@ -16,9 +16,6 @@ from tests.contract.difference import differences, outline
 from tests.contract.sandbox import KEY
 from tests.service.payments.simulator.shapes import answer_findings
 
-# Sentences that Stripe keeps and the simulator does not yet. One that it keeps fails until it is
-# taken out of here.
-AHEAD: frozenset[str] = frozenset()
 HEARD = pytest.StashKey[dict[str, list[Any]]]()
 
 
@@ -35,13 +32,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         both = metafunc.config.getoption("--stripe-sandbox")
         kinds = ["simulator", "sandbox"] if both else ["simulator"]
         metafunc.parametrize("stripe_account", kinds, indirect=True)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        simulated = isinstance(item, pytest.Function) and item.name.endswith("simulator]")
-        if simulated and item.name.partition("[")[0] in AHEAD:
-            item.add_marker(pytest.mark.xfail(strict=True, reason="not simulated yet"))
 
 
 @pytest.fixture

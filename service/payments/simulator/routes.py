@@ -16,6 +16,7 @@ from service.payments.simulator.resources import (
     confirmation_tokens,
     customer_sessions,
     customers,
+    debits,
     disputes,
     early_fraud_warnings,
     events,
@@ -95,6 +96,7 @@ ROUTES = (
     Route("POST", "/v1/invoiceitems", invoice_items.CREATE, invoice_items.create),
     Route("GET", "/v1/invoiceitems", invoice_items.LIST, invoice_items.listing_of),
     Route("GET", "/v1/invoiceitems/{id}", invoice_items.RETRIEVE, invoice_items.retrieve),
+    Route("DELETE", "/v1/invoiceitems/{id}", invoice_items.DELETE, invoice_items.delete),
     Route("POST", "/v1/invoices", invoices.CREATE, invoices.create),
     Route("GET", "/v1/invoices", invoices.LIST, invoices.listing_of),
     Route("GET", "/v1/invoices/{id}", invoices.NOTHING, invoices.retrieve),
@@ -134,6 +136,13 @@ ROUTES = (
     Route(
         "POST", "/v1/payment_intents/{id}/cancel", payment_intents.CANCEL, payment_intents.cancel
     ),
+    Route(
+        "POST",
+        "/v1/payment_intents/{id}/verify_microdeposits",
+        debits.VERIFY,
+        debits.verify,
+    ),
+    Route("GET", "/v1/mandates/{id}", debits.RETRIEVE_MANDATE, debits.mandate),
     Route("GET", "/v1/charges", charges.LIST, charges.listing_of),
     Route("GET", "/v1/charges/{id}", charges.RETRIEVE, charges.retrieve),
     Route("POST", "/v1/refunds", refunds.CREATE, refunds.create),
@@ -178,6 +187,8 @@ TASKS: Mapping[str, Task] = {
     "finalize_invoice": invoices.finalize_due,
     "mark_overdue": invoices.overdue,
     "renew_subscription": subscriptions.renew,
+    "return_debit": debits.take_back,
+    "settle_debit": debits.settle,
 }
 
 

@@ -98,7 +98,9 @@ def test_the_same_token_twice_is_one_attempt(shop: Shop) -> None:
     token = shop.token(page)
     assert reply(shop.confirm(page, token)) == reply(shop.confirm(page, token))
     assert shop.rows("SELECT count(*) FROM confirmations") == [(1,)]
-    assert len(shop.simulator.events_of(page.checkout_id)) == 3, "created, succeeded, one charge"
+    assert len(shop.simulator.events_of(page.checkout_id)) == 4, (
+        "created, succeeded, a charge, booked"
+    )
 
 
 def test_a_paid_checkout_leads_to_its_receipt_and_never_charges_again(shop: Shop) -> None:

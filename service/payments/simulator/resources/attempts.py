@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from service.payments.simulator.banks import ListedBank
 from service.payments.simulator.cards import Decline, ListedCard
 from service.payments.simulator.errors import ApiError, Declined, envelope, unexpected_state
 from service.payments.simulator.resources import (
     charges,
     confirmation_tokens,
+    debits,
     disputes,
     early_fraud_warnings,
+    endings,
     payment_methods,
-    settling,
 )
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work
@@ -50,11 +52,20 @@ def confirm(work: Work, intent: Json, given: Json) -> Json | Declined:
             f"This PaymentIntent's status is {intent['status']} and can't be confirmed.", intent
         )
     method, card, token = _chosen(work, intent, given)
+    kind = payment_methods.type_of(card)
+    if kind not in intent["payment_method_types"]:
+        raise ApiError(
+            f"The PaymentMethod provided ({kind}) is not allowed for this PaymentIntent.",
+            code="payment_intent_incompatible_payment_method",
+            param="payment_method",
+        )
     if not given.get("off_session"):
         _require_return_url(intent, given.get("return_url") or token.get("return_url"))
     overriding = ("shipping", "setup_future_usage")
     intent |= {n: given.get(n) or token.get(n) or intent[n] for n in overriding}
     intent |= {"receipt_email": given.get("receipt_email") or intent["receipt_email"]}
+    if isinstance(card, ListedBank):
+        return debits.confirm(work, intent, method, card, given)
     if card.challenge and given.get("off_session"):
         return _charge(work, intent, method, replace(card, decline=_ABSENT), authenticated=False)
     if card.challenge:
@@ -79,13 +90,15 @@ def authenticate(work: Work, intent: Json, *, passed: bool) -> Json:
     if not passed:
         code = "payment_intent_authentication_failure"
         error = envelope("invalid_request_error", _FAILED_CHALLENGE, code)
-        return _back_to_start(work, intent, error | {"payment_method": method})
-    card = payment_methods.card_behind(work, method)
+        return endings.back_to_start(work, intent, error | {"payment_method": method})
+    card = payment_methods.source_behind(work, method)
+    if isinstance(card, ListedBank):
+        raise unexpected_state("A bank debit has nothing to authenticate.", intent)
     _charge(work, intent, method, card, authenticated=True)
     return work.require("payment_intent", intent["id"])
 
 
-def _chosen(work: Work, intent: Json, given: Json) -> tuple[Json, ListedCard, Json]:
+def _chosen(work: Work, intent: Json, given: Json) -> tuple[Json, payment_methods.Source, Json]:
     identity, named = given.get("confirmation_token"), given.get("payment_method")
     if identity and named:
         raise ApiError(
@@ -105,7 +118,7 @@ def _chosen(work: Work, intent: Json, given: Json) -> tuple[Json, ListedCard, Js
         )
     method = payment_methods.named(work, chosen)
     payment_methods.usable(work, method, intent["customer"])
-    return method, payment_methods.card_behind(work, method), {}
+    return method, payment_methods.source_behind(work, method), {}
 
 
 def _require_return_url(intent: Json, return_url: str | None) -> None:
@@ -143,19 +156,7 @@ def _charge(
     charge = charges.create(work, intent, method, card, authenticated=authenticated)
     if card.decline is not None:
         return _declined(work, intent | {"latest_charge": charge["id"]}, method, card.decline)
-    paid = intent | {
-        "status": "succeeded",
-        "amount_received": intent["amount"],
-        "last_payment_error": None,
-        "latest_charge": charge["id"],
-        "next_action": None,
-        "payment_method": method["id"],
-    }
-    if intent["customer"] and intent["setup_future_usage"]:
-        payment_methods.attached(work, method, intent["customer"])
-    work.save(paid)
-    work.emit("payment_intent.succeeded", paid)
-    settling.payment_succeeded(work, paid)
+    paid = endings.succeed(work, intent, method, charge)
     if card.afterwards == "dispute":
         disputes.open_dispute(work, {"charge": charge["id"]})
     elif card.afterwards == "warning":
@@ -174,18 +175,5 @@ def _declined(work: Work, intent: Json, method: Json, decline: Decline) -> Decli
         network_decline_code=decline.network_code,
         payment_method=method,
     )
-    back = _back_to_start(work, intent, error)
+    back = endings.back_to_start(work, intent, error)
     return Declined({"error": error | {"payment_intent": back}})
-
-
-def _back_to_start(work: Work, intent: Json, error: Json) -> Json:
-    back = intent | {
-        "status": "requires_payment_method",
-        "last_payment_error": error,
-        "next_action": None,
-        "payment_method": None,
-    }
-    work.save(back)
-    work.emit("payment_intent.payment_failed", back)
-    settling.payment_failed(work, back)
-    return back

@@ -56,12 +56,81 @@ def _charge(
     work: Work, intent: Json, method: Json, card: ListedCard, *, authenticated: bool
 ) -> Json:
     decline, paid = card.decline, card.decline is None
+    details = {
+        "card": _card_details(intent, method, card, authenticated=authenticated),
+        "type": "card",
+    }
+    return _plain(work, intent, method, details) | {
+        "id": new_id("ch"),
+        "amount_captured": intent["amount"] if paid else 0,
+        "captured": paid,
+        "failure_code": decline.code if decline else None,
+        "failure_message": decline.message if decline else None,
+        "outcome": _outcome(decline),
+        "paid": paid,
+        "status": "succeeded" if paid else "failed",
+    }
+
+
+def begin_debit(work: Work, intent: Json, method: Json, mandate: Json) -> Json:
+    """A bank is asked; until it answers the charge is pending."""
+    shown = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4")
+    account = method["us_bank_account"]
+    details = {
+        "type": "us_bank_account",
+        "us_bank_account": {
+            **{name: account[name] for name in shown},
+            "expected_debit_date": None,
+            "mandate": mandate["id"],
+            "payment_reference": None,
+            "routing_number": account["routing_number"],
+        },
+    }
+    charge = work.save(
+        _plain(work, intent, method, details)
+        | {
+            "id": new_id("py"),
+            "amount_captured": intent["amount"],
+            "captured": True,
+            "outcome": _outcome(None),
+            "paid": False,
+            "status": "pending",
+        }
+    )
+    work.emit("charge.pending", charge)
+    return charge
+
+
+def settle_debit(work: Work, charge: Json) -> Json:
+    """The bank has paid."""
+    paid = work.save(charge | {"paid": True, "status": "succeeded"})
+    work.emit("charge.succeeded", paid)
+    return _booked(work, paid)
+
+
+def fail_debit(work: Work, charge: Json, code: str, message: str) -> Json:
+    """The bank has not paid."""
+    failed = work.save(
+        charge
+        | {
+            "amount_captured": 0,
+            "captured": False,
+            "failure_code": code,
+            "failure_message": message,
+            "paid": False,
+            "status": "failed",
+        }
+    )
+    work.emit("charge.failed", failed)
+    return failed
+
+
+def _plain(work: Work, intent: Json, method: Json, details: Json) -> Json:
+    """What every charge says, and nothing of how it ended."""
     repeated = ("currency", "customer", "description", "metadata", "receipt_email", "shipping")
     return {
-        "id": new_id("ch"),
         "object": "charge",
         "amount": intent["amount"],
-        "amount_captured": intent["amount"] if paid else 0,
         "amount_refunded": 0,
         "application": None,
         "application_fee": None,
@@ -70,24 +139,18 @@ def _charge(
         "balance_transaction": None,
         "billing_details": method["billing_details"],
         "calculated_statement_descriptor": "KASSA SIMULATED",
-        "captured": paid,
         "created": work.now,
         **{name: intent[name] for name in repeated},
         "disputed": False,
         "failure_balance_transaction": None,
-        "failure_code": decline.code if decline else None,
-        "failure_message": decline.message if decline else None,
+        "failure_code": None,
+        "failure_message": None,
         "fraud_details": {},
         "livemode": False,
         "on_behalf_of": None,
-        "outcome": _outcome(decline),
-        "paid": paid,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
-        "payment_method_details": {
-            "card": _card_details(intent, method, card, authenticated=authenticated),
-            "type": "card",
-        },
+        "payment_method_details": details,
         "radar_options": {},
         "receipt_number": None,
         "receipt_url": None,
@@ -96,7 +159,6 @@ def _charge(
         "source_transfer": None,
         "statement_descriptor": intent["statement_descriptor"],
         "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
-        "status": "succeeded" if paid else "failed",
         "transfer_data": None,
         "transfer_group": None,
     }

@@ -8,10 +8,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from service.payments.simulator.cards import BY_NAME, ListedCard
+from service.payments.simulator.banks import BY_ACCOUNT, ROUTING_NUMBER
 from service.payments.simulator.errors import ApiError
-from service.payments.simulator.parameters import SHIPPING, Parameters, choice, filled, text
-from service.payments.simulator.resources.payment_methods import ready_made
+from service.payments.simulator.parameters import (
+    ADDRESS,
+    SHIPPING,
+    Parameters,
+    choice,
+    filled,
+    mapping,
+    text,
+)
+from service.payments.simulator.resources.payment_methods import (
+    Source,
+    preview,
+    ready_made,
+    source_named,
+)
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id
 
@@ -19,12 +32,20 @@ LIFETIME = 12 * 3600
 RETRIEVE = Parameters()
 CREATE = Parameters(
     {
-        "payment_method": filled,
+        "payment_method": text,
+        "payment_method_data": mapping(
+            type=choice("us_bank_account"),
+            us_bank_account=mapping(
+                account_holder_type=choice("individual", "company"),
+                account_number=filled,
+                routing_number=filled,
+            ),
+            billing_details=mapping(name=text, email=text, phone=text, address=ADDRESS),
+        ),
         "return_url": text,
         "setup_future_usage": choice("on_session", "off_session"),
         "shipping": SHIPPING,
-    },
-    required=("payment_method",),
+    }
 )
 
 
@@ -34,7 +55,7 @@ class Details:
 
     Attributes:
         preview: the payment method as it will be.
-        card: the listed card behind it.
+        source: the listed card or bank account behind it.
         elements: ``mode``, ``amount`` (minor units), ``currency`` Elements was initialised with;
             None for a token made by the test helper.
         return_url: where a redirect would come back to.
@@ -43,7 +64,7 @@ class Details:
     """
 
     preview: Json
-    card: ListedCard
+    source: Source
     elements: Json | None = None
     return_url: str | None = None
     shipping: Json | None = None
@@ -52,15 +73,31 @@ class Details:
 
 def create_for_test(work: Work, given: Json) -> Json:
     """A token of one of Stripe's ready-made test payment methods."""
-    preview, card = ready_made(given["payment_method"])
+    if given.get("payment_method_data"):
+        shown, source = _typed(given["payment_method_data"])
+    else:
+        shown, source = ready_made(given.get("payment_method") or "")
     details = Details(
-        preview,
-        card,
+        shown,
+        source,
         return_url=given.get("return_url"),
         shipping=given.get("shipping"),
         setup_future_usage=given.get("setup_future_usage"),
     )
     return create(work, details)
+
+
+def _typed(data: Json) -> tuple[Json, Source]:
+    """A bank account as somebody typed it in."""
+    entered = data.get("us_bank_account") or {}
+    bank = BY_ACCOUNT.get(entered.get("account_number", ""))
+    if bank is None or entered.get("routing_number") != ROUTING_NUMBER:
+        raise ApiError(
+            "The simulator accepts only its listed test accounts. Your number was not kept.",
+            code="account_number_not_listed",
+            param="payment_method_data[us_bank_account]",
+        )
+    return preview(bank, {}, data.get("billing_details") or {}), bank
 
 
 def create(work: Work, details: Details) -> Json:
@@ -82,7 +119,8 @@ def create(work: Work, details: Details) -> Json:
         "shipping": details.shipping,
         "use_stripe_sdk": True,
     }
-    return work.save(token, {"card": details.card.name, "elements": details.elements})
+    private = {"source": details.source.name, "elements": details.elements}
+    return work.save(token, private)
 
 
 def retrieve(work: Work, _given: Json, token: str) -> Json:
@@ -90,11 +128,11 @@ def retrieve(work: Work, _given: Json, token: str) -> Json:
     return work.require("confirmation_token", token)
 
 
-def spend(work: Work, identity: str, intent: Json) -> tuple[Json, ListedCard]:
+def spend(work: Work, identity: str, intent: Json) -> tuple[Json, Source]:
     """Use a token for a PaymentIntent, once.
 
     Returns:
-        The token as it now is, and the card behind it.
+        The token as it now is, and what is behind it.
 
     Raises:
         ApiError: unknown, used, expired, or made for another amount or currency.
@@ -104,7 +142,7 @@ def spend(work: Work, identity: str, intent: Json) -> tuple[Json, ListedCard]:
     _check(work, token, private["elements"], intent)
     spent = token | {intent["object"]: intent["id"]}
     work.save(spent)
-    return spent, BY_NAME[private["card"]]
+    return spent, source_named(private.get("source") or private.get("card") or "")
 
 
 def _check(work: Work, token: Json, elements: Json | None, intent: Json) -> None:

@@ -53,7 +53,7 @@ def create(work: Work, given: Json) -> Json:
         "payment_method_save": "disabled",
         "payment_method_save_usage": None,
     } | (asked.get("features") or {})
-    others = {name: {"enabled": False} for name in _PLAIN}
+    others: Json = {name: {"enabled": False} for name in _PLAIN}
     others |= {name: {"enabled": False, "features": None} for name in _FEATURED}
     secret = f"{new_id('cuss')}_secret_{random_text(40)}"
     session: Json = {

@@ -42,6 +42,13 @@ def open_dispute(work: Work, given: Json) -> Json:
     return dispute
 
 
+def close(work: Work, dispute: Json, status: str) -> Json:
+    """Decide a dispute: won or lost."""
+    closed = work.save(dispute | {"status": status})
+    work.emit("charge.dispute.closed", closed)
+    return closed
+
+
 def retrieve(work: Work, _given: Json, dispute: str) -> Json:
     """The dispute with this id."""
     return work.require("dispute", dispute)
@@ -54,7 +61,7 @@ def listing_of(work: Work, given: Json) -> Json:
 
 
 def _dispute(work: Work, charge: Json, reason: str) -> Json:
-    card = charge["payment_method_details"]["card"]
+    details = charge["payment_method_details"]
     return {
         "id": new_id("dp"),
         "object": "dispute",
@@ -77,15 +84,21 @@ def _dispute(work: Work, charge: Json, reason: str) -> Json:
         "livemode": False,
         "metadata": {},
         "payment_intent": charge["payment_intent"],
-        "payment_method_details": {
-            "card": {
-                "brand": card["brand"],
-                "case_type": "chargeback",
-                "network": card["network"],
-                "network_reason_code": "10.4",
-            },
-            "type": "card",
-        },
+        "payment_method_details": _details(details),
         "reason": reason,
         "status": "needs_response",
+    }
+
+
+def _details(details: Json) -> Json:
+    if details["type"] != "card":
+        return {"type": details["type"]}
+    return {
+        "card": {
+            "brand": details["card"]["brand"],
+            "case_type": "chargeback",
+            "network": details["card"]["network"],
+            "network_reason_code": "10.4",
+        },
+        "type": "card",
     }

@@ -49,6 +49,16 @@ def retrieve(work: Work, _given: Json, item: str) -> Json:
     return work.require("invoiceitem", item)
 
 
+def delete(work: Work, _given: Json, item: str) -> Json:
+    """Ask for it no longer."""
+    found = work.require("invoiceitem", item)
+    if found["invoice"] is not None:
+        _draft(work, found["invoice"])
+    work.connection.execute("DELETE FROM objects WHERE id = ?", (item,))
+    work.emit("invoiceitem.deleted", found)
+    return {"id": item, "object": "invoiceitem", "deleted": True}
+
+
 def listing_of(work: Work, given: Json) -> Json:
     """Invoice items, newest first, of one customer or invoice if asked."""
     wanted = {name: [given[name]] for name in ("customer", "invoice") if given.get(name)}

@@ -158,9 +158,10 @@ def update(work: Work, given: Json, invoice: str) -> Json:
 
 def delete(work: Work, _given: Json, invoice: str) -> Json:
     """Forget a draft."""
-    _in(work, invoice, "draft")
+    draft = _in(work, invoice, "draft")
     work.connection.execute("DELETE FROM objects WHERE id = ?", (invoice,))
     agenda.cancel(work, "finalize_invoice", invoice)
+    work.emit("invoice.deleted", draft)
     return {"id": invoice, "object": "invoice", "deleted": True}
 
 
@@ -198,7 +199,9 @@ def finalize(work: Work, given: Json, invoice: str) -> Json:
 
 
 def pay(work: Work, given: Json, invoice: str) -> Json | Declined:
-    """Charge an invoice now, or note that it was paid elsewhere."""
+    """Charge an invoice now, a draft too, or note that it was paid elsewhere."""
+    if work.require("invoice", invoice)["status"] == "draft":
+        finalize(work, {}, invoice)
     bill = _in(work, invoice, "open", "uncollectible")
     if given.get("paid_out_of_band"):
         return settling.credit(work, bill, bill["amount_remaining"])

@@ -50,8 +50,16 @@ _DESCRIBED: Mapping[str, Reader] = {
 }
 _CONFIRMED: Mapping[str, Reader] = {
     "confirmation_token": text,
+    "mandate_data": mapping(
+        customer_acceptance=mapping(
+            type=choice("online"), online=mapping(ip_address=text, user_agent=text)
+        )
+    ),
     "off_session": boolean,
     "payment_method": text,
+    "payment_method_options": mapping(
+        us_bank_account=mapping(verification_method=choice("automatic", "instant", "microdeposits"))
+    ),
     "return_url": text,
     "use_stripe_sdk": boolean,
 }
@@ -224,8 +232,14 @@ def _check_methods(given: Json) -> None:
             code="parameters_exclusive",
             param="allowed_payment_method_types",
         )
-    if "card" in (excluded or ()) or "card" not in (allowed or ("card",)):
-        raise InvalidParameterError("The simulator has no other payment method than card.")
+
+
+def _types(given: Json) -> list[str]:
+    """The methods that a payment may be made with: those of its currency, less what is left out."""
+    known = ["card", "us_bank_account"] if given["currency"] == "usd" else ["card"]
+    allowed = given.get("allowed_payment_method_types")
+    excluded = given.get("excluded_payment_method_types") or ()
+    return [each for each in known if (not allowed or each in allowed) and each not in excluded]
 
 
 def _check_customer(work: Work, customer: str | None) -> None:
@@ -268,7 +282,7 @@ def _intent(work: Work, given: Json) -> Json:
         "payment_method": None,
         "payment_method_configuration_details": {"id": "pmc_simulated", "parent": None},
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": ["card"],
+        "payment_method_types": _types(given),
         "processing": None,
         "review": None,
         "source": None,

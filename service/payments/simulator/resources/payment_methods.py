@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from service.payments.simulator.banks import (
+    BANK_BY_ALIAS,
+    BANK_BY_NAME,
+    ROUTING_NUMBER,
+    ListedBank,
+)
 from service.payments.simulator.cards import BY_ALIAS, BY_NAME, ListedCard
 from service.payments.simulator.errors import ApiError, missing_resource
 from service.payments.simulator.pages import listed
@@ -9,6 +17,8 @@ from service.payments.simulator.parameters import PAGE, Parameters, filled, text
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id
 
+Source = ListedCard | ListedBank
+_ALIASES: Mapping[str, Source] = {**BY_ALIAS, **BANK_BY_ALIAS}
 RETRIEVE = Parameters()
 ATTACH = Parameters({"customer": filled}, required=("customer",))
 DETACH = Parameters()
@@ -63,22 +73,29 @@ def detach(work: Work, _given: Json, method: str) -> Json:
     return freed
 
 
-def preview(card: ListedCard, expiry: Json, billing: Json) -> Json:
+def preview(source: Source, expiry: Json, billing: Json) -> Json:
     """The part of a payment method that a confirmation token shows.
 
     Args:
-        card: the listed card.
+        source: the listed card or bank account.
         expiry: ``exp_month`` 1…12 and ``exp_year``.
         billing: ``name``, ``email``, ``phone``, ``address``; absent ones become null.
     """
+    shown = _bank(source) if isinstance(source, ListedBank) else _card(source, expiry)
+    kind = type_of(source)
     return {
-        "type": "card",
+        "type": kind,
         "allow_redisplay": "unspecified",
         "billing_details": billing_details(billing),
-        "card": _card(card, expiry),
+        kind: shown,
         "customer": None,
         "customer_account": None,
     }
+
+
+def type_of(source: Source) -> str:
+    """Stripe's type of what is paid with."""
+    return "us_bank_account" if isinstance(source, ListedBank) else "card"
 
 
 def billing_details(given: Json) -> Json:
@@ -93,7 +110,7 @@ def billing_details(given: Json) -> Json:
     }
 
 
-def created(work: Work, shown: Json, card: ListedCard) -> Json:
+def created(work: Work, shown: Json, source: Source) -> Json:
     """A payment method out of what a token previewed; it is nobody's until it is attached."""
     method = {
         "id": new_id("pm"),
@@ -104,7 +121,7 @@ def created(work: Work, shown: Json, card: ListedCard) -> Json:
         "livemode": False,
         "metadata": {},
     }
-    return work.save(method, {"card": card.name})
+    return work.save(method, {"source": source.name})
 
 
 def named(work: Work, identity: str) -> Json:
@@ -113,9 +130,9 @@ def named(work: Work, identity: str) -> Json:
     Raises:
         ApiError: ``resource_missing``.
     """
-    if identity in BY_ALIAS:
-        card = BY_ALIAS[identity]
-        return created(work, preview(card, _FAR_EXPIRY, {}), card)
+    source = _ALIASES.get(identity)
+    if source is not None:
+        return created(work, preview(source, _FAR_EXPIRY, {}), source)
     return work.require("payment_method", identity, param="payment_method", status=400)
 
 
@@ -140,30 +157,50 @@ def usable(work: Work, method: Json, customer: str | None) -> Json:
     return method
 
 
-def ready_made(identity: str) -> tuple[Json, ListedCard]:
-    """Preview and card of one of Stripe's ready-made test methods, e.g. ``pm_card_visa``.
+def ready_made(identity: str) -> tuple[Json, Source]:
+    """Preview and source of one of Stripe's ready-made test methods, e.g. ``pm_card_visa``.
 
     Raises:
         ApiError: ``resource_missing``.
     """
-    card = BY_ALIAS.get(identity)
-    if card is None:
+    source = _ALIASES.get(identity)
+    if source is None:
         raise missing_resource("payment_method", identity, "payment_method", status=400)
-    return preview(card, _FAR_EXPIRY, {}), card
+    return preview(source, _FAR_EXPIRY, {}), source
 
 
-def card_behind(work: Work, method: Json) -> ListedCard:
-    """The listed card of a payment method.
+def source_named(name: str) -> Source:
+    """The listed card or account that the store keeps by this name.
 
     Raises:
-        ApiError: the method was made by another version of the simulator.
+        ApiError: it was kept by another version of the simulator.
     """
-    card = BY_NAME.get(work.private(method["id"]).get("card", ""))
-    if card is None:
+    found: Source | None = BY_NAME.get(name) or BANK_BY_NAME.get(name)
+    if found is None:
         raise ApiError(
             "This PaymentMethod is no longer known.", code="payment_method_unexpected_state"
         )
-    return card
+    return found
+
+
+def source_behind(work: Work, method: Json) -> Source:
+    """What a payment method pays with."""
+    private = work.private(method["id"])
+    return source_named(private.get("source") or private.get("card") or "")
+
+
+def _bank(bank: ListedBank) -> Json:
+    return {
+        "account_holder_type": "individual",
+        "account_type": "checking",
+        "bank_name": "STRIPE TEST BANK",
+        "financial_connections_account": None,
+        "fingerprint": bank.fingerprint,
+        "last4": bank.last4,
+        "networks": {"preferred": "ach", "supported": ["ach"]},
+        "routing_number": ROUTING_NUMBER,
+        "status_details": None,
+    }
 
 
 def _card(card: ListedCard, expiry: Json) -> Json:

@@ -60,6 +60,8 @@ def payment_failed(work: Work, intent: Json) -> None:
     if again is not None:
         agenda.schedule(work, again, "collect_invoice", invoice["id"])
     work.emit("invoice.payment_failed", failed)
+    if error.get("decline_code") == "authentication_required":
+        work.emit("invoice.payment_action_required", failed)
     _follow_failure(work, failed)
 
 

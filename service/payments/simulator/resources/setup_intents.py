@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 
-from service.payments.simulator.cards import ListedCard
+from service.payments.simulator.banks import ListedBank
 from service.payments.simulator.errors import ApiError, Declined, envelope, missing_resource
 from service.payments.simulator.pages import listed
 from service.payments.simulator.parameters import (
@@ -117,6 +117,8 @@ def _open(setup: Json) -> Json:
 def _confirmed(work: Work, setup: Json, given: Json) -> Json | Declined:
     _open(setup)
     method, card = _chosen(work, setup, given)
+    if isinstance(card, ListedBank):
+        return _succeeded(work, setup, method)
     if card.challenge:
         waiting = setup | {
             "status": "requires_action",
@@ -146,7 +148,7 @@ def _confirmed(work: Work, setup: Json, given: Json) -> Json | Declined:
     return _succeeded(work, setup, method)
 
 
-def _chosen(work: Work, setup: Json, given: Json) -> tuple[Json, ListedCard]:
+def _chosen(work: Work, setup: Json, given: Json) -> tuple[Json, payment_methods.Source]:
     identity = given.get("confirmation_token")
     if identity:
         token, card = confirmation_tokens.spend(work, identity, setup)
@@ -158,7 +160,7 @@ def _chosen(work: Work, setup: Json, given: Json) -> tuple[Json, ListedCard]:
             code=_STATE,
         )
     method = payment_methods.usable(work, payment_methods.named(work, chosen), setup["customer"])
-    return method, payment_methods.card_behind(work, method)
+    return method, payment_methods.source_behind(work, method)
 
 
 def _succeeded(work: Work, setup: Json, method: Json) -> Json:
@@ -209,7 +211,7 @@ def _setup(work: Work, given: Json) -> Json:
         "payment_method_configuration_details": {"id": "pmc_simulated", "parent": None},
         "payment_method_options": {"card": {"mandate_options": None, "network": None,
                                             "request_three_d_secure": "automatic"}},
-        "payment_method_types": ["card"],
+        "payment_method_types": ["card", "us_bank_account"],
         "status": "requires_payment_method",
         "usage": given.get("usage") or "off_session",
     }  # fmt: skip

@@ -85,14 +85,7 @@ FLOWS = {
 }
 
 
-# Those that the simulator can't play yet; one that it can fails until it is taken out of here.
-AHEAD = {"bank_debit", "subscription_with_trial", "invoice_sent", "dispute"}
-YET = pytest.mark.xfail(strict=True, reason="not simulated yet")
-
-
-@pytest.mark.parametrize(
-    "flow", [pytest.param(flow, marks=YET) if flow in AHEAD else flow for flow in FLOWS]
-)
+@pytest.mark.parametrize("flow", FLOWS)
 def test_a_flow_runs_from_its_fixture(cli: StripeCli, flow: str) -> None:
     ran = cli.run("fixtures", str(FIXTURES / f"{flow}.json"))
     assert ran.returncode == 0, ran.stdout + ran.stderr
