@@ -8,7 +8,7 @@ WITHOUT ?= $(KASSA_TEST_WITHOUT)
 PYTEST := $(BIN)/python -m pytest --without="$(WITHOUT)"
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-slow test-stripe test-programs lint bench serve schemas lock clean help
+.PHONY: demo test test-slow year test-stripe test-programs lint bench serve schemas lock clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -43,6 +43,9 @@ test-stripe: $(VENV)/.dev  ## the contract suite against a Stripe sandbox (STRIP
 
 test-programs: $(VENV)/.dev
 	@$(BIN)/python -m tests.provision.install $(WITHOUT)
+
+year: test-programs  ## 5,000 customers for a year, on both databases: two books agree to the cent
+	@KASSA_YEAR_CUSTOMERS=5000 $(PYTEST) -m slow --numprocesses=2 tests/service/payments/test_year.py
 
 bench: $(VENV)/.dev  ## side by side: assignments, bulk, definitions and checkout pages against their peers
 	@$(BIN)/python -m bench $(ARGS)

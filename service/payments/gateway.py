@@ -157,6 +157,9 @@ LISTED = (
     "refund",
     "dispute",
     "radar.early_fraud_warning",
+    "subscription",
+    "invoice",
+    "invoice_payment",
     "balance_transaction",
 )
 """The kinds that can be listed by the time they were made, payments before what follows them."""

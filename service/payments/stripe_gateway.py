@@ -115,6 +115,10 @@ class StripeGateway:
             "refund": v1.refunds.list,
             "dispute": v1.disputes.list,
             "radar.early_fraud_warning": v1.radar.early_fraud_warnings.list,
+            # Else those that ended are left out.
+            "subscription": lambda asked: v1.subscriptions.list(asked | {"status": "all"}),
+            "invoice": v1.invoices.list,
+            "invoice_payment": v1.invoice_payments.list,
             "balance_transaction": v1.balance_transactions.list,
         }
 

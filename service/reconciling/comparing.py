@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select
 
@@ -19,11 +20,12 @@ from service.payments.ledger.reading import read_snapshots
 from service.payments.ledger.receiving import RECONCILE
 from service.payments.ledger.snapshots import TABLES
 from service.payments.ledger.standing import Standing, join_standings, standing_of
-from service.payments.wire import read_event, read_payment
+from service.payments.wire import StripeEvent, read_event, read_payment
 from service.store.session import Store
 from service.store.tables import payments, stripe_events
 from service.store.watermarks import reach, reached
 
+T = TypeVar("T")
 WATERMARK = "reconcile"
 # Younger events may still be on their way.
 GRACE = timedelta(minutes=5)
@@ -91,12 +93,12 @@ def reconcile(
     begin = since or _begin(store, now)
     run, until = _Run(store, now), now - grace
     told("events")
-    for payload in books.events(since=begin, until=until):
-        _take_event(run, payload)
+    for payloads in _chunks(books.events(since=begin, until=until)):
+        _take_events(run, payloads)
     for kind in LISTED:
         told(kind)
-        for obj in books.listed(kind, since=begin):
-            _compare(run, kind, obj, until)
+        for objects in _chunks(books.listed(kind, since=begin)):
+            _compare(run, kind, [obj for obj in objects if _made(obj) <= until])
     with store.write() as connection:
         reach(connection, WATERMARK, until.isoformat())
     return Reconciled(begin, until, run.events, run.missed, run.objects, run.differed)
@@ -108,30 +110,45 @@ def _begin(store: Store, now: datetime) -> datetime:
     return datetime.fromisoformat(last) - OVERLAP if last else now - FIRST
 
 
-def _take_event(run: _Run, payload: bytes) -> None:
-    run.events += 1
-    event = read_event(payload)
-    known = select(stripe_events.c.event_id).where(stripe_events.c.event_id == event.event_id)
-    with run.store.read() as connection:
-        if connection.execute(known).one_or_none() is not None:
-            return
-    with run.store.write() as connection:
-        take(connection, event, payload, now=run.now, source=RECONCILE)
-    run.missed[event.type] += 1
+def _chunks(found: Iterable[T]) -> Iterator[list[T]]:
+    """A hundred at a time: few enough for one transaction, enough to save most of them."""
+    left = iter(found)
+    while chunk := list(islice(left, 100)):
+        yield chunk
 
 
-def _compare(run: _Run, kind: str, obj: Mapping[str, Any], until: datetime) -> None:
-    if _made(obj) > until:
-        return
-    run.objects[kind] += 1
+def _take_events(run: _Run, payloads: Sequence[bytes]) -> None:
+    run.events += len(payloads)
+    told = {event.event_id: (event, payload) for event, payload in _read(payloads)}
+    known = select(stripe_events.c.event_id).where(stripe_events.c.event_id.in_(sorted(told)))
     with run.store.read() as connection:
-        observed_at = _differs(connection, kind, obj, run.now)
-    if observed_at is None:
+        missing = told.keys() - set(connection.scalars(known))
+    if not missing:
         return
-    payload = _as_event(kind, obj, observed_at)
     with run.store.write() as connection:
-        take(connection, read_event(payload), payload, now=run.now, source=RECONCILE)
-    run.differed[kind] += 1
+        for event_id in sorted(missing):
+            event, payload = told[event_id]
+            take(connection, event, payload, now=run.now, source=RECONCILE)
+            run.missed[event.type] += 1
+
+
+def _read(payloads: Iterable[bytes]) -> Iterator[tuple[StripeEvent, bytes]]:
+    return ((read_event(payload), payload) for payload in payloads)
+
+
+def _compare(run: _Run, kind: str, objects: Sequence[Mapping[str, Any]]) -> None:
+    run.objects[kind] += len(objects)
+    with run.store.read() as connection:
+        looked = [(obj, _differs(connection, kind, obj, run.now)) for obj in objects]
+    otherwise = [
+        _as_event(kind, obj, observed_at) for obj, observed_at in looked if observed_at is not None
+    ]
+    if not otherwise:
+        return
+    with run.store.write() as connection:
+        for payload in otherwise:
+            take(connection, read_event(payload), payload, now=run.now, source=RECONCILE)
+    run.differed[kind] += len(otherwise)
 
 
 def _made(obj: Mapping[str, Any]) -> datetime:

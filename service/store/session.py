@@ -6,10 +6,22 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Column, Connection, Engine, Row, Table, create_engine, event, make_url
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Engine,
+    Executable,
+    Row,
+    Table,
+    create_engine,
+    event,
+    make_url,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -94,8 +106,7 @@ def insert_once(
     distinct = {row[key.name]: row for row in reversed(rows)}
     # In one order, so that two transactions with the same keys queue instead of deadlocking.
     ordered = [distinct[value] for value in sorted(distinct)]
-    statement = _INSERTS[connection.dialect.name](table).on_conflict_do_nothing().returning(key)
-    return set(connection.scalars(statement, ordered))
+    return set(connection.scalars(_once(connection.dialect.name, table, (), (key,)), ordered))
 
 
 def insert_or_read(
@@ -116,15 +127,22 @@ def insert_or_read(
     Returns:
         The row that stands, and whether it is ours.
     """
-    unique = list(key or table.primary_key.columns)
-    insert = _INSERTS[connection.dialect.name](table).values(**row)
-    mine = connection.execute(
-        insert.on_conflict_do_nothing(index_elements=unique).returning(*table.columns)
-    ).one_or_none()
+    unique = tuple(key or table.primary_key.columns)
+    statement = _once(connection.dialect.name, table, unique, tuple(table.columns))
+    mine = connection.execute(statement, dict(row)).one_or_none()
     if mine is not None:
         return mine, True
     same = [column == row[column.name] for column in unique]
     return connection.execute(table.select().where(*same)).one(), False
+
+
+@lru_cache(maxsize=256)
+def _once(
+    dialect: str, table: Table, unique: tuple[Column[Any], ...], returned: tuple[Column[Any], ...]
+) -> Executable:
+    """Insert where there is no such row yet: the same statement each time, made once."""
+    insert = _INSERTS[dialect](table)
+    return insert.on_conflict_do_nothing(index_elements=unique or None).returning(*returned)
 
 
 @contextmanager

@@ -94,7 +94,7 @@ _NO_FUNDS = Decline(
 )
 _LOST = Decline("card_declined", "lost_card", _DECLINED, "41", "do_not_try_again")
 _STOLEN = Decline("card_declined", "stolen_card", _DECLINED, "43", "do_not_try_again")
-_EXPIRED = Decline(
+EXPIRED = Decline(
     "expired_card", "expired_card", "Your card has expired.", "54", "confirm_card_data"
 )
 _WRONG_CVC = Decline(
@@ -145,7 +145,7 @@ CARDS = (
         "4000000000000069",
         "expired_card",
         ("pm_card_chargeDeclinedExpiredCard",),
-        decline=_EXPIRED,
+        decline=EXPIRED,
     ),
     ListedCard(
         "4000000000000127",

@@ -10,7 +10,12 @@ from service.payments.simulator import agenda
 from service.payments.simulator.api import Api, Request, Response
 from service.payments.simulator.errors import ApiError, InvalidParameterError
 from service.payments.simulator.faults import Faults
-from service.payments.simulator.resources import disputes, early_fraud_warnings, invoices
+from service.payments.simulator.resources import (
+    disputes,
+    early_fraud_warnings,
+    invoices,
+    payment_methods,
+)
 from service.payments.simulator.routes import TASKS
 from service.payments.simulator.webhooks import Deliveries
 from service.payments.simulator.wire import Json, to_bytes
@@ -75,6 +80,15 @@ def _warn(control: Control, given: object) -> Json:
     return warning
 
 
+def _update_card(control: Control, given: object) -> Json:
+    form = given if isinstance(given, dict) else {}
+    with control.api.working(new_id("req")) as work:
+        asked = payment_methods.UPDATED.read(form)
+        updated = payment_methods.update_by_network(work, asked)
+    control.deliveries.wake()
+    return updated
+
+
 def _turn_clock(control: Control, given: object) -> Json:
     form = given if isinstance(given, dict) else {}
     seconds = form.get("advance")
@@ -105,5 +119,6 @@ _ENDPOINTS: dict[tuple[str, str], Callable[[Control, object], Json]] = {
     ("POST", "/_control/disputes"): _dispute,
     ("POST", "/_control/warnings"): _warn,
     ("POST", "/_control/clock"): _turn_clock,
+    ("POST", "/_control/card-updates"): _update_card,
     ("POST", "/_control/invoice-payments"): _receive_money,
 }

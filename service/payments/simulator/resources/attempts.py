@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from service.payments.simulator.banks import ListedBank
-from service.payments.simulator.cards import Decline, ListedCard
+from service.payments.simulator.cards import EXPIRED, Decline, ListedCard
 from service.payments.simulator.errors import ApiError, Declined, envelope, unexpected_state
 from service.payments.simulator.resources import (
     charges,
@@ -66,6 +66,8 @@ def confirm(work: Work, intent: Json, given: Json) -> Json | Declined:
     intent |= {"receipt_email": given.get("receipt_email") or intent["receipt_email"]}
     if isinstance(card, ListedBank):
         return debits.confirm(work, intent, method, card, given)
+    if payment_methods.is_expired(work, method):
+        card = replace(card, decline=EXPIRED)
     if card.challenge and given.get("off_session"):
         return _charge(work, intent, method, replace(card, decline=_ABSENT), authenticated=False)
     if card.challenge:

@@ -15,7 +15,7 @@ from service.payments.simulator.errors import ApiError, missing_resource
 from service.payments.simulator.pages import listed
 from service.payments.simulator.parameters import PAGE, Parameters, filled, text
 from service.payments.simulator.wire import Json
-from service.payments.simulator.work import Work, new_id
+from service.payments.simulator.work import Work, new_id, random_text
 
 Source = ListedCard | ListedBank
 _ALIASES: Mapping[str, Source] = {**BY_ALIAS, **BANK_BY_ALIAS}
@@ -23,6 +23,7 @@ RETRIEVE = Parameters()
 ATTACH = Parameters({"customer": filled}, required=("customer",))
 DETACH = Parameters()
 LIST = Parameters({**PAGE, "customer": text, "type": text})
+UPDATED = Parameters({"payment_method": filled, "last4": text}, required=("payment_method",))
 _ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
 _FAR_EXPIRY = {"exp_month": 12, "exp_year": 2034}
 
@@ -134,6 +135,28 @@ def named(work: Work, identity: str) -> Json:
     if source is not None:
         return created(work, preview(source, _FAR_EXPIRY, {}), source)
     return work.require("payment_method", identity, param="payment_method", status=400)
+
+
+def is_expired(work: Work, method: Json) -> bool:
+    """Whether a card's last month is over."""
+    card = method.get("card")
+    until = card and (card["exp_year"], card["exp_month"])
+    return bool(until and until < (work.at.year, work.at.month))
+
+
+def update_by_network(work: Work, given: Json) -> Json:
+    """The card's network tells a new date, and a new number if asked for."""
+    found = work.require("payment_method", given["payment_method"], param="payment_method")
+    if found["type"] != "card":
+        raise ApiError("Only cards are updated by their network.", param="payment_method")
+    card = found["card"]
+    changes = {"exp_month": card["exp_month"], "exp_year": work.at.year + 4}
+    if given.get("last4"):
+        changes |= {"last4": given["last4"], "fingerprint": random_text(16)}
+    updated = work.save(found | {"card": card | changes})
+    previous = {"card": {name: card[name] for name in changes}}
+    work.emit("payment_method.automatically_updated", updated, previous)
+    return updated
 
 
 def usable(work: Work, method: Json, customer: str | None) -> Json:
