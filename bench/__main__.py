@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bench import assignments, bulk, definitions, pages, printing
+from bench import assignments, bulk, definitions, intake, pages, printing
 
 Section = Callable[[argparse.Namespace], Sequence[Any]]
 
@@ -22,6 +22,12 @@ def _definitions(options: argparse.Namespace) -> Sequence[Any]:
     return definitions.race(files=options.files, rounds=options.file_rounds)
 
 
+def _intake(options: argparse.Namespace) -> Sequence[Any]:
+    return intake.race(
+        events=options.events, connections=options.connections, workers=options.workers
+    )
+
+
 def _pages(options: argparse.Namespace) -> Sequence[Any]:
     return pages.race(
         requests=options.requests,
@@ -35,6 +41,7 @@ SECTIONS: dict[str, Section] = {
     "assignments": _assignments,
     "bulk": _bulk,
     "definitions": _definitions,
+    "intake": _intake,
     "pages": _pages,
 }
 
@@ -61,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--many-rounds", type=int, default=5, help="of units in bulk")
     parser.add_argument("--files", type=int, default=500, help="of definitions")
     parser.add_argument("--file-rounds", type=int, default=5, help="of definitions")
+    parser.add_argument("--events", type=int, default=4000, help="webhooks of each kind of round")
     parser.add_argument("--requests", type=int, default=2000, help="sent in each round")
     parser.add_argument("--page-rounds", type=int, default=3, help="of pages, interleaved")
     parser.add_argument("--connections", type=int, default=16, help="kept alive")

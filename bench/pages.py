@@ -86,7 +86,9 @@ Requests = Callable[[int], list[Get]]
 def race(*, requests: int, rounds: int, connections: int, workers: int) -> list[PageSpeed]:
     """Lets both servers answer the same number of requests, view by view, round by round."""
     with ExitStack() as cleanup:
-        kassa, bare = (cleanup.enter_context(_running(name, workers)) for name in ("kassa", "bare"))
+        kassa, bare = (
+            cleanup.enter_context(running(name, workers))[0] for name in ("kassa", "bare")
+        )
         views = _views(kassa, bare, connections)
         rows: list[PageSpeed] = []
         for view, makers in views.items():
@@ -185,7 +187,8 @@ def _asked(server: Server, path: str) -> http.client.HTTPMessage:
 
 
 @contextmanager
-def _running(name: str, workers: int) -> Iterator[Server]:
+def running(name: str, workers: int) -> Iterator[tuple[Server, Path]]:
+    """A server of the race, and the directory it keeps its store in."""
     with tempfile.TemporaryDirectory(prefix="kassa-bench-") as directory:
         port = _free_port()
         process = subprocess.Popen(
@@ -196,7 +199,8 @@ def _running(name: str, workers: int) -> Iterator[Server]:
         )
         try:
             _await(process, port)
-            yield Server(name=name, port=port, process=psutil.Process(process.pid))
+            server = Server(name=name, port=port, process=psutil.Process(process.pid))
+            yield server, Path(directory)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(SECONDS_TO_STOP)

@@ -29,6 +29,7 @@ NOTES = {
     "assignments": "outside: share of units not in the experiment; times and same: Kassa's",
     "bulk": "times single: against one call for each unit",
     "definitions": "times floor: against a parser that makes nothing of what it reads",
+    "intake": "to floor: of the floor's events a second; latency with all connections busy",
     "pages": "cpu: of all the server's processes, for one request; latency under full load",
 }
 

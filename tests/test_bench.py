@@ -61,6 +61,14 @@ def test_definitions_are_linted_and_loaded_beside_their_parser() -> None:
 
 
 @pytest.mark.slow
+def test_webhooks_are_taken_in_beside_a_rebuild() -> None:
+    rows = bench("intake", "--events", "80", "--connections", "4")["intake"]
+    assert [row["events"] for row in rows] == [80, 80, 80]
+    assert rows[0]["to_floor"] == 1.0
+    assert all(row["p99_ms"] >= row["p50_ms"] > 0 for row in rows)
+
+
+@pytest.mark.slow
 def test_both_servers_send_the_same_page() -> None:
     rows = bench("pages", "--requests", "160", "--page-rounds", "1")["pages"]
     sizes = {row["page"]: row["bytes_each"] for row in rows}

@@ -14,12 +14,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import stripe
 
 from service.payments import cashier
+from service.reconciling.comparing import reconcile
 from tests.service.conftest import AUTHENTICATES, DECLINES, PAYS, Page, Shop, reply
 from tests.service.payments.misfortune import Database, Killed, at_line, kill, lines_of
 
@@ -49,6 +51,7 @@ class Life:
         self.rng = random.Random(self.seed)
         newest = self._client.v1.events.list({"limit": 1}).data
         self.since = newest[0].id if newest else None
+        self.begun = datetime.now(UTC) - timedelta(seconds=1)
 
     def run(self) -> None:
         page = self.shop.visit()
@@ -138,13 +141,20 @@ class Life:
         self.shop.clock.pass_by(seconds=70)
         if self.rng.random() < 0.5:
             self.told.append(self._look(page))
+        hear = self.rng.choice([self._deliver_all, self._reconcile])
+        # And once more: a bank's question may have been answered since.
+        for _ in range(2):
+            hear(page)
+            self.told.append(self._look(page))
+
+    def _deliver_all(self, page: Page) -> None:
         for event in self._events(page):
             assert self.shop.deliver(event).status_code == 200
-        self.told.append(self._look(page))
-        # A bank's question that was answered since, and what followed from it.
-        for event in self._events(page):
-            assert self.shop.deliver(event).status_code == 200
-        self.told.append(self._look(page))
+
+    def _reconcile(self, _page: Page) -> None:
+        """No webhook comes any more: what never came is fetched."""
+        now = datetime.now(UTC) + timedelta(seconds=2)
+        reconcile(self.shop.store, self.shop.gateway, now=now, since=self.begun, grace=timedelta(0))
 
     def _judge(self, page: Page) -> None:
         intents = self._intents(page)

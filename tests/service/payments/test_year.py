@@ -14,7 +14,6 @@ from service.store import schema
 from service.store.session import Store
 from tests.service.payments.year import Year
 
-
 # `make year` lets five thousand live through it.
 MANY = int(os.environ.get("KASSA_YEAR_CUSTOMERS", "600"))
 
