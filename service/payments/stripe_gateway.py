@@ -151,7 +151,8 @@ def _pages(listing: Callable[[Any], Any], asked: Mapping[str, Any]) -> Iterator[
         with _translated():
             page = _patiently(lambda after=after: listing({"limit": 100, **asked, **after}))  # type: ignore[misc]  # bound per page
         for found in page.data:
-            yield found.to_dict()
+            # The SDK makes Decimals of decimal texts; on the wire they are texts.
+            yield json.loads(json.dumps(found.to_dict(), default=str))
         more = bool(page.has_more and page.data)
         after = {"starting_after": page.data[-1].id} if more else {}
 

@@ -118,10 +118,12 @@ VIEWS: Mapping[str, str] = {
             ('approved_by_network', 'declined_by_network', 'reversed_after_approval')
             THEN 1 ELSE 0 END AS reached_network,
           CASE WHEN ROW_NUMBER() OVER (
-            PARTITION BY group_key ORDER BY attempted_at DESC, attempt_id DESC
+            PARTITION BY group_key ORDER BY attempted_at DESC,
+              CASE outcome WHEN 'authorized' THEN 1 ELSE 0 END DESC, attempt_id DESC
           ) = 1 THEN 1 ELSE 0 END AS is_final_attempt,
           ROW_NUMBER() OVER (
-            PARTITION BY group_key ORDER BY attempted_at, attempt_id
+            PARTITION BY group_key ORDER BY attempted_at,
+              CASE outcome WHEN 'authorized' THEN 1 ELSE 0 END, attempt_id
           ) AS attempt_number
         FROM (
           SELECT charge_id AS attempt_id, charge_id, payment_intent_id, checkout_id, invoice_id,
