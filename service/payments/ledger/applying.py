@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, text, update
 
 from service.errors import Malformed
 from service.payments.ledger import facts
@@ -76,11 +76,22 @@ def apply_again(connection: Connection, payment_intent_id: str, *states: Receipt
 
 def link_payment(connection: Connection, checkout_id: str, payment_intent_id: str) -> None:
     """Know that a payment is a checkout's, and let everything told of it so far count there."""
+    # What an invoice's event finds may be another event's that is just being written.
+    one_at_a_time(connection, payment_intent_id)
     opening = Opening(payment_intent_id, checkout_id)
     before = connection.execute(_OWNER, {"payment": payment_intent_id}).one_or_none()
     opened(connection, opening)
     if before is None or before.checkout_id is None:
         apply_again(connection, payment_intent_id, Receipt.WAITING, Receipt.APPLIED)
+
+
+def one_at_a_time(connection: Connection, subject: str | None) -> None:
+    """Let the events of one payment take turns, also before it has a row to lock.
+
+    Else one that waits for what another is just writing would wait for ever.
+    """
+    if subject is not None and connection.dialect.name == "postgresql":
+        connection.execute(_TURN, {"subject": subject})
 
 
 def mark(connection: Connection, event_id: str, receipt: Receipt) -> None:
@@ -179,6 +190,7 @@ _FOLLOWED: Mapping[type[Snapshot], _Follow] = {
     facts.Invoice: _follow_invoice,
     facts.InvoicePayment: _follow_invoice,
 }
+_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0))")
 _MARK = (
     update(stripe_events)
     .where(stripe_events.c.event_id == bindparam("event"))

@@ -16,10 +16,14 @@ from sqlalchemy import Connection, Table, and_, delete, exists, func, or_, selec
 
 from experiments import LEDGER_EVENTS
 from service.errors import Malformed
-from service.payments.ledger.applying import apply_event, link_payment, mark
+from service.payments.ledger.applying import (
+    apply_event,
+    link_payment,
+    mark,
+    one_at_a_time,
+)
 from service.payments.ledger.facts import Charge
 from service.payments.ledger.reading import read_snapshots
-from service.payments.ledger.receiving import one_at_a_time
 from service.payments.ledger.snapshots import TABLES
 from service.payments.wire import StripeEvent, read_event
 from service.store.session import Store

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from service.payments.ledger.applying import (
     Receipt,
@@ -15,6 +15,7 @@ from service.payments.ledger.applying import (
     apply_event,
     link_payment,
     mark,
+    one_at_a_time,
 )
 from service.payments.wire import StripeEvent
 from service.store.session import insert_once
@@ -66,18 +67,5 @@ def open_payment(connection: Connection, checkout_id: str, payment_intent_id: st
 
     The answer itself proves nothing here: only webhooks move the ledger.
     """
-    one_at_a_time(connection, payment_intent_id)
     link_payment(connection, checkout_id, payment_intent_id)
     apply_again(connection, payment_intent_id, Receipt.WAITING)
-
-
-def one_at_a_time(connection: Connection, subject: str | None) -> None:
-    """Let the events of one payment take turns, also before it has a row to lock.
-
-    Else one that waits for what another is just writing would wait for ever.
-    """
-    if subject is not None and connection.dialect.name == "postgresql":
-        connection.execute(_TURN, {"subject": subject})
-
-
-_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0))")

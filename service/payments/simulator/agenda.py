@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 from service.payments.simulator.work import Work, new_id
 
-if TYPE_CHECKING:
-    from service.payments.simulator.api import Api
-
 Task = Callable[[Work, str], None]
+
+
+class Account(Protocol):
+    """Whose objects fall due: the API, as far as the agenda needs it."""
+
+    def looking(self) -> AbstractContextManager[Work]:
+        """One unchanging view of what is committed."""
+        ...
+
+    def working(self, request_id: str) -> AbstractContextManager[Work]:
+        """A write transaction."""
+        ...
 
 
 def schedule(work: Work, due: int, task: str, subject: str) -> None:
@@ -25,18 +35,18 @@ def cancel(work: Work, task: str, subject: str) -> None:
     work.connection.execute("DELETE FROM agenda WHERE task = ? AND subject = ?", (task, subject))
 
 
-def is_due(api: Api) -> bool:
+def is_due(account: Account) -> bool:
     """Whether there is anything to do now."""
-    with api.looking() as work:
+    with account.looking() as work:
         query = "SELECT 1 FROM agenda WHERE due <= ? LIMIT 1"
         return work.connection.execute(query, (work.now,)).fetchone() is not None
 
 
-def run_due(api: Api, tasks: Mapping[str, Task], *, until: int | None = None) -> int:
+def run_due(account: Account, tasks: Mapping[str, Task], *, until: int | None = None) -> int:
     """Do what is due, in order, each at its own moment and in a transaction of its own.
 
     Args:
-        api: whose objects.
+        account: whose objects.
         tasks: what each name stands for.
         until: up to which second; by default now.
 
@@ -45,7 +55,7 @@ def run_due(api: Api, tasks: Mapping[str, Task], *, until: int | None = None) ->
     """
     done = 0
     while True:
-        with api.working(new_id("req")) as work:
+        with account.working(new_id("req")) as work:
             limit = work.now if until is None else until
             row = work.connection.execute(
                 "SELECT id, due, task, subject FROM agenda WHERE due <= ? ORDER BY due, id LIMIT 1",
@@ -58,16 +68,16 @@ def run_due(api: Api, tasks: Mapping[str, Task], *, until: int | None = None) ->
         done += 1
 
 
-def advance(api: Api, tasks: Mapping[str, Task], seconds: int) -> tuple[int, int]:
+def advance(account: Account, tasks: Mapping[str, Task], seconds: int) -> tuple[int, int]:
     """Set the clock ahead, and do what falls due on the way.
 
     Returns:
         The simulated time now, in Unix seconds, and how many tasks were done.
     """
-    with api.working(new_id("req")) as work:
+    with account.working(new_id("req")) as work:
         goal = work.now + seconds
-    done = run_due(api, tasks, until=goal)
-    with api.working(new_id("req")) as work:
+    done = run_due(account, tasks, until=goal)
+    with account.working(new_id("req")) as work:
         row = work.connection.execute("SELECT ahead FROM clock").fetchone()
         ahead = (row["ahead"] if row else 0) + seconds
         work.connection.execute("DELETE FROM clock")

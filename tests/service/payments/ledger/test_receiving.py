@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,3 +175,41 @@ def test_a_preview_is_paid_for_but_never_counted(shop: Shop) -> None:
     assert shop.rows("SELECT * FROM exposures") == []
     ((unit_id,),) = shop.rows("SELECT unit_id FROM events")
     assert unit_id.startswith("preview-")
+
+
+def test_the_events_of_one_invoice_may_all_come_at_once(shop: Shop) -> None:
+    page = shop.visit()
+    stamp = int(shop.clock().timestamp())
+    invoice = {
+        "id": "in_1", "object": "invoice", "status": "open", "currency": "usd", "total": 2400,
+        "amount_due": 2400, "amount_remaining": 2400, "billing_reason": "manual",
+        "created": stamp, "metadata": {"order_id": page.checkout_id},
+    }  # fmt: skip
+    paid_by = {
+        "id": "inpay_1", "object": "invoice_payment", "invoice": "in_1", "currency": "usd",
+        "amount_requested": 2400, "amount_paid": 2400, "status": "paid", "created": stamp,
+        "payment": {"type": "payment_intent", "payment_intent": "pi_1"},
+    }  # fmt: skip
+    intent = {
+        "id": "pi_1", "object": "payment_intent", "status": "succeeded", "amount": 2400,
+        "amount_received": 2400, "currency": "usd", "created": stamp, "metadata": {},
+    }  # fmt: skip
+    told = [
+        _event(f"evt_{kind}_{number}", kind, obj)
+        for number in range(8)
+        for kind, obj in (
+            ("invoice.updated", invoice),
+            ("invoice_payment.paid", paid_by),
+            ("payment_intent.succeeded", intent),
+        )
+    ]
+
+    def tell(event: dict[str, Any]) -> str:
+        payload = json.dumps(event).encode()
+        return receive(shop.store, read_event(payload), payload, now=shop.clock())
+
+    with ThreadPoolExecutor(12) as pool:
+        assert set(pool.map(tell, told)) == {"applied"}
+    assert shop.stands(page)["status"] == "paid"
+    converted = "SELECT count(*) FROM events WHERE name = 'payment_succeeded'"
+    assert shop.rows(converted) == [(1,)]
