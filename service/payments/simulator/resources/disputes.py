@@ -90,9 +90,10 @@ def _dispute(work: Work, charge: Json, reason: str) -> Json:
     }
 
 
-def _details(details: Json) -> Json:
+def _details(details: Json) -> Json | None:
+    """What is disputed; of a bank debit Stripe says nothing here."""
     if details["type"] != "card":
-        return {"type": details["type"]}
+        return None
     return {
         "card": {
             "brand": details["card"]["brand"],
