@@ -58,9 +58,11 @@ class Parameters:
 def read_members(path: str, readers: Mapping[str, Reader], form: Mapping[str, Wire]) -> Json:
     """Read a mapping whose keys are all known."""
     unknown = [name for name in form if name not in readers]
-    for name in unknown:
-        if not path and name in _REMOVED:
-            raise _REMOVED[name]
+    removed = [name for name in unknown if not path and name in _REMOVED]
+    if removed:
+        # Whatever else is wrong: a form has no order.
+        raise _REMOVED[removed[0]]
+    for name in sorted(unknown):
         full = _nested(path, name)
         raise InvalidParameterError(
             f"Received unknown parameter: {full}", code="parameter_unknown", param=full
