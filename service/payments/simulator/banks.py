@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from service.payments.simulator.wire import Json
+
 ROUTING_NUMBER = "110000000"
 
 
@@ -43,6 +45,13 @@ class ListedBank:
     def fingerprint(self) -> str:
         """Sixteen characters that are the same for the same account."""
         return hashlib.sha256(self.name.encode()).hexdigest()[:16]
+
+    @property
+    def outcome(self) -> str:
+        """What comes of a debit, in one word."""
+        if self.disputed:
+            return "disputed"
+        return "processing" if self.stays else self.failure or "succeeds"
 
 
 BANKS = (
@@ -81,3 +90,11 @@ BANKS = (
 BY_ACCOUNT = {bank.number: bank for bank in BANKS}
 BANK_BY_NAME = {bank.name: bank for bank in BANKS}
 BANK_BY_ALIAS = {alias: bank for bank in BANKS for alias in bank.aliases}
+
+
+def published_banks() -> list[Json]:
+    """Every listed account, for ``/sim/test-banks.json``."""
+    return [
+        {"account_number": bank.number, "routing_number": ROUTING_NUMBER, "outcome": bank.outcome}
+        for bank in BANKS
+    ]

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from flask import Flask, Response, request, send_from_directory
 
-from service.payments.simulator import tokens
+from service.payments.simulator import elements, tokens
 from service.payments.simulator.api import Clock
+from service.payments.simulator.banks import published_banks
 from service.payments.simulator.cards import published_cards
 from service.payments.simulator.errors import ApiError, InvalidParameterError, lock_timeout
 from service.payments.simulator.forms import Wire, decode
@@ -39,6 +40,7 @@ _PAGES = {
     "/elements/payment": "payment.html",
     "/elements/address": "address.html",
     "/authenticate/<intent>": "authenticate.html",
+    "/microdeposits/<intent>": "microdeposits.html",
 }
 
 
@@ -91,16 +93,35 @@ def _serve_api(app: Flask, store: Store, clock: Clock) -> None:
             work = Work(connection, moment(connection, clock()), new_id("req"))
             return _answer(tokens.look(work, given, intent))
 
-    @app.get("/test-cards.json")
-    def cards() -> Response:
-        return _answer(published_cards())
+    def begin(work: Work, given: Json) -> Json:
+        tokens.identify(given["key"])
+        return elements.begin(work, given)
 
-    intent = "/v1/payment_intents/<intent>"
-    app.add_url_rule(intent, "look", look, methods=["GET"])
-    made = write(tokens.TOKEN, tokens.tokenize)
-    app.add_url_rule("/v1/confirmation_tokens", "tokenize", made, methods=["POST"])
-    finished = write(tokens.AUTHENTICATE, tokens.authenticate)
-    app.add_url_rule(f"{intent}/authenticate", "authenticate", finished, methods=["POST"])
+    def remove(work: Work, given: Json, method: str) -> Json:
+        tokens.identify(given["key"])
+        return elements.remove(work, given, method)
+
+    def tokenize(work: Work, given: Json) -> Json:
+        return tokens.tokenize(work, given, _acceptance())
+
+    def post(rule: str, parameters: Parameters, operation: Callable[..., Json]) -> None:
+        app.add_url_rule(rule, rule, write(parameters, operation), methods=["POST"])
+
+    app.add_url_rule("/test-cards.json", "cards", lambda: _answer(published_cards()))
+    app.add_url_rule("/test-banks.json", "banks", lambda: _answer(published_banks()))
+    post("/v1/elements", elements.BEGIN, begin)
+    post("/v1/confirmation_tokens", tokens.TOKEN, tokenize)
+    post("/v1/payment_methods/<method>/detach", elements.REMOVE, remove)
+    for intent in ("/v1/payment_intents/<intent>", "/v1/setup_intents/<intent>"):
+        app.add_url_rule(intent, f"look {intent}", look, methods=["GET"])
+        post(f"{intent}/authenticate", tokens.AUTHENTICATE, tokens.authenticate)
+        post(f"{intent}/verify_microdeposits", tokens.VERIFY, tokens.verify)
+
+
+def _acceptance() -> Json:
+    """How the payer agreed to what stood in the Payment Element."""
+    online = {"ip_address": request.remote_addr, "user_agent": request.user_agent.string or None}
+    return {"type": "online", "online": online}
 
 
 def _json_form() -> dict[str, Wire]:

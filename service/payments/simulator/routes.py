@@ -142,6 +142,12 @@ ROUTES = (
         debits.VERIFY,
         debits.verify,
     ),
+    Route(
+        "POST",
+        "/v1/setup_intents/{id}/verify_microdeposits",
+        debits.VERIFY,
+        setup_intents.verify,
+    ),
     Route("GET", "/v1/mandates/{id}", debits.RETRIEVE_MANDATE, debits.mandate),
     Route("GET", "/v1/charges", charges.LIST, charges.listing_of),
     Route("GET", "/v1/charges/{id}", charges.RETRIEVE, charges.retrieve),

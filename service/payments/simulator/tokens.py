@@ -1,10 +1,12 @@
-"""What the browser may ask: make a token of a listed card, look at its payment, pass 3-D Secure."""
+"""What the browser may ask: make a token, look at its intent, pass what its bank asks."""
 
 from __future__ import annotations
 
 import hmac
 import re
+from dataclasses import replace
 
+from service.payments.simulator import elements
 from service.payments.simulator.cards import BY_NUMBER, ListedCard
 from service.payments.simulator.errors import ApiError, InvalidParameterError, unauthorized
 from service.payments.simulator.forms import Wire
@@ -12,26 +14,45 @@ from service.payments.simulator.parameters import (
     ADDRESS,
     SHIPPING,
     Parameters,
+    boolean,
     choice,
-    currency,
     integer,
     mapping,
     text,
 )
-from service.payments.simulator.resources import attempts, confirmation_tokens, payment_intents
+from service.payments.simulator.resources import (
+    attempts,
+    confirmation_tokens,
+    debits,
+    payment_intents,
+    setup_intents,
+)
 from service.payments.simulator.resources.confirmation_tokens import Details
-from service.payments.simulator.resources.payment_methods import preview
+from service.payments.simulator.resources.payment_methods import Source, preview, source_behind
 from service.payments.simulator.wire import LIVE_PREFIXES, PUBLISHABLE_KEY, Json
 from service.payments.simulator.work import Work
 
+_ACCOUNT = mapping(
+    account_holder_type=choice("individual", "company"),
+    account_number=text,
+    routing_number=text,
+    verification_method=choice("instant", "microdeposits"),
+)
 _CARD = mapping(number=text, exp_month=integer, exp_year=integer, cvc=text)
 _BILLING = mapping(name=text, email=text, phone=text, address=ADDRESS)
 TOKEN = Parameters(
     {
         "key": text,
-        "elements": mapping(mode=choice("payment"), amount=integer, currency=currency),
-        "payment_method": mapping(type=choice("card"), card=_CARD, billing_details=_BILLING),
+        "elements": elements.OPTIONS,
+        "payment_method": mapping(
+            id=text,
+            type=choice("card", "us_bank_account"),
+            card=_CARD,
+            us_bank_account=_ACCOUNT,
+            billing_details=_BILLING,
+        ),
         "return_url": text,
+        "save": boolean,
         "shipping": SHIPPING,
     },
     required=("key", "elements", "payment_method"),
@@ -41,13 +62,25 @@ AUTHENTICATE = Parameters(
     {"key": text, "client_secret": text, "outcome": choice("succeed", "fail")},
     required=("key", "client_secret", "outcome"),
 )
-# What Stripe.js shows of a PaymentIntent to the holder of its client secret.
-_PUBLIC = (
+VERIFY = Parameters(
+    {"key": text, "client_secret": text, **debits.VERIFY.readers}, required=("key", "client_secret")
+)
+# What Stripe.js shows of an intent to the holder of its client secret.
+_OF_PAYMENT = (
     "id", "object", "amount", "amount_details", "automatic_payment_methods", "canceled_at",
     "cancellation_reason", "capture_method", "client_secret", "confirmation_method", "created",
     "currency", "description", "last_payment_error", "livemode", "next_action", "payment_method",
     "payment_method_types", "processing", "receipt_email", "setup_future_usage", "shipping",
     "source", "status",
+)  # fmt: skip
+_PREVIEWED = (
+    "type", "allow_redisplay", "billing_details", "card", "us_bank_account", "customer",
+    "customer_account",
+)  # fmt: skip
+_OF_SETUP = (
+    "id", "object", "automatic_payment_methods", "cancellation_reason", "client_secret", "created",
+    "description", "last_setup_error", "livemode", "next_action", "payment_method",
+    "payment_method_types", "status", "usage",
 )  # fmt: skip
 
 
@@ -76,36 +109,51 @@ def as_form(value: object) -> Wire | None:
     raise InvalidParameterError("Fractions are not understood here.")
 
 
-def tokenize(work: Work, given: Json) -> Json:
-    """A confirmation token of a listed card.
+def tokenize(work: Work, given: Json, acceptance: Json) -> Json:
+    """A confirmation token of a listed card or account, or of a saved payment method.
+
+    Args:
+        work: the request.
+        given: parameters read by `TOKEN`.
+        acceptance: how the payer agrees to a debit: Stripe's ``customer_acceptance``.
 
     Raises:
         ApiError: 400 when the number is not listed (it is neither kept nor repeated), 402 when
             expiry or security code can't be right, 401 for another key.
     """
     identify(given["key"])
+    options = elements.checked(given["elements"])
     method = given["payment_method"] or {}
-    elements = given["elements"] or {}
-    if not {"amount", "currency"} <= elements.keys():
-        raise InvalidParameterError("elements needs amount and currency.", param="elements")
-    entered = method.get("card") or {}
-    card = _listed(entered.get("number") or "")
-    _check_entry(work, card, entered)
-    shown = preview(card, entered, method.get("billing_details") or {})
-    return confirmation_tokens.create(
-        work, Details(shown, card, elements, given.get("return_url"), given.get("shipping"))
-    )
+    if method.get("id"):
+        details = _saved(work, options, method["id"])
+    else:
+        details = _entered(work, options, method, save=given.get("save", False))
+    if details.preview["type"] == "us_bank_account":
+        details = replace(details, mandate_data={"customer_acceptance": acceptance})
+    details = replace(details, return_url=given.get("return_url"), shipping=given.get("shipping"))
+    return confirmation_tokens.create(work, details)
 
 
 def look(work: Work, given: Json, intent: str) -> Json:
-    """The PaymentIntent, as far as its payer may see it."""
+    """The intent, as far as its payer may see it."""
     return _public(_held(work, given, intent))
 
 
 def authenticate(work: Work, given: Json, intent: str) -> Json:
     """Finish the 3-D Secure challenge."""
+    found, passed = _held(work, given, intent), given["outcome"] == "succeed"
+    finish = setup_intents.authenticate if _is_setup(found) else attempts.authenticate
+    return _public(finish(work, found, passed=passed))
+
+
+def verify(work: Work, given: Json, intent: str) -> Json:
+    """The payer tells what was sent to the account."""
     found = _held(work, given, intent)
-    return _public(attempts.authenticate(work, found, passed=given["outcome"] == "succeed"))
+    if not given.get("amounts") and not given.get("descriptor_code"):
+        raise InvalidParameterError("Pass amounts or a descriptor_code.", param="amounts")
+    told = {name: given[name] for name in debits.VERIFY.readers if name in given}
+    check = setup_intents.verify if _is_setup(found) else debits.verify
+    return _public(check(work, told, found["id"]))
 
 
 def identify(key: str | None) -> None:
@@ -120,14 +168,78 @@ def identify(key: str | None) -> None:
         raise unauthorized(f"Invalid API Key provided: the simulator's is {PUBLISHABLE_KEY}.")
 
 
+def _saved(work: Work, options: Json, identity: str) -> Details:
+    method = elements.saved(work, options, identity)
+    shown = {name: method[name] for name in _PREVIEWED if name in method}
+    return Details(
+        shown,
+        source_behind(work, method),
+        _initialised(options),
+        setup_future_usage=_usage(options),
+        method=identity,
+    )
+
+
+def _entered(work: Work, options: Json, method: Json, *, save: bool) -> Details:
+    source, entered = _source(work, options, method)
+    redisplay = "limited" if options["mode"] == "subscription" else "unspecified"
+    usage = _usage(options)
+    if save:
+        redisplay, usage = "always", _saving(work, options) or usage
+    return Details(
+        preview(source, entered, method.get("billing_details") or {}, redisplay),
+        source,
+        _initialised(options),
+        setup_future_usage=usage,
+        unproven=entered.get("verification_method") == "microdeposits",
+    )
+
+
+def _source(work: Work, options: Json, method: Json) -> tuple[Source, Json]:
+    kind = method.get("type") or "card"
+    if kind not in elements.offered(options):
+        raise InvalidParameterError(
+            f"Elements was not initialised for {kind}.", param="payment_method[type]"
+        )
+    entered = method.get(kind) or {}
+    if kind == "us_bank_account":
+        return confirmation_tokens.listed_account(entered, "account_number"), entered
+    card = _listed(entered.get("number") or "")
+    _check_entry(work, card, entered)
+    return card, entered
+
+
+def _initialised(options: Json) -> Json:
+    return {name: options.get(name) for name in ("mode", "amount", "currency")}
+
+
+def _usage(options: Json) -> str | None:
+    usage: str | None = options.get("setup_future_usage")
+    return "off_session" if options["mode"] == "subscription" else usage
+
+
+def _saving(work: Work, options: Json) -> str | None:
+    _, allowed = elements.features(work, options.get("customer_session_client_secret"))
+    if allowed.get("payment_method_save") != "enabled":
+        raise ApiError("This customer session may not save payment methods.", status=403)
+    usage: str | None = allowed["payment_method_save_usage"]
+    return usage
+
+
 def _held(work: Work, given: Json, intent: str) -> Json:
     identify(given["key"])
-    secret = given["client_secret"] or ""
-    return payment_intents.retrieve(work, {"client_secret": secret}, intent)
+    held = {"client_secret": given["client_secret"] or ""}
+    if intent.startswith("seti_"):
+        return setup_intents.retrieve(work, held, intent)
+    return payment_intents.retrieve(work, held, intent)
+
+
+def _is_setup(intent: Json) -> bool:
+    return bool(intent["object"] == "setup_intent")
 
 
 def _public(intent: Json) -> Json:
-    return {name: intent[name] for name in _PUBLIC}
+    return {name: intent[name] for name in (_OF_SETUP if _is_setup(intent) else _OF_PAYMENT)}
 
 
 def _text(value: str) -> str:

@@ -65,7 +65,8 @@ def confirm(work: Work, intent: Json, given: Json) -> Json | Declined:
     intent |= {n: given.get(n) or token.get(n) or intent[n] for n in overriding}
     intent |= {"receipt_email": given.get("receipt_email") or intent["receipt_email"]}
     if isinstance(card, ListedBank):
-        return debits.confirm(work, intent, method, card, given)
+        agreed = given.get("mandate_data") or token.get("mandate_data")
+        return debits.confirm(work, intent, method, card, given | {"mandate_data": agreed})
     if payment_methods.is_expired(work, method):
         card = replace(card, decline=EXPIRED)
     if card.challenge and given.get("off_session"):
@@ -84,7 +85,7 @@ def authenticate(work: Work, intent: Json, *, passed: bool) -> Json:
     Raises:
         ApiError: it waits for no challenge.
     """
-    if intent["status"] != "requires_action":
+    if (intent["next_action"] or {}).get("type") != "use_stripe_sdk":
         raise unexpected_state(
             f"This PaymentIntent's status is {intent['status']}: nothing to authenticate.", intent
         )
@@ -108,9 +109,8 @@ def _chosen(work: Work, intent: Json, given: Json) -> tuple[Json, payment_method
             code="parameters_exclusive",
         )
     if identity:
-        token, card = confirmation_tokens.spend(work, identity, intent)
-        shown = token["payment_method_preview"]
-        return payment_methods.created(work, shown, card), card, token
+        token, method, source = confirmation_tokens.spend(work, identity, intent)
+        return method, source, token
     chosen = named or intent["payment_method"]
     if not chosen:
         raise unexpected_state(

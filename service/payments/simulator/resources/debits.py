@@ -7,11 +7,21 @@ from datetime import UTC, datetime
 from service.payments.simulator import agenda
 from service.payments.simulator.banks import ListedBank
 from service.payments.simulator.errors import ApiError, envelope, unexpected_state
-from service.payments.simulator.parameters import Parameters, integer, listing, text
+from service.payments.simulator.parameters import (
+    Parameters,
+    choice,
+    integer,
+    listing,
+    mapping,
+    text,
+)
 from service.payments.simulator.resources import charges, disputes, endings, payment_methods
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id
 
+OPTIONS = mapping(
+    us_bank_account=mapping(verification_method=choice("automatic", "instant", "microdeposits"))
+)
 VERIFY = Parameters({"amounts": listing(integer), "descriptor_code": text})
 RETRIEVE_MANDATE = Parameters()
 _DAY = 24 * 3600
@@ -28,12 +38,10 @@ def confirm(work: Work, intent: Json, method: Json, bank: ListedBank, given: Jso
     """
     if intent["currency"] != "usd":
         raise ApiError("us_bank_account takes usd only.", param="currency")
-    if not given.get("mandate_data") and not given.get("off_session"):
-        agreed = (work.private(method["id"])).get("mandate")
-        if not agreed:
-            raise ApiError("You must provide mandate_data for a bank debit.", param="mandate_data")
-    options = (given.get("payment_method_options") or {}).get("us_bank_account") or {}
-    if options.get("verification_method") == "microdeposits":
+    agreement = given.get("mandate_data") or work.private(method["id"]).get("mandate")
+    if not agreement and not given.get("off_session"):
+        raise ApiError("You must provide mandate_data for a bank debit.", param="mandate_data")
+    if needs_proof(work, method, given):
         return _ask_for_proof(work, intent, method)
     return _debit(work, intent, method, bank)
 
@@ -43,16 +51,44 @@ def verify(work: Work, given: Json, intent: str) -> Json:
     found = work.require("payment_intent", intent)
     if (found["next_action"] or {}).get("type") != "verify_with_microdeposits":
         raise unexpected_state("This PaymentIntent waits for no deposits.", found)
+    method = work.require("payment_method", found["payment_method"])
+    prove(work, method, given)
+    bank = payment_methods.source_behind(work, method)
+    if not isinstance(bank, ListedBank):
+        raise unexpected_state("This PaymentIntent is not paid by a bank account.", found)
+    return _debit(work, found | {"next_action": None}, method, bank)
+
+
+def needs_proof(work: Work, method: Json, given: Json) -> bool:
+    """Whether small deposits must show first that the account is the payer's."""
+    options = (given.get("payment_method_options") or {}).get("us_bank_account") or {}
+    asked = options.get("verification_method") == "microdeposits"
+    return asked or bool(work.private(method["id"]).get("unproven"))
+
+
+def proof(work: Work, intent: Json) -> Json:
+    """The next action of an intent that waits for its payer to tell what was sent."""
+    page = f"/sim/microdeposits/{intent['id']}?client_secret={intent['client_secret']}"
+    asked = {
+        "arrival_date": work.now + 2 * _DAY,
+        "hosted_verification_url": page,
+        "microdeposit_type": "amounts",
+    }
+    return {"type": "verify_with_microdeposits", "verify_with_microdeposits": asked}
+
+
+def prove(work: Work, method: Json, given: Json) -> None:
+    """The account is the payer's, for good.
+
+    Raises:
+        ApiError: that is not what was sent to it.
+    """
     if given.get("amounts", _AMOUNTS) != _AMOUNTS or given.get("descriptor_code", _CODE) != _CODE:
         raise ApiError(
             "The amounts provided do not match the amounts that were sent to the bank account.",
             code="payment_method_microdeposit_verification_amounts_mismatch",
         )
-    method = work.require("payment_method", found["payment_method"])
-    bank = payment_methods.source_behind(work, method)
-    if not isinstance(bank, ListedBank):
-        raise unexpected_state("This PaymentIntent is not paid by a bank account.", found)
-    return _debit(work, found | {"next_action": None}, method, bank)
+    work.save(method, work.private(method["id"]) | {"unproven": False})
 
 
 def settle(work: Work, charge: str) -> None:
@@ -92,8 +128,7 @@ def mandate(work: Work, _given: Json, identity: str) -> Json:
 
 
 def _debit(work: Work, intent: Json, method: Json, bank: ListedBank) -> Json:
-    agreed = _agreed(work, method)
-    charge = charges.begin_debit(work, intent, method, agreed)
+    charge = charges.begin_debit(work, intent, method, agreed(work, method))
     waiting = intent | {
         "status": "processing",
         "last_payment_error": None,
@@ -113,21 +148,14 @@ def _ask_for_proof(work: Work, intent: Json, method: Json) -> Json:
         "status": "requires_action",
         "last_payment_error": None,
         "payment_method": method["id"],
-        "next_action": {
-            "type": "verify_with_microdeposits",
-            "verify_with_microdeposits": {
-                "arrival_date": work.now + 2 * _DAY,
-                "hosted_verification_url": f"https://payments.stripe.com/simulated/{intent['id']}",
-                "microdeposit_type": "amounts",
-            },
-        },
+        "next_action": proof(work, intent),
     }
     work.save(waiting)
     work.emit("payment_intent.requires_action", waiting)
     return waiting
 
 
-def _agreed(work: Work, method: Json) -> Json:
+def agreed(work: Work, method: Json) -> Json:
     """The payer's mandate for an account, made at the first debit."""
     private = work.private(method["id"])
     if private.get("mandate"):

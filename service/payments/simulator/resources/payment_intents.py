@@ -31,7 +31,7 @@ from service.payments.simulator.parameters import (
     metadata,
     text,
 )
-from service.payments.simulator.resources import attempts
+from service.payments.simulator.resources import attempts, debits
 from service.payments.simulator.resources.payment_methods import named, usable
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id, random_text
@@ -57,9 +57,7 @@ _CONFIRMED: Mapping[str, Reader] = {
     ),
     "off_session": boolean,
     "payment_method": text,
-    "payment_method_options": mapping(
-        us_bank_account=mapping(verification_method=choice("automatic", "instant", "microdeposits"))
-    ),
+    "payment_method_options": debits.OPTIONS,
     "return_url": text,
     "use_stripe_sdk": boolean,
 }
@@ -234,9 +232,9 @@ def _check_methods(given: Json) -> None:
         )
 
 
-def _types(given: Json) -> list[str]:
+def method_types(given: Json) -> list[str]:
     """The methods that a payment may be made with: those of its currency, less what is left out."""
-    known = ["card", "us_bank_account"] if given["currency"] == "usd" else ["card"]
+    known = ["card", "us_bank_account"] if given.get("currency") == "usd" else ["card"]
     allowed = given.get("allowed_payment_method_types")
     excluded = given.get("excluded_payment_method_types") or ()
     return [each for each in known if (not allowed or each in allowed) and each not in excluded]
@@ -282,7 +280,7 @@ def _intent(work: Work, given: Json) -> Json:
         "payment_method": None,
         "payment_method_configuration_details": {"id": "pmc_simulated", "parent": None},
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": _types(given),
+        "payment_method_types": method_types(given),
         "processing": None,
         "review": None,
         "source": None,

@@ -74,19 +74,22 @@ def detach(work: Work, _given: Json, method: str) -> Json:
     return freed
 
 
-def preview(source: Source, expiry: Json, billing: Json) -> Json:
+def preview(
+    source: Source, entered: Json, billing: Json, allow_redisplay: str = "unspecified"
+) -> Json:
     """The part of a payment method that a confirmation token shows.
 
     Args:
         source: the listed card or bank account.
-        expiry: ``exp_month`` 1…12 and ``exp_year``.
+        entered: of a card ``exp_month`` 1…12 and ``exp_year``; of an account, who holds it.
         billing: ``name``, ``email``, ``phone``, ``address``; absent ones become null.
+        allow_redisplay: always, limited or unspecified.
     """
-    shown = _bank(source) if isinstance(source, ListedBank) else _card(source, expiry)
+    shown = _bank(source, entered) if isinstance(source, ListedBank) else _card(source, entered)
     kind = type_of(source)
     return {
         "type": kind,
-        "allow_redisplay": "unspecified",
+        "allow_redisplay": allow_redisplay,
         "billing_details": billing_details(billing),
         kind: shown,
         "customer": None,
@@ -111,8 +114,15 @@ def billing_details(given: Json) -> Json:
     }
 
 
-def created(work: Work, shown: Json, source: Source) -> Json:
-    """A payment method out of what a token previewed; it is nobody's until it is attached."""
+def created(work: Work, shown: Json, source: Source, *, unproven: bool = False) -> Json:
+    """A payment method out of what a token previewed; it is nobody's until it is attached.
+
+    Args:
+        work: the request.
+        shown: the preview.
+        source: the listed card or bank account.
+        unproven: whether small deposits must show first that an account is the payer's.
+    """
     method = {
         "id": new_id("pm"),
         "object": "payment_method",
@@ -122,7 +132,7 @@ def created(work: Work, shown: Json, source: Source) -> Json:
         "livemode": False,
         "metadata": {},
     }
-    return work.save(method, {"source": source.name})
+    return work.save(method, {"source": source.name, "unproven": unproven})
 
 
 def named(work: Work, identity: str) -> Json:
@@ -212,9 +222,9 @@ def source_behind(work: Work, method: Json) -> Source:
     return source_named(private.get("source") or private.get("card") or "")
 
 
-def _bank(bank: ListedBank) -> Json:
+def _bank(bank: ListedBank, entered: Json) -> Json:
     return {
-        "account_holder_type": "individual",
+        "account_holder_type": entered.get("account_holder_type") or "individual",
         "account_type": "checking",
         "bank_name": "STRIPE TEST BANK",
         "financial_connections_account": None,

@@ -17,13 +17,14 @@ from service.payments.simulator.parameters import (
     metadata,
     text,
 )
-from service.payments.simulator.resources import confirmation_tokens, payment_methods
+from service.payments.simulator.resources import confirmation_tokens, debits, payment_methods
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id, random_text
 
 _CONFIRMED = {
     "confirmation_token": text,
     "payment_method": text,
+    "payment_method_options": debits.OPTIONS,
     "return_url": text,
     "use_stripe_sdk": boolean,
 }
@@ -94,7 +95,7 @@ def cancel(work: Work, _given: Json, setup: str) -> Json:
 
 def authenticate(work: Work, setup: Json, *, passed: bool) -> Json:
     """Finish the 3-D Secure challenge the SetupIntent waits for."""
-    if setup["status"] != "requires_action":
+    if (setup["next_action"] or {}).get("type") != "use_stripe_sdk":
         raise ApiError("This SetupIntent waits for no authentication.", code=_STATE)
     method = work.require("payment_method", setup["payment_method"])
     if passed:
@@ -103,6 +104,16 @@ def authenticate(work: Work, setup: Json, *, passed: bool) -> Json:
     code = "setup_intent_authentication_failure"
     error = envelope("invalid_request_error", message, code, payment_method=method)
     return _failed(work, setup, error)
+
+
+def verify(work: Work, given: Json, setup: str) -> Json:
+    """The payer tells what was sent to the account."""
+    found = work.require("setup_intent", setup)
+    if (found["next_action"] or {}).get("type") != "verify_with_microdeposits":
+        raise ApiError("This SetupIntent waits for no deposits.", code=_STATE)
+    method = work.require("payment_method", found["payment_method"])
+    debits.prove(work, method, given)
+    return _succeeded(work, found, method)
 
 
 _STATE = "setup_intent_unexpected_state"
@@ -118,22 +129,16 @@ def _confirmed(work: Work, setup: Json, given: Json) -> Json | Declined:
     _open(setup)
     method, card = _chosen(work, setup, given)
     if isinstance(card, ListedBank):
+        if debits.needs_proof(work, method, given):
+            return _ask(work, setup, method, debits.proof(work, setup))
         return _succeeded(work, setup, method)
     if card.challenge:
-        waiting = setup | {
-            "status": "requires_action",
-            "payment_method": method["id"],
-            "next_action": {
-                "type": "use_stripe_sdk",
-                "use_stripe_sdk": {
-                    "type": "three_d_secure_redirect",
-                    "stripe_js": f"/sim/authenticate/{setup['id']}",
-                },
-            },
+        challenge = {
+            "type": "three_d_secure_redirect",
+            "stripe_js": f"/sim/authenticate/{setup['id']}",
         }
-        work.save(waiting)
-        work.emit("setup_intent.requires_action", waiting)
-        return waiting
+        action = {"type": "use_stripe_sdk", "use_stripe_sdk": challenge}
+        return _ask(work, setup, method, action)
     # A card that is declined when it pays may still be kept, if that is what it is listed for.
     if card.decline is not None and card.name != "attached_and_declined":
         error = envelope(
@@ -148,11 +153,22 @@ def _confirmed(work: Work, setup: Json, given: Json) -> Json | Declined:
     return _succeeded(work, setup, method)
 
 
+def _ask(work: Work, setup: Json, method: Json, action: Json) -> Json:
+    waiting = setup | {
+        "status": "requires_action",
+        "payment_method": method["id"],
+        "next_action": action,
+    }
+    work.save(waiting)
+    work.emit("setup_intent.requires_action", waiting)
+    return waiting
+
+
 def _chosen(work: Work, setup: Json, given: Json) -> tuple[Json, payment_methods.Source]:
     identity = given.get("confirmation_token")
     if identity:
-        token, card = confirmation_tokens.spend(work, identity, setup)
-        return payment_methods.created(work, token["payment_method_preview"], card), card
+        _, method, source = confirmation_tokens.spend(work, identity, setup)
+        return method, source
     chosen = given.get("payment_method") or setup["payment_method"]
     if not chosen:
         raise ApiError(
@@ -166,7 +182,9 @@ def _chosen(work: Work, setup: Json, given: Json) -> tuple[Json, payment_methods
 def _succeeded(work: Work, setup: Json, method: Json) -> Json:
     if setup["customer"]:
         payment_methods.attached(work, method, setup["customer"])
+    bank = isinstance(payment_methods.source_behind(work, method), ListedBank)
     done = setup | {
+        "mandate": debits.agreed(work, method)["id"] if bank else None,
         "status": "succeeded",
         "payment_method": method["id"],
         "next_action": None,
