@@ -5,7 +5,7 @@ import { Frame } from "./frame.js";
 /** @typedef {import("./frame.js").Setting} Setting */
 
 const intent = location.pathname.split("/").pop() ?? "";
-const address = `../v1/payment_intents/${intent}`;
+const address = `../v1/${intent.startsWith("seti_") ? "setup" : "payment"}_intents/${intent}`;
 const frame = new Frame({ abandon: () => decide("fail") });
 const buttons = [...document.querySelectorAll("button")];
 

@@ -7,6 +7,7 @@
  * @property {any} [options]
  * @property {string} [key]
  * @property {string} [clientSecret]
+ * @property {any} [elements] what Elements was initialised with, as it is sent
  */
 
 /** @typedef {Record<string, (detail: any) => unknown>} Methods */
@@ -86,6 +87,11 @@ export function tell(input, message) {
     place.hidden = message === "";
   }
   input.setAttribute("aria-invalid", String(message !== ""));
+}
+
+/** @param {string} text */
+export function digitsOf(text) {
+  return text.replace(/\D/g, "");
 }
 
 /**

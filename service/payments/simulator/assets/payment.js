@@ -1,91 +1,189 @@
-// The simulated Payment Element. It takes Stripe's test numbers and refuses every other number
-// here, in the browser: a real card number never leaves this frame.
+// The simulated Payment Element: the methods that may be paid with, one below the other.
 
+import { bank, writeMandate } from "./bank.js";
+import { card } from "./card.js";
 import { dress, Frame, inputWith, PRESS_MS, tell } from "./frame.js";
+import { rowOf } from "./saved.js";
 
-const TOKENS = "../v1/confirmation_tokens";
-const TEST_CARDS = "../test-cards.json";
-
-const number = inputWith("number");
-const expiry = inputWith("expiry");
-const cvc = inputWith("cvc");
-const fields = [number, expiry, cvc];
-
-/** @type {Set<string>} */
-const accepted = new Set();
+/** @import { Setting } from "./frame.js" */
+/** @import { Method } from "./saved.js" */
 
 /**
  * What is wrong with what was typed, in Stripe's words.
  * @typedef {{code: string, message: string}|undefined} Problem
  */
 
-/** @type {Map<HTMLInputElement, () => Problem>} */
-const CHECKS = new Map([[number, numberProblem], [expiry, expiryProblem], [cvc, cvcProblem]]);
+/**
+ * New details of one kind of payment method.
+ * @typedef {object} Form
+ * @property {"card"|"us_bank_account"} type
+ * @property {HTMLInputElement[]} fields
+ * @property {(field: HTMLInputElement) => Problem} problemOf
+ * @property {() => Promise<void>} learn which numbers are accepted
+ * @property {() => void} watch what is typed
+ * @property {() => object} entered as the token is made of it
+ */
+
+/**
+ * What the server says may be offered.
+ * @typedef {object} Session
+ * @property {string[]} payment_method_types
+ * @property {{payment_methods: Method[], remove: boolean, save: boolean}|null} customer
+ */
+
+const ELEMENTS = "../v1/elements";
+const TOKENS = "../v1/confirmation_tokens";
+const FORMS = [card, bank];
+
+const methods = elementWith("methods");
+const saved = elementWith("saved");
+const saving = elementWith("saving");
+const save = inputWith("save");
+
+/** @type {Setting} */
+let setting = {};
+/** @type {Session} */
+let session = { payment_method_types: [], customer: null };
+/** The type of new details, or the id of a saved method. */
+let selected = "";
 
 const frame = new Frame({
   validate: () => validate(),
+  selected: () => chosenType(),
   tokenize: (order) => tokenize(order),
-  update: ({ appearance }) => dress(appearance),
-  focus: () => (fields.find((field) => problemOf(field)) ?? number).focus(),
-  blur: () => fields.forEach((field) => field.blur()),
+  update: (changes) => update(changes),
+  focus: () => focusable().focus(),
+  blur: () => /** @type {HTMLElement|null} */ (document.activeElement)?.blur(),
   clear: () => clear(),
 });
 
-/** @param {string} text */
-function digitsOf(text) {
-  return text.replace(/\D/g, "");
+/** @param {string} id */
+function elementWith(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
 }
 
-/** @param {string} digits */
-function isAmex(digits) {
-  return /^3[47]/.test(digits);
+// -- what is chosen -----------------------------------------------------------------------------
+
+/** The new details that are asked for, or undefined where a saved method is chosen. */
+function chosenForm() {
+  return FORMS.find(({ type }) => type === selected);
 }
 
-/** @returns {Problem} */
-function numberProblem() {
-  const digits = digitsOf(number.value);
-  if (digits.length < (isAmex(digits) ? 15 : 16)) return { code: "incomplete_number", message: "Your card number is incomplete." };
-  if (accepted.has(digits)) return undefined;
-  return { code: "invalid_number", message: "This is a simulation: only Stripe’s test card numbers work. The number you typed was not sent." };
+function chosenMethod() {
+  return savedMethods().find(({ id }) => id === selected);
 }
 
-/** Month and full year, or undefined while they are not there yet. */
-function expiryParts() {
-  const match = /^\s*(\d{1,2})\s*\/\s*(\d{4}|\d{2})\s*$/.exec(expiry.value);
-  if (!match) return undefined;
-  const [, month = "", year = ""] = match;
-  return { month: Number(month), year: Number(year) + (year.length === 2 ? 2000 : 0) };
+function chosenType() {
+  return chosenMethod()?.type ?? selected;
 }
 
-/** @returns {Problem} */
-function expiryProblem() {
-  const parts = expiryParts();
-  if (!parts || parts.month < 1 || parts.month > 12) return { code: "incomplete_expiry", message: "Your card’s expiration date is incomplete." };
-  const today = new Date();
-  if (parts.year < today.getFullYear()) return { code: "invalid_expiry_year_past", message: "Your card’s expiration year is in the past." };
-  if (new Date(parts.year, parts.month) <= today) return { code: "invalid_expiry_month_past", message: "Your card’s expiration date is in the past." };
-  return undefined;
+function savedMethods() {
+  return session.customer?.payment_methods ?? [];
 }
 
-/** @returns {Problem} */
-function cvcProblem() {
-  const needed = isAmex(digitsOf(number.value)) ? 4 : 3;
-  return cvc.value.length >= needed ? undefined : { code: "incomplete_cvc", message: "Your card’s security code is incomplete." };
+function offeredForms() {
+  return FORMS.filter(({ type }) => session.payment_method_types.includes(type));
 }
 
-/** @param {HTMLInputElement} field */
-function problemOf(field) {
-  return CHECKS.get(field)?.();
+/** @returns {HTMLElement} where the visitor goes on */
+function focusable() {
+  const form = chosenForm();
+  const first = form && (form.fields.find((field) => form.problemOf(field)) ?? form.fields[0]);
+  return first ?? inputWith(`method-${selected}`);
 }
+
+/** @param {string} choice */
+function select(choice) {
+  selected = choice;
+  const radio = inputWith(`method-${choice}`);
+  if (radio) radio.checked = true;
+  for (const { type } of FORMS) elementWith(`details-${type}`).hidden = type !== choice;
+  saving.hidden = !(session.customer?.save && chosenForm());
+}
+
+// -- what may be chosen ---------------------------------------------------------------------------
+
+function draw() {
+  const mayRemove = session.customer?.remove;
+  saved.replaceChildren(...savedMethods().map((method) => rowOf(method, mayRemove ? () => remove(method) : undefined)));
+  const choices = [...savedMethods().map(({ id }) => id), ...offeredForms().map(({ type }) => type)];
+  const many = choices.length > 1;
+  methods.classList.toggle("Methods--many", many || savedMethods().length > 0);
+  for (const form of FORMS) {
+    elementWith(`row-${form.type}`).hidden = !offeredForms().includes(form);
+    elementWith(`choice-${form.type}`).hidden = !many;
+  }
+  select(choices.includes(selected) ? selected : choices[0] ?? "");
+}
+
+async function begin() {
+  const before = offeredForms().length;
+  const answer = await post(ELEMENTS, { key: setting.key, elements: setting.elements });
+  if (answer.error) throw new Error(answer.error.message);
+  session = answer;
+  draw();
+  return offeredForms().length !== before;
+}
+
+function tellAvailable() {
+  const available = FORMS.map((form) => [form.type, { available: offeredForms().includes(form) }]);
+  frame.emit("availablepaymentmethodschange", { paymentMethods: Object.fromEntries(available) });
+}
+
+/** @param {Setting} changes */
+async function update(changes) {
+  const same = JSON.stringify(changes.elements) === JSON.stringify(setting.elements);
+  adopt(changes);
+  if (same) return;
+  try {
+    if (await begin()) tellAvailable();
+    changed();
+  } catch {
+    frame.emit("loaderror");
+  }
+}
+
+/** @param {Setting} given */
+function adopt(given) {
+  setting = given;
+  dress(given.appearance);
+  writeMandate(given.options?.business?.name ?? "this business");
+}
+
+/** @param {Method} method */
+async function remove(method) {
+  const secret = setting.elements?.customer_session_client_secret;
+  const { error } = await post(`../v1/payment_methods/${method.id}/detach`, { key: setting.key, customer_session_client_secret: secret });
+  complain(error?.message ?? "");
+  const { id, type, billing_details: billing } = method;
+  frame.emit("savedpaymentmethodremove", { success: !error, error: error?.message, payment_method: { id, type, billing_details: billing } });
+  if (error || !session.customer) return;
+  session.customer.payment_methods = savedMethods().filter((each) => each !== method);
+  draw();
+  changed();
+  // The button that had the focus is gone.
+  focusable().focus();
+}
+
+/** @param {string} message */
+function complain(message) {
+  const place = elementWith("methods-error");
+  place.textContent = message;
+  place.hidden = message === "";
+}
+
+// -- what is told and sent -----------------------------------------------------------------------
 
 function validate() {
-  for (const field of fields) tell(field, problemOf(field)?.message ?? "");
-  const problem = fields.map(problemOf).find(Boolean);
+  const form = chosenForm();
+  if (!form) return undefined;
+  for (const field of form.fields) tell(field, form.problemOf(field)?.message ?? "");
+  const problem = form.fields.map(form.problemOf).find(Boolean);
   return problem && { type: "validation_error", ...problem };
 }
 
 function clear() {
-  for (const field of fields) {
+  for (const field of FORMS.flatMap(({ fields }) => fields)) {
     field.value = "";
     tell(field, "");
   }
@@ -93,123 +191,94 @@ function clear() {
 }
 
 function changed() {
+  const [form, method] = [chosenForm(), chosenMethod()];
+  const { id = "", type = selected, billing_details: billing = {} } = method ?? {};
   frame.emit("change", {
-    complete: fields.every((field) => !problemOf(field)),
-    empty: fields.every((field) => field.value === ""),
+    complete: !form || form.fields.every((field) => !form.problemOf(field)),
+    empty: Boolean(form?.fields.every((field) => field.value === "")),
     collapsed: false,
-    value: { type: "card" },
+    value: {
+      type,
+      ...(saving.hidden ? {} : { savePaymentMethod: save.checked }),
+      ...(method && { payment_method: { id, type, billing_details: billing } }),
+    },
   });
 }
 
 /** @param {any} order */
-async function tokenize({ key, elements, billing_details, return_url }) {
+async function tokenize({ billing_details: billing, ...order }) {
   const error = validate();
-  const parts = expiryParts();
-  if (error || !parts) return { error };
-  const card = { number: digitsOf(number.value), exp_month: parts.month, exp_year: parts.year, cvc: cvc.value };
-  return send({ key, elements, return_url, payment_method: { type: "card", card, billing_details } });
+  if (error) return { error };
+  const form = chosenForm();
+  if (!form) return send({ ...order, payment_method: { id: selected } });
+  const details = { type: form.type, [form.type]: form.entered(), billing_details: billing };
+  return send({ ...order, payment_method: details, save: !saving.hidden && save.checked });
 }
 
 /** @param {object} body */
 async function send(body) {
+  const answer = await post(TOKENS, body);
+  return answer.error ? { error: answer.error } : { confirmationToken: answer };
+}
+
+/**
+ * @param {string} address
+ * @param {object} body
+ * @returns {Promise<any>}
+ */
+async function post(address, body) {
   try {
-    const response = await fetch(TOKENS, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-    const answer = await response.json();
-    return answer.error ? { error: answer.error } : { confirmationToken: answer };
+    const response = await fetch(address, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+    return await response.json();
   } catch {
     return { error: { type: "api_connection_error", message: "We could not reach the simulator. Check your connection and try again." } };
   }
 }
 
-// -- writing as cards are printed -------------------------------------------------------------
-
-/** @param {string} digits */
-function grouped(digits) {
-  const groups = isAmex(digits) ? /^(\d{1,4})(\d{1,6})?(\d{1,5})?/ : /^(\d{1,4})(\d{1,4})?(\d{1,4})?(\d{1,7})?/;
-  return (groups.exec(digits) ?? []).slice(1).filter(Boolean).join(" ");
-}
-
-/** @param {string} digits */
-function slashed(digits) {
-  const padded = /^[2-9]/.test(digits) ? `0${digits}` : digits;
-  return padded.length > 2 ? `${padded.slice(0, 2)} / ${padded.slice(2, 6)}` : padded;
-}
-
-/**
- * Rewrites the field and leaves the caret behind the same digit.
- * @param {HTMLInputElement} field
- * @param {(digits: string) => string} write
- */
-function rewrite(field, write) {
-  const typedAtEnd = field.selectionStart === field.value.length;
-  const before = digitsOf(field.value.slice(0, field.selectionStart ?? 0)).length;
-  field.value = write(digitsOf(field.value));
-  const caret = typedAtEnd ? field.value.length : positionAfter(field.value, before);
-  field.setSelectionRange(caret, caret);
-}
-
-/**
- * @param {string} text
- * @param {number} count
- */
-function positionAfter(text, count) {
-  let position = 0;
-  for (let seen = 0; seen < count && position < text.length; position += 1) {
-    if (/\d/.test(text[position] ?? "")) seen += 1;
-  }
-  return position;
-}
-
-function numberTyped() {
-  rewrite(number, grouped);
-  // A complete number that is not for tests is refused at once, not only when the field is left.
-  const problem = numberProblem();
-  tell(number, problem?.code === "invalid_number" ? problem.message : "");
-}
-
-function expiryTyped() {
-  rewrite(expiry, slashed);
-  tell(expiry, "");
-}
-
-function cvcTyped() {
-  cvc.value = digitsOf(cvc.value);
-  tell(cvc, "");
-}
-
 // -- beginning ------------------------------------------------------------------------------------
 
-async function learnTestCards() {
-  const response = await fetch(TEST_CARDS);
-  for (const card of await response.json()) accepted.add(card.number);
-}
-
-/** @param {HTMLInputElement} field */
-function left(field) {
-  setTimeout(() => field.value !== "" && tell(field, problemOf(field)?.message ?? ""), PRESS_MS);
+/**
+ * @param {Form} form
+ * @param {HTMLInputElement} field
+ */
+function left(form, field) {
+  setTimeout(() => field.value !== "" && tell(field, form.problemOf(field)?.message ?? ""), PRESS_MS);
   frame.emit("blur");
 }
 
-function connect() {
-  number.addEventListener("input", numberTyped);
-  expiry.addEventListener("input", expiryTyped);
-  cvc.addEventListener("input", cvcTyped);
-  for (const field of fields) {
+/** @param {Event} event */
+function chosen({ target }) {
+  const radio = /** @type {HTMLInputElement} */ (target);
+  if (radio.name === "method") select(radio.value);
+  if (radio.name === "method" || radio === save) changed();
+}
+
+/** @param {Form} form */
+function watch(form) {
+  form.watch();
+  for (const field of form.fields) {
     field.addEventListener("input", changed);
     field.addEventListener("focus", () => frame.emit("focus"));
-    field.addEventListener("blur", () => left(field));
+    field.addEventListener("blur", () => left(form, field));
   }
+}
+
+function connect() {
+  FORMS.forEach(watch);
+  addEventListener("change", chosen);
   document.querySelector("form")?.addEventListener("submit", (event) => event.preventDefault());
   addEventListener("keydown", (event) => event.key === "Escape" && frame.emit("escape"));
 }
 
-frame.listen(async ({ appearance }) => {
-  dress(appearance);
+frame.listen(async (given) => {
+  adopt(given);
   try {
-    await learnTestCards();
+    await Promise.all([begin(), ...FORMS.map((form) => form.learn())]);
     connect();
     frame.resize();
     frame.emit("ready");
+    tellAvailable();
+    changed();
   } catch {
     frame.emit("loaderror");
   }

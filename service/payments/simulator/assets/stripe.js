@@ -236,7 +236,11 @@
      */
     constructor(group, options) {
       super(group, "payment", "Secure payment input frame (simulated)", options);
-      this.on("ready", () => this.emit("availablepaymentmethodschange", { paymentMethods: { card: { available: true } } }));
+    }
+
+    /** @override */
+    setting() {
+      return { ...super.setting(), key: this.group.key, elements: this.group.asSent() };
     }
 
     collapse() {
@@ -266,9 +270,13 @@
   };
 
   class SimulatedElements {
-    /** @param {S.StripeElementsOptionsMode} options */
-    constructor(options) {
-      refusePaymentMethodTypes(options);
+    /**
+     * @param {string} key
+     * @param {S.StripeElementsOptionsMode} options
+     */
+    constructor(key, options) {
+      refuseWrongOptions(options);
+      this.key = key;
       this.options = { ...options };
       this.submitted = false;
       /** @type {Map<string, SimulatedElement>} */
@@ -284,6 +292,20 @@
     get locale() {
       const { locale } = this.options;
       return locale && locale !== "auto" ? locale : navigator.language;
+    }
+
+    /** What the simulator's server is told of the options. */
+    asSent() {
+      const options = /** @type {any} */ (this.options);
+      return {
+        mode: options.mode,
+        amount: options.amount,
+        currency: options.currency,
+        setup_future_usage: options.setupFutureUsage,
+        allowed_payment_method_types: options.allowedPaymentMethodTypes,
+        excluded_payment_method_types: options.excludedPaymentMethodTypes,
+        customer_session_client_secret: options.customerSessionClientSecret,
+      };
     }
 
     /**
@@ -315,11 +337,14 @@
 
     /** @param {S.StripeElementsUpdateOptions} options */
     async update(options) {
-      Object.assign(this.options, options);
-      for (const element of this.made.values()) {
-        element.styleFrame();
-        element.update({});
-      }
+      const changed = /** @type {any} */ ({ ...this.options, ...options });
+      if (changed.mode === "setup") delete changed.amount;
+      refuseWrongOptions(changed);
+      this.options = changed;
+      for (const element of this.made.values()) element.styleFrame();
+      // A frame that has not begun yet will begin with the new options.
+      const begun = [...this.made.values()].filter((element) => element.isReady);
+      await Promise.all(begun.map((element) => element.frame?.ask("update", element.setting())));
       for (const handler of this.afterUpdate) handler();
     }
 
@@ -341,7 +366,9 @@
       const problems = await Promise.all(shown.map((element) => mounted(element, "submit").ask("validate")));
       const error = problems.find(Boolean);
       this.submitted = !error;
-      return error ? { error } : { selectedPaymentMethod: "card" };
+      if (error) return { error };
+      const payment = this.made.get("payment");
+      return { selectedPaymentMethod: payment?.frame ? await payment.frame.ask("selected") : "card" };
     }
   }
 
@@ -363,7 +390,7 @@
      * @returns {any} the declarations have more kinds of Element than the simulator
      */
     elements(options) {
-      const made = new SimulatedElements({ locale: this.options.locale, ...options });
+      const made = new SimulatedElements(this.key, { locale: this.options.locale, ...options });
       return /** @satisfies {Pick<S.StripeElements, "create"|"getElement"|"submit"|"update"|"fetchUpdates"|"on">} */ (made);
     }
 
@@ -377,10 +404,9 @@
       if (!payment?.frame) throw new IntegrationError("Invalid value for createConfirmationToken(): elements should have a mounted Payment Element.");
       if (!group.submitted) throw new IntegrationError("elements.submit() must be called before stripe.createConfirmationToken().");
       refuseMissingEmail(payment, params);
-      const { mode, amount, currency } = /** @type {any} */ (group.options);
       return mounted(payment, "createConfirmationToken").ask("tokenize", {
         key: this.key,
-        elements: { mode, amount, currency },
+        elements: group.asSent(),
         billing_details: await billingDetails(group, params),
         return_url: params.return_url,
       });
@@ -392,10 +418,28 @@
      */
     async handleNextAction({ clientSecret }) {
       if (!clientSecret) throw new IntegrationError("handleNextAction: the simulator needs a client secret.");
-      const before = await this.retrievePaymentIntent(clientSecret);
-      if (before.paymentIntent?.status !== "requires_action") return settled(before);
-      await authenticate(this.key, clientSecret);
-      return settled(await this.retrievePaymentIntent(clientSecret));
+      const before = await this.retrieveIntent(clientSecret);
+      const { status, next_action: action } = before.paymentIntent ?? before.setupIntent ?? {};
+      if (status !== "requires_action") return settled(before);
+      await act(action?.type === "verify_with_microdeposits" ? DEPOSITS : CHALLENGE, this.key, clientSecret);
+      return settled(await this.retrieveIntent(clientSecret));
+    }
+
+    /**
+     * @param {string} clientSecret of a PaymentIntent or a SetupIntent
+     * @returns {Promise<any>}
+     */
+    retrieveIntent(clientSecret) {
+      return clientSecret.startsWith("seti_") ? this.retrieveSetupIntent(clientSecret) : this.retrievePaymentIntent(clientSecret);
+    }
+
+    /**
+     * @param {string} clientSecret
+     * @returns {Promise<S.SetupIntentResult>}
+     */
+    async retrieveSetupIntent(clientSecret) {
+      const answer = await api(`v1/setup_intents/${this.queried(clientSecret)}`);
+      return answer.error ? { error: answer.error } : { setupIntent: answer };
     }
 
     /**
@@ -403,9 +447,13 @@
      * @returns {Promise<S.PaymentIntentResult>}
      */
     async retrievePaymentIntent(clientSecret) {
-      const query = new URLSearchParams({ client_secret: clientSecret, key: this.key });
-      const answer = await api(`v1/payment_intents/${intentOf(clientSecret)}?${query}`);
+      const answer = await api(`v1/payment_intents/${this.queried(clientSecret)}`);
       return answer.error ? { error: answer.error } : { paymentIntent: answer };
+    }
+
+    /** @param {string} clientSecret */
+    queried(clientSecret) {
+      return `${intentOf(clientSecret)}?${new URLSearchParams({ client_secret: clientSecret, key: this.key })}`;
     }
 
     /** @returns {Promise<never>} */
@@ -425,9 +473,13 @@
     return element.frame;
   }
 
-  /** @param {object} options */
-  function refusePaymentMethodTypes(options) {
-    if ("paymentMethodTypes" in options) throw new IntegrationError("paymentMethodTypes is no longer supported: use allowedPaymentMethodTypes.");
+  /** @param {any} options */
+  function refuseWrongOptions({ mode, amount, currency, ...others }) {
+    if ("paymentMethodTypes" in others) throw new IntegrationError("paymentMethodTypes is no longer supported: use allowedPaymentMethodTypes.");
+    if (!["payment", "subscription", "setup"].includes(mode)) throw new IntegrationError("elements(): mode must be payment, subscription or setup.");
+    if (mode === "setup" && amount !== undefined) throw new IntegrationError("elements(): mode setup takes no amount.");
+    if (mode !== "setup" && !(Number.isInteger(amount) && currency)) throw new IntegrationError(`elements(): mode ${mode} needs amount and currency.`);
+    if (amount < 0 || (mode === "payment" && amount === 0)) throw new IntegrationError("elements(): the amount is too small.");
   }
 
   /**
@@ -460,9 +512,10 @@
    * @param {any} result
    */
   function settled(result) {
-    const intent = result.paymentIntent;
-    if (intent?.status !== "requires_payment_method" || !intent.last_payment_error) return result;
-    return { error: { ...intent.last_payment_error, payment_intent: intent } };
+    const { paymentIntent, setupIntent } = result;
+    const error = paymentIntent?.last_payment_error ?? setupIntent?.last_setup_error;
+    if ((paymentIntent ?? setupIntent)?.status !== "requires_payment_method" || !error) return result;
+    return { error: { ...error, payment_intent: paymentIntent, setup_intent: setupIntent } };
   }
 
   /** @param {string} clientSecret */
@@ -488,20 +541,24 @@
     return { type: "api_connection_error", message: `The simulated ${type} Element could not be loaded.` };
   }
 
-  // -- 3-D Secure: the bank's page in a modal ------------------------------------------------------
+  // -- what a bank asks, in a modal ----------------------------------------------------------------
+
+  const CHALLENGE = { path: "authenticate", label: "Your bank's check (simulated)", title: "Simulated bank" };
+  const DEPOSITS = { path: "microdeposits", label: "Verify your bank account (simulated)", title: "Simulated verification" };
 
   /**
-   * Ends when the visitor is through with the bank, whatever came of it.
+   * Ends when the visitor is through with the page, whatever came of it.
+   * @param {{path: string, label: string, title: string}} page
    * @param {string} key
    * @param {string} clientSecret
    * @returns {Promise<void>}
    */
-  function authenticate(key, clientSecret) {
+  function act(page, key, clientSecret) {
     return new Promise((resolve) => {
       const dialog = document.createElement("dialog");
-      dialog.setAttribute("aria-label", "Your bank's check (simulated)");
-      const frame = new Frame(`authenticate/${intentOf(clientSecret)}`, "Simulated bank", () => ({ key, clientSecret }), listen);
-      // Closing the bank's page counts as a failed check, as it does at Stripe.
+      dialog.setAttribute("aria-label", page.label);
+      const frame = new Frame(`${page.path}/${intentOf(clientSecret)}`, page.title, () => ({ key, clientSecret }), listen);
+      // Closing the bank's page counts as a failed check, as it does at Stripe; deposits can wait.
       dialog.addEventListener("cancel", (event) => {
         if (!connected) return;
         event.preventDefault();
@@ -547,7 +604,7 @@
    */
   function Stripe(key, options = {}) {
     const stripe = new SimulatedStripe(key, options);
-    return /** @satisfies {Pick<S.Stripe, "elements"|"createConfirmationToken"|"handleNextAction"|"retrievePaymentIntent"|"confirmPayment">} */ (stripe);
+    return /** @satisfies {Pick<S.Stripe, "elements"|"createConfirmationToken"|"handleNextAction"|"retrievePaymentIntent"|"retrieveSetupIntent"|"confirmPayment">} */ (stripe);
   }
   Stripe.version = "endive";
 
