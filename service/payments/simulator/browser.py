@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from flask import Flask, Response, request, send_from_directory
@@ -87,15 +88,22 @@ def _serve_api(app: Flask, store: Store, clock: Clock) -> None:
 
         return view
 
+    @contextmanager
+    def looking() -> Iterator[Work]:
+        with store.read() as connection:
+            yield Work(connection, moment(connection, clock()), new_id("req"))
+
     def look(intent: str) -> Response:
         given = tokens.LOOK.read(decode(request.query_string))
-        with store.read() as connection:
-            work = Work(connection, moment(connection, clock()), new_id("req"))
+        with looking() as work:
             return _answer(tokens.look(work, given, intent))
 
-    def begin(work: Work, given: Json) -> Json:
+    @app.post("/v1/elements")
+    def begin() -> Response:
+        given = elements.BEGIN.read(_json_form())
         tokens.identify(given["key"])
-        return elements.begin(work, given)
+        with looking() as work:
+            return _answer(elements.begin(work, given))
 
     def remove(work: Work, given: Json, method: str) -> Json:
         tokens.identify(given["key"])
@@ -109,7 +117,6 @@ def _serve_api(app: Flask, store: Store, clock: Clock) -> None:
 
     app.add_url_rule("/test-cards.json", "cards", lambda: _answer(published_cards()))
     app.add_url_rule("/test-banks.json", "banks", lambda: _answer(published_banks()))
-    post("/v1/elements", elements.BEGIN, begin)
     post("/v1/confirmation_tokens", tokens.TOKEN, tokenize)
     post("/v1/payment_methods/<method>/detach", elements.REMOVE, remove)
     for intent in ("/v1/payment_intents/<intent>", "/v1/setup_intents/<intent>"):

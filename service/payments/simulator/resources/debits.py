@@ -136,6 +136,8 @@ def _debit(work: Work, intent: Json, method: Json, bank: ListedBank) -> Json:
         "next_action": None,
         "payment_method": method["id"],
     }
+    if intent["customer"] and intent["setup_future_usage"]:
+        payment_methods.attached(work, method, intent["customer"])
     work.save(waiting)
     work.emit("payment_intent.processing", waiting)
     if not bank.stays:

@@ -181,7 +181,7 @@ def _chosen(work: Work, setup: Json, given: Json) -> tuple[Json, payment_methods
 
 def _succeeded(work: Work, setup: Json, method: Json) -> Json:
     if setup["customer"]:
-        payment_methods.attached(work, method, setup["customer"])
+        method = payment_methods.attached(work, method, setup["customer"])
     bank = isinstance(payment_methods.source_behind(work, method), ListedBank)
     done = setup | {
         "mandate": debits.agreed(work, method)["id"] if bank else None,

@@ -132,6 +132,7 @@ def test_the_cards_are_published(browser: FlaskClient) -> None:
         "/elements/payment",
         "/elements/address",
         "/authenticate/pi_1",
+        "/microdeposits/pi_1",
         "/assets/element.css",
     ],
 )
@@ -171,7 +172,18 @@ JSON = st.recursive(
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(JSON, st.sampled_from([TOKENS, "/v1/payment_intents/pi_1/authenticate"]))
+@given(
+    JSON,
+    st.sampled_from(
+        [
+            TOKENS,
+            "/v1/elements",
+            "/v1/payment_intents/pi_1/authenticate",
+            "/v1/payment_methods/pm_1/detach",
+            "/v1/setup_intents/seti_1/verify_microdeposits",
+        ]
+    ),
+)
 def test_garbage_from_the_browser_is_refused(browser: FlaskClient, given: Any, path: str) -> None:
     answer = browser.post(path, data=json.dumps(given), content_type="application/json")
     assert answer.status_code in {400, 401, 404}
