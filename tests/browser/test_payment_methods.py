@@ -183,6 +183,11 @@ def test_small_deposits_are_told_in_a_window_or_later(shop: Shop) -> None:
     assert shop.acted()["paymentIntent"]["status"] == "requires_action"
 
     shop.begin_action(secret)
+    expect(shop.window.locator("#first")).to_be_focused()
+    shop.page.keyboard.press("Escape")
+    assert shop.acted()["paymentIntent"]["status"] == "requires_action"
+
+    shop.begin_action(secret)
     shop.window.locator("#first").fill("1")
     shop.window.locator("#second").fill("2")
     shop.window.get_by_role("button", name="Verify").click()

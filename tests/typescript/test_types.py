@@ -69,6 +69,8 @@ def test_an_unbroken_copy_raises_no_complaint(copied: Path) -> None:
         (STAND_IN, "async getValue()", "async value()"),
         (STAND_IN, "async submit()", "async validateAll()"),
         (STAND_IN, "async handleNextAction(", "async handleAction("),
+        (STAND_IN, "async retrieveSetupIntent(", "async retrieveSetup("),
+        (STAND_IN, "{ setupIntent: answer }", "{ intent: answer }"),
         (STAND_IN, "{ error: answer.error }", "{ problem: answer.error }"),
     ],
 )

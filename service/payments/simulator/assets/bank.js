@@ -55,9 +55,11 @@ export const bank = {
   }),
 };
 
-/** @param {string} business who is allowed to debit */
-export function writeMandate(business) {
+/** @param {import("@stripe/stripe-js").StripePaymentElementOptions} options */
+export function writeMandate({ business: shop, terms }) {
   const mandate = document.getElementById("mandate");
   if (!mandate) return;
+  const business = shop?.name ?? "this business";
+  mandate.hidden = terms?.usBankAccount === "never";
   mandate.textContent = `By continuing, you authorize ${business} to debit the bank account specified above for any amount owed for charges arising from your use of its services and purchase of its products, until this authorization is revoked. You may amend or cancel this authorization at any time by giving 30 days’ notice.`;
 }

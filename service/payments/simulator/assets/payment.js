@@ -147,7 +147,7 @@ async function update(changes) {
 function adopt(given) {
   setting = given;
   dress(given.appearance);
-  writeMandate(given.options?.business?.name ?? "this business");
+  writeMandate(given.options ?? {});
 }
 
 /** @param {Method} method */

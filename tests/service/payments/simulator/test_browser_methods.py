@@ -65,7 +65,7 @@ def customer_with_cards(
     """A customer, and the ids of the cards saved through the ticked box, newest first."""
     customer = simulator.client.v1.customers.create({"name": "Mara"}).id
     secret = session(simulator, customer)
-    saved = []
+    saved: list[str] = []
     for _ in range(count):
         elements = options(customer_session_client_secret=secret)
         made = token(browser, order() | {"elements": elements, "save": True})
