@@ -93,10 +93,10 @@ def _serve_api(app: Flask, store: Store, clock: Clock) -> None:
         with store.read() as connection:
             yield Work(connection, moment(connection, clock()), new_id("req"))
 
-    def look(intent: str) -> Response:
+    def look(kind: str, intent: str) -> Response:
         given = tokens.LOOK.read(decode(request.query_string))
         with looking() as work:
-            return _answer(tokens.look(work, given, intent))
+            return _answer(tokens.look(work, given, kind, intent))
 
     @app.post("/v1/elements")
     def begin() -> Response:
@@ -119,10 +119,10 @@ def _serve_api(app: Flask, store: Store, clock: Clock) -> None:
     app.add_url_rule("/test-banks.json", "banks", lambda: _answer(published_banks()))
     post("/v1/confirmation_tokens", tokens.TOKEN, tokenize)
     post("/v1/payment_methods/<method>/detach", elements.REMOVE, remove)
-    for intent in ("/v1/payment_intents/<intent>", "/v1/setup_intents/<intent>"):
-        app.add_url_rule(intent, f"look {intent}", look, methods=["GET"])
-        post(f"{intent}/authenticate", tokens.AUTHENTICATE, tokens.authenticate)
-        post(f"{intent}/verify_microdeposits", tokens.VERIFY, tokens.verify)
+    intent = "/v1/<any(payment_intents, setup_intents):kind>/<intent>"
+    app.add_url_rule(intent, "look", look, methods=["GET"])
+    post(f"{intent}/authenticate", tokens.AUTHENTICATE, tokens.authenticate)
+    post(f"{intent}/verify_microdeposits", tokens.VERIFY, tokens.verify)
 
 
 def _acceptance() -> Json:

@@ -134,21 +134,21 @@ def tokenize(work: Work, given: Json, acceptance: Json) -> Json:
     return confirmation_tokens.create(work, details)
 
 
-def look(work: Work, given: Json, intent: str) -> Json:
+def look(work: Work, given: Json, kind: str, intent: str) -> Json:
     """The intent, as far as its payer may see it."""
-    return _public(_held(work, given, intent))
+    return _public(_held(work, given, kind, intent))
 
 
-def authenticate(work: Work, given: Json, intent: str) -> Json:
+def authenticate(work: Work, given: Json, kind: str, intent: str) -> Json:
     """Finish the 3-D Secure challenge."""
-    found, passed = _held(work, given, intent), given["outcome"] == "succeed"
+    found, passed = _held(work, given, kind, intent), given["outcome"] == "succeed"
     finish = setup_intents.authenticate if _is_setup(found) else attempts.authenticate
     return _public(finish(work, found, passed=passed))
 
 
-def verify(work: Work, given: Json, intent: str) -> Json:
+def verify(work: Work, given: Json, kind: str, intent: str) -> Json:
     """The payer tells what was sent to the account."""
-    found = _held(work, given, intent)
+    found = _held(work, given, kind, intent)
     if not given.get("amounts") and not given.get("descriptor_code"):
         raise InvalidParameterError("Pass amounts or a descriptor_code.", param="amounts")
     told = {name: given[name] for name in debits.VERIFY.readers if name in given}
@@ -226,10 +226,10 @@ def _saving(work: Work, options: Json) -> str | None:
     return usage
 
 
-def _held(work: Work, given: Json, intent: str) -> Json:
+def _held(work: Work, given: Json, kind: str, intent: str) -> Json:
     identify(given["key"])
     held = {"client_secret": given["client_secret"] or ""}
-    if intent.startswith("seti_"):
+    if kind == "setup_intents":
         return setup_intents.retrieve(work, held, intent)
     return payment_intents.retrieve(work, held, intent)
 

@@ -206,6 +206,17 @@ def test_a_bank_account_is_set_up_for_a_customer_after_small_deposits(
     assert paid.status == "processing"
 
 
+def test_an_intent_is_found_only_among_its_own_kind(
+    simulator: Simulator, browser: FlaskClient
+) -> None:
+    made = token(browser, order() | {"elements": {"mode": "setup", "currency": "usd"}})
+    setup = set_up(simulator, made["id"])
+    held = KEY | {"client_secret": setup.client_secret or ""}
+    for kind, status in (("setup_intents", 200), ("payment_intents", 404), ("charges", 404)):
+        answer = browser.get(f"/v1/{kind}/{setup.id}", query_string=held)
+        assert answer.status_code == status
+
+
 @pytest.mark.parametrize("proof", [{"amounts": [32, 45]}, {"descriptor_code": "SM11AA"}])
 def test_small_deposits_let_a_payment_go_on(
     simulator: Simulator, browser: FlaskClient, proof: dict[str, Any]
