@@ -109,7 +109,8 @@ class Shop:
         expect(self.page.locator("dialog")).to_be_visible()
 
     def acted(self) -> Any:
-        """What came of the next action."""
+        """What came of the next action, once its window has closed."""
+        expect(self.page.locator("dialog")).to_have_count(0)
         return self.page.evaluate("() => acting")
 
 
