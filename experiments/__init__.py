@@ -26,7 +26,7 @@ from experiments.errors import (
 from experiments.events import BROWSER_EVENTS, LEDGER_EVENTS, FunnelEvent, LedgerColumn
 from experiments.layers import Holdout, Layer, Slot
 from experiments.metrics import Direction, Kind, Metric
-from experiments.offers import Offer
+from experiments.offers import InvoiceTerms, Offer, Subscription
 from experiments.operation import Switch
 from experiments.plan import (
     AnalysisPlan,
@@ -62,6 +62,7 @@ __all__ = [
     "Guardrail",
     "Holdout",
     "InvalidDefinition",
+    "InvoiceTerms",
     "Kind",
     "Layer",
     "LedgerColumn",
@@ -78,6 +79,7 @@ __all__ = [
     "ShipIf",
     "Slot",
     "Status",
+    "Subscription",
     "Switch",
     "Unit",
     "UnknownExperiment",

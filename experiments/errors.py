@@ -73,6 +73,8 @@ RULES: Mapping[str, str] = MappingProxyType(
         "mean-without-values": "A mean is taken of an event about money: others have no value.",
         "one-source": "A metric reads an event or a column of the ledger.",
         "cap-of-mean": "Only a mean is capped.",
+        "period-too-long": "A period of a subscription is three years at most.",
+        "one-way-to-pay": "An offer is a subscription or an invoice, not both.",
         "slot-empty": "A slot ends after it starts.",
         "slot-overflow": "Slots stay within the 100 percent of their layer.",
         "slot-once": "An experiment has one slot in one layer.",

@@ -20,7 +20,7 @@ from experiments.hints import Explained
 from experiments.layers import Holdout, Layer, SlotEntry, one_slot_each
 from experiments.metrics import Kind, Metric
 from experiments.notation import KEY_PATTERN, STRICT, Breach, nearest, refuse_all, repeated, shown
-from experiments.offers import Offer
+from experiments.offers import InvoiceTerms, Offer, Subscription
 from experiments.plan import AnalysisPlan, DecisionRule, Exposure, Guardrail, MetricRoles
 from experiments.targeting_file import SCHEMA as TARGETING_SCHEMA
 from experiments.variants import Variant
@@ -180,7 +180,12 @@ _PARTS: Final[Mapping[type, Mapping[tuple[str, ...], type]]] = {
         ("decision",): DecisionRule,
     },
     MetricsFile: {(): MetricsFile, ("metrics",): Metric},
-    OffersFile: {(): OffersFile, ("offers",): Offer},
+    OffersFile: {
+        (): OffersFile,
+        ("offers",): Offer,
+        ("offers", "subscription"): Subscription,
+        ("offers", "invoice"): InvoiceTerms,
+    },
     LayersFile: {
         (): LayersFile,
         ("layers",): Layer,
@@ -191,7 +196,9 @@ _PARTS: Final[Mapping[type, Mapping[tuple[str, ...], type]]] = {
     CasesFile: {(): CasesFile, ("tests",): Case, ("tests", "expect"): Expectation},
 }
 # Those that are one mapping, and no list of them.
-_MAPPINGS: Final = frozenset({Exposure, MetricRoles, AnalysisPlan, DecisionRule})
+_MAPPINGS: Final = frozenset(
+    {Exposure, MetricRoles, AnalysisPlan, DecisionRule, Subscription, InvoiceTerms}
+)
 _KINDS: Final[Mapping[str, type]] = {
     "experiment": Experiment,
     "metrics": MetricsFile,

@@ -9,11 +9,12 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, select, update
 
-from experiments import Offer
+from experiments import InvoiceTerms, Offer, Subscription
 from service.errors import Conflict, Refused, UnknownCheckout
 from service.store.session import insert_or_read
 from service.store.tables import checkouts
@@ -33,8 +34,32 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Tax:
+    """What an order asks beside its lines, in minor units."""
+
+    description: str
+    amount: int
+
+
+class Mode(StrEnum):
+    """How an order is paid."""
+
+    PAYMENT = "payment"
+    SUBSCRIPTION = "subscription"
+    INVOICE = "invoice"
+
+
+Terms = Subscription | InvoiceTerms
+
+
+@dataclass(frozen=True)
 class Order:
     """What is sold, before it has an id.
+
+    Attributes:
+        terms: of a subscription its periods and trial, of an invoice how it is to be paid; None
+            for what is paid once and at once.
+        tax: of one period where there are periods.
 
     Raises:
         Refused: the total is outside 1..99,999,999 minor units.
@@ -42,7 +67,8 @@ class Order:
 
     currency: str
     lines: tuple[Line, ...]
-    mode: str = "payment"
+    terms: Terms | None = None
+    tax: tuple[Tax, ...] = ()
     offer: str | None = None
     email: str | None = None
     customer: str | None = None
@@ -53,20 +79,46 @@ class Order:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not 1 <= self.amount <= MAX_AMOUNT:
+        if not 1 <= self.price <= MAX_AMOUNT:
             raise Refused(
-                f"lines: the total is {self.amount}, it must be 1 to {MAX_AMOUNT} minor units"
+                f"lines: the total is {self.price}, it must be 1 to {MAX_AMOUNT} minor units"
             )
 
     @property
+    def mode(self) -> Mode:
+        """How it is paid."""
+        return _mode(self.terms)
+
+    @property
+    def price(self) -> int:
+        """Lines and tax in minor units of ``currency``; of one period where there are periods."""
+        return _price(self)
+
+    @property
     def amount(self) -> int:
-        """The total in minor units of ``currency``."""
-        return sum(line.amount * line.quantity for line in self.lines)
+        """What the visitor has to pay for the order, in minor units: nothing during a trial."""
+        trial = isinstance(self.terms, Subscription) and self.terms.trial_days > 0
+        return 0 if trial else self.price
 
     @property
     def digest(self) -> str:
         """The same for two orders exactly when they are the same order."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        said = asdict(self)
+        # As older versions wrote it: a key that made an order then finds it now.
+        said = {k: v for k, v in said.items() if v or k not in {"terms", "tax"}}
+        said["mode"] = self.mode
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _mode(terms: Terms | None) -> Mode:
+    if terms is None:
+        return Mode.PAYMENT
+    return Mode.SUBSCRIPTION if isinstance(terms, Subscription) else Mode.INVOICE
+
+
+def _price(order: Order | Checkout) -> int:
+    lines = sum(line.amount * line.quantity for line in order.lines)
+    return lines + sum(tax.amount for tax in order.tax)
 
 
 @dataclass(frozen=True)
@@ -97,10 +149,12 @@ class Checkout:
     checkout_id: str
     created_at: datetime
     expires_at: datetime
-    mode: str
+    mode: Mode
     currency: str
     amount: int
     lines: tuple[Line, ...]
+    terms: Terms | None
+    tax: tuple[Tax, ...]
     offer: str | None
     email: str | None
     success_url: str | None
@@ -114,6 +168,16 @@ class Checkout:
     variant: str | None
     flow: str | None
     preview: bool
+
+    @property
+    def price(self) -> int:
+        """Lines and tax in minor units of ``currency``; of one period where there are periods."""
+        return _price(self)
+
+    @property
+    def invoiced(self) -> bool:
+        """Whether it is only ever paid by an invoice that is sent."""
+        return isinstance(self.terms, InvoiceTerms) and self.terms.sent
 
     def expired(self, now: datetime) -> bool:
         """Whether nobody can start paying it any more."""
@@ -145,6 +209,7 @@ def order_offer(offer: Offer, *, quantity: int, cancel_url: str | None = None) -
     return Order(
         currency=offer.currency,
         lines=(Line(offer.name, offer.amount, quantity),),
+        terms=offer.subscription or offer.invoice,
         offer=offer.key,
         cancel_url=cancel_url,
     )
@@ -173,9 +238,11 @@ def open_checkout(
             "idempotency_key": idempotency_key,
             "request_digest": order.digest,
             "amount": order.amount,
+            "mode": order.mode.value,
             "preview": False,
         }
         | asdict(order)
+        | {"terms": asdict(order.terms) if order.terms else {}}
         | (asdict(preview) if preview else {}),
         key=[checkouts.c.idempotency_key],
     )
@@ -217,6 +284,10 @@ def move(connection: Connection, checkout_id: str, placement: Placement) -> Chec
     return checkout_with_id(connection, checkout_id)
 
 
+_TERMS: Mapping[Mode, type[Terms]] = {
+    Mode.SUBSCRIPTION: Subscription,
+    Mode.INVOICE: InvoiceTerms,
+}
 _ID = re.compile(r"co_[\w-]{1,37}", re.ASCII)
 _BY_ID = select(checkouts).where(checkouts.c.checkout_id == bindparam("checkout_id"))
 
@@ -230,5 +301,11 @@ _PLACED = (
 
 def _checkout(row: Row[Any]) -> Checkout:
     known = {name: getattr(row, name) for name in Checkout.__dataclass_fields__}
-    known["lines"] = tuple(Line(**line) for line in row.lines)
+    mode = Mode(row.mode)
+    known |= {
+        "mode": mode,
+        "lines": tuple(Line(**line) for line in row.lines),
+        "terms": _TERMS[mode](**row.terms) if mode in _TERMS else None,
+        "tax": tuple(Tax(**tax) for tax in row.tax or ()),
+    }
     return Checkout(**known)

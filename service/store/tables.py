@@ -74,6 +74,9 @@ checkouts = Table(
     Column("currency", String(3), nullable=False),
     Column("amount", BigInteger, nullable=False),
     Column("lines", JSON, nullable=False),
+    # Of a subscription its periods and trial, of an invoice how and when it is to be paid.
+    Column("terms", JSON),
+    Column("tax", JSON),
     Column("offer", String(64)),
     Column("email", Text),
     Column("customer", Text, index=True),
@@ -153,6 +156,43 @@ Index(
     unique=True,
     sqlite_where=text("status = 'started'"),
     postgresql_where=text("status = 'started'"),
+)
+
+# What Stripe bills for a checkout that is not one payment: written down before anything is made
+# there, so that an order is never both charged and billed.
+bills = Table(
+    "bills",
+    metadata,
+    Column("checkout_id", ForeignKey("checkouts.checkout_id"), primary_key=True),
+    Column("customer_id", String(255)),
+    Column("subscription_id", String(255)),
+    Column("invoice_id", String(255)),
+    # What the visitor confirms; of a trial the SetupIntent's id.
+    Column("payment_intent_id", String(255)),
+    Column("terms", JSON, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("sent_at", UtcTime),
+)
+
+# Whom Stripe knows a merchant's customer as.
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("customer", String(500), primary_key=True),
+    Column("customer_id", String(255), nullable=False, unique=True),
+    Column("created_at", UtcTime, nullable=False),
+)
+
+# What customers agreed that a payment method of theirs may be kept for, and for how long.
+consents = Table(
+    "consents",
+    metadata,
+    Column("payment_method_id", String(255), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("customer_id", String(255), nullable=False, index=True),
+    Column("checkout_id", String(40)),
+    Column("given_at", UtcTime, nullable=False),
+    Column("withdrawn_at", UtcTime),
 )
 
 # The ledger: what Stripe's events and lists say, joined. Tables start with ``ledger_``, because the

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from flask import Blueprint, Response, jsonify, request, url_for
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+)
 
+from experiments import InvoiceTerms, Subscription
 from experiments.offers import CURRENCIES
 from service.checkout.checkouts import (
     MAX_AMOUNT,
     Checkout,
     Line,
+    Mode,
     Order,
+    Tax,
+    Terms,
     checkout_with_id,
     open_checkout,
 )
@@ -41,6 +57,12 @@ def _not_ours(metadata: dict[str, str]) -> dict[str, str]:
     return metadata
 
 
+def _of_json(kind: type[Terms]) -> BeforeValidator:
+    """A strict dataclass is made of JSON, never of a mapping that Python holds."""
+    adapter = TypeAdapter(kind)
+    return BeforeValidator(lambda v: v if v is None else adapter.validate_json(json.dumps(v)))
+
+
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 _Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/\\@]+(/[^\s\\]*)?$")]
 # Stripe's own limits for metadata, so that no order is taken that can't be paid.
@@ -60,14 +82,29 @@ class LineBody(BaseModel):
     quantity: Annotated[int, Field(ge=1, le=9_999)] = 1
 
 
+class TaxBody(BaseModel):
+    """What is asked beside the lines, in minor units."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    description: _Text
+    amount: Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
+
+
 class CheckoutBody(BaseModel):
     """What a merchant sends to make a checkout."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-    # Subscriptions and invoices are not sold yet: better refused than sold as one payment.
-    mode: Literal["payment"]
+    mode: Literal["payment", "subscription", "invoice"]
+    # In the place of the mode they belong to, so that what is wrong is told by its name.
+    subscription: Annotated[
+        Subscription | None, _of_json(Subscription), Field(validate_default=True)
+    ] = None
+    invoice: Annotated[
+        InvoiceTerms | None, _of_json(InvoiceTerms), Field(validate_default=True)
+    ] = None
     currency: Annotated[str, AfterValidator(_known_currency)]
     lines: Annotated[list[LineBody], Field(min_length=1, max_length=100)]
+    tax: Annotated[list[TaxBody], Field(max_length=20)] = []
     success_url: _Address
     cancel_url: _Address | None = None
     customer: _Text | None = None
@@ -80,10 +117,25 @@ class CheckoutBody(BaseModel):
     attributes: _Known = {}
     metadata: Annotated[_Flat, AfterValidator(_not_ours)] = {}
 
+    @field_validator("subscription", "invoice")
+    @classmethod
+    def _of_its_mode(cls, terms: Terms | None, info: ValidationInfo) -> Terms | None:
+        mode, name = info.data.get("mode"), info.field_name
+        if terms is not None and mode != name:
+            raise ValueError(f"is for mode {name}, and the mode is {mode}")
+        if terms is None and mode == name == Mode.SUBSCRIPTION:
+            raise ValueError("is needed, with the interval it is paid in")
+        return InvoiceTerms() if terms is None and mode == name else terms
+
     def order(self) -> Order:
         """The same as an order."""
-        fields = self.model_dump(exclude={"lines"})
-        return Order(lines=tuple(Line(**line.model_dump()) for line in self.lines), **fields)
+        apart = {"mode", "subscription", "invoice", "lines", "tax"}
+        return Order(
+            lines=tuple(Line(**line.model_dump()) for line in self.lines),
+            tax=tuple(Tax(**tax.model_dump()) for tax in self.tax),
+            terms=self.subscription or self.invoice,
+            **self.model_dump(exclude=apart),
+        )
 
 
 orders.before_request(require_api_key)
@@ -155,6 +207,8 @@ def _described(found: Checkout, status: str) -> dict[str, Any]:
             {"description": line.description, "amount": line.amount, "quantity": line.quantity}
             for line in found.lines
         ],
+        "tax": [{"description": tax.description, "amount": tax.amount} for tax in found.tax],
+        **({found.mode.value: asdict(found.terms)} if found.terms else {}),
         "experiment": found.experiment,
         "variant": found.variant,
         "created_at": found.created_at.isoformat().replace("+00:00", "Z"),

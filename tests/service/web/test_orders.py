@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import null, update
 from werkzeug.test import TestResponse
 
+from service.store.tables import checkouts
 from tests.service.conftest import API_KEY, Page, Shop, reply
 
 ORDER = {
@@ -16,6 +20,8 @@ ORDER = {
     "lines": [{"description": "Team plan", "amount": 2400, "quantity": 2}],
     "success_url": "https://shop.example/thanks",
 }
+
+MONTHLY = {"interval": "month"}
 
 
 def _create(shop: Shop, order: Any = None, **headers: str) -> TestResponse:
@@ -111,7 +117,19 @@ def test_without_a_key_nothing_is_made_or_read(shop: Shop, header: str | None) -
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"mode": "subscription"}, "mode"),
+        ({"mode": "subscription"}, "subscription"),
+        ({"mode": "subscription", "subscription": 1}, "subscription"),
+        ({"mode": "subscription", "subscription": {}}, "subscription.interval"),
+        ({"mode": "subscription", "subscription": MONTHLY | {"x": 1}}, "subscription.x"),
+        (
+            {"mode": "subscription", "subscription": MONTHLY | {"interval_count": 37}},
+            "subscription.interval_count",
+        ),
+        ({"subscription": MONTHLY}, "subscription"),
+        ({"invoice": {}}, "invoice"),
+        ({"mode": "invoice", "invoice": {"days_until_due": 0}}, "invoice.days_until_due"),
+        ({"mode": "invoice", "invoice": {"collection_method": "x"}}, "invoice.collection_method"),
+        ({"tax": [{"description": "VAT", "amount": -1}]}, "tax.0.amount"),
         ({"mode": None}, "mode"),
         ({"currency": "usdollar"}, "currency"),
         ({"currency": "zzz"}, "currency"),
@@ -176,3 +194,39 @@ def test_a_declined_checkout_reads_failed_and_a_refunded_one_refunded(shop: Shop
     assert (stands["status"], stands["amount_refunded"]) == ("refunded", 2400)
     names = {row[0] for row in shop.rows("SELECT name FROM events")}
     assert names == {"payment_declined", "payment_succeeded", "payment_refunded"}
+
+
+def test_the_order_decides_amount_tax_and_terms(shop: Shop) -> None:
+    tax = [{"description": "VAT 25 %", "amount": 1200}]
+    paid = reply(_create(shop, ORDER | {"tax": tax}))
+    monthly = ORDER | {"mode": "subscription", "subscription": MONTHLY, "tax": tax}
+    subscribed = reply(_create(shop, monthly))
+    trial = reply(_create(shop, monthly | {"subscription": MONTHLY | {"trial_days": 14}}))
+    billed = reply(_create(shop, ORDER | {"mode": "invoice"}))
+    assert [made["amount"] for made in (paid, subscribed, trial, billed)] == [6000, 6000, 0, 4800]
+    assert paid["tax"] == tax
+    assert "subscription" not in paid
+    assert subscribed["subscription"] == MONTHLY | {"interval_count": 1, "trial_days": 0}
+    assert billed["invoice"] == {"collection_method": "send_invoice", "days_until_due": 30}
+
+
+def test_an_order_of_an_older_version_is_found_by_its_key(shop: Shop) -> None:
+    made = reply(_create(shop, **{"Idempotency-Key": "cart-20"}))
+    older = {
+        "attributes": {},
+        "cancel_url": None,
+        "currency": "usd",
+        "customer": None,
+        "email": None,
+        "lines": [{"amount": 2400, "description": "Team plan", "quantity": 2}],
+        "locale": None,
+        "metadata": {},
+        "mode": "payment",
+        "offer": None,
+        "success_url": "https://shop.example/thanks",
+    }
+    digest = hashlib.sha256(json.dumps(older).encode()).hexdigest()
+    with shop.store.write() as connection:
+        columns = {"request_digest": digest, "terms": null(), "tax": null()}
+        connection.execute(update(checkouts).values(columns))
+    assert reply(_create(shop, **{"Idempotency-Key": "cart-20"}))["id"] == made["id"]
