@@ -17,6 +17,7 @@ from service.directory import Directory
 from service.money import money
 from service.payments.cashier import Cashier
 from service.payments.gateway import PaymentGateway
+from service.payments.switching import Switching
 from service.settings import PROJECT, Settings
 from service.store.session import Store
 from service.web import answers
@@ -32,6 +33,7 @@ from service.web.overrides import overrides
 from service.web.reports import reports
 from service.web.shop import shop
 from service.web.signing import Signing
+from service.web.terms import period
 from service.web.webhooks import MAX_WEBHOOK, webhooks
 
 STRIPE_JS = "https://js.stripe.com/endive/stripe.js"
@@ -83,12 +85,14 @@ def create_app(
         in_force=in_force,
         store=store,
         gateway=gateway,
-        cashier=Cashier(store, gateway, clock),
+        cashier=Cashier(
+            store, gateway, clock, Switching(settings.card_limits, settings.invoice_days)
+        ),
         signing=Signing(settings.secret_keys),
         clock=clock,
         stripe_js=SIMULATED_STRIPE_JS if settings.simulated else STRIPE_JS,
     )
-    app.jinja_env.filters["money"] = money
+    app.jinja_env.filters.update(money=money, period=period)
     app.jinja_env.globals.update(merchant=settings.merchant, simulated=settings.simulated)
     answers.install(app)
     pages = (shop, checkout, overrides, reports)

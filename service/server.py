@@ -101,7 +101,7 @@ class Kassa:
             ).deliver()
 
     def _collect(self) -> None:
-        Collector(self.store, self.gateway, utc_now).collect()
+        Collector(self.store, self.gateway.billing, utc_now).collect()
 
     def _reconcile(self) -> None:
         reconcile(self.store, self.gateway, now=utc_now())

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 
+from experiments.offers import CURRENCIES
 from service.errors import ConfigurationError
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -81,6 +82,9 @@ class Settings:
         country_header: the header in which a proxy in front tells the visitor's country, or None.
         queries: a directory of the merchant's own saved queries, or None.
         mail: where notices to customers go out, or None: then none are sent.
+        card_limits: the amount from which cards are not taken, in minor units by currency.
+        invoice_days: until an invoice must be paid that is offered in place of a card; 0 where
+            none is.
     """
 
     database_url: str = field(repr=False)
@@ -95,6 +99,8 @@ class Settings:
     country_header: str | None = None
     queries: Path | None = None
     mail: Mail | None = None
+    card_limits: Mapping[str, int] = field(default_factory=dict)
+    invoice_days: int = 30
 
     @property
     def simulated(self) -> bool:
@@ -139,6 +145,8 @@ class Settings:
             country_header=_header(environment),
             queries=_queries(environment),
             mail=_mail(environment),
+            card_limits=_card_limits(environment),
+            invoice_days=_invoice_days(environment),
         )
 
     def described(self) -> dict[str, str]:
@@ -159,6 +167,9 @@ class Settings:
             "KASSA_QUERIES": str(self.queries or "(the shipped ones)"),
             "KASSA_SMTP_URL": _mail_url(self.mail),
             "KASSA_MAIL_FROM": self.mail.sender if self.mail else "(none)",
+            "KASSA_CARD_LIMITS": ",".join(f"{k}={v}" for k, v in self.card_limits.items())
+            or "(none)",
+            "KASSA_INVOICE_DAYS": str(self.invoice_days),
             "STRIPE_SECRET_KEY": _hidden(stripe.secret_key) if stripe else "(simulator)",
             "STRIPE_PUBLISHABLE_KEY": stripe.publishable_key if stripe else "(simulator)",
             "STRIPE_WEBHOOK_SECRET": "***" if stripe else "(simulator)",
@@ -380,6 +391,28 @@ def _mail_url(mail: Mail | None) -> str:
         return "(none: no notices are sent)"
     user = f"{mail.user}:***@" if mail.user else ""
     return f"{'smtps' if mail.encrypted else 'smtp'}://{user}{mail.host}:{mail.port}"
+
+
+def _card_limits(environment: Mapping[str, str]) -> dict[str, int]:
+    limits = {}
+    for each in _listed(environment.get("KASSA_CARD_LIMITS", "")):
+        currency, _, amount = each.partition("=")
+        if currency not in CURRENCIES or not re.fullmatch(r"[1-9][0-9]{0,7}", amount, re.ASCII):
+            raise ConfigurationError(
+                "KASSA_CARD_LIMITS must list amounts in minor units by currency, like "
+                "usd=1000000,eur=900000"
+            )
+        limits[currency] = int(amount)
+    return limits
+
+
+def _invoice_days(environment: Mapping[str, str]) -> int:
+    given = environment.get("KASSA_INVOICE_DAYS", "").strip() or "30"
+    if not given.isascii() or not given.isdigit() or int(given) > 365:
+        raise ConfigurationError(
+            "KASSA_INVOICE_DAYS must be a whole number from 0, which offers none, to 365"
+        )
+    return int(given)
 
 
 def _trusted_proxies(environment: Mapping[str, str]) -> int:

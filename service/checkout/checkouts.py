@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -275,6 +275,15 @@ def place(connection: Connection, checkout_id: str, placement: Placement) -> Che
     values = {"placed_id": checkout_id, **asdict(placement)}
     placed = connection.execute(_PLACED, values).one_or_none()
     return None if placed is None else _checkout(placed)
+
+
+def address_to(connection: Connection, checkout: Checkout, email: str | None) -> Checkout:
+    """The checkout with the address that its visitor gave, or the one it had."""
+    if email is None or email == checkout.email:
+        return checkout
+    here = checkouts.c.checkout_id == checkout.checkout_id
+    connection.execute(update(checkouts).where(here).values(email=email))
+    return replace(checkout, email=email)
 
 
 def move(connection: Connection, checkout_id: str, placement: Placement) -> Checkout:

@@ -17,10 +17,10 @@ from sqlalchemy import Connection, Row, and_, bindparam, exists, or_, select, up
 
 from service.checkout.checkouts import Checkout
 from service.errors import TooManyAttempts
-from service.payments.gateway import Failure
+from service.payments.gateway import Failure, Verification
 from service.payments.ledger.payments import payment_of
 from service.payments.ledger.standing import Standing
-from service.store.tables import UtcTime, checkouts, confirmations, payments
+from service.store.tables import UtcTime, bills, checkouts, confirmations, payments
 
 # Longer than the gateway's three tries and pauses together: nobody else may ask meanwhile.
 LEASE = timedelta(seconds=60)
@@ -56,11 +56,15 @@ class Outcome:
     Attributes:
         status: ``STARTED`` means that Stripe has not answered: it is being checked.
         client_secret: for the next step in the browser; only with ``REQUIRES_ACTION``.
+        invoiced: nothing was charged; an invoice is on its way.
+        verification: what the visitor has to tell of their bank account before it pays.
     """
 
     status: AttemptStatus
     failure: Failure | None = None
     client_secret: str | None = field(default=None, repr=False)
+    invoiced: bool = False
+    verification: Verification | None = None
 
 
 _PROVED = {
@@ -69,10 +73,13 @@ _PROVED = {
 }
 
 
-def attempts_of(connection: Connection, checkout: Checkout) -> Sequence[Row[Any]]:
+def attempts_of(
+    connection: Connection, checkout: Checkout, *, lock: bool = True
+) -> Sequence[Row[Any]]:
     """Every attempt of the checkout, which stays locked until the transaction ends."""
-    same = checkouts.c.checkout_id == checkout.checkout_id
-    connection.execute(select(checkouts.c.checkout_id).where(same).with_for_update())
+    if lock:
+        same = checkouts.c.checkout_id == checkout.checkout_id
+        connection.execute(select(checkouts.c.checkout_id).where(same).with_for_update())
     return connection.execute(
         select(confirmations)
         .where(confirmations.c.checkout_id == checkout.checkout_id)
@@ -81,13 +88,16 @@ def attempts_of(connection: Connection, checkout: Checkout) -> Sequence[Row[Any]
 
 
 def may_be_paid(connection: Connection, checkout_id: str, *, now: datetime) -> bool:
-    """Whether the checkout is paid, is being paid, or was tried moments ago without an answer."""
+    """Whether the checkout is paid or invoiced, or was tried moments ago without an answer."""
     values = {"checkout_id": checkout_id, "recently": now - RECENTLY}
     return bool(connection.scalar(_MAY_BE_PAID, values))
 
 
 _MAY_BE_PAID = select(
     or_(
+        exists().where(
+            bills.c.checkout_id == bindparam("checkout_id"), bills.c.sent_at.is_not(None)
+        ),
         exists().where(
             payments.c.checkout_id == bindparam("checkout_id"),
             payments.c.status.in_([Standing.SUCCEEDED, Standing.PROCESSING]),

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
 
-from service.checkout.checkouts import Checkout
-from service.errors import Expired, PaymentBusy, PaymentIndeterminate, PaymentRefused
+from service.checkout.checkouts import Checkout, Mode
+from service.errors import Expired, PaymentBusy, PaymentIndeterminate, PaymentRefused, Refused
 from service.payments.attempts import (
     CANCELED,
     KEY_LIFETIME,
@@ -33,14 +33,19 @@ from service.payments.attempts import (
     start_attempt,
     under_way_of,
 )
+from service.payments.bills import Biller, begin_bill, bill_of, is_invoice
 from service.payments.gateway import (
+    Buyer,
     Confirmation,
     Failure,
     Payment,
     PaymentGateway,
     PaymentStatus,
 )
+from service.payments.invoicing import INVOICED, Invoicing
 from service.payments.ledger.receiving import open_payment
+from service.payments.metadata import metadata_of
+from service.payments.switching import Switch, Switching
 from service.store.session import Store
 
 _PATIENCE = 25.0
@@ -59,12 +64,14 @@ class Cashier:
 
     Attributes:
         clock: the time now, in UTC.
+        switching: when cards are not taken.
         sleep: how to wait for an attempt that somebody else has under way.
     """
 
     store: Store
     gateway: PaymentGateway
     clock: Callable[[], datetime]
+    switching: Switching
     sleep: Callable[[float], None] = time.sleep
 
     def confirm(self, checkout: Checkout, confirmation_token: str, *, return_url: str) -> Outcome:
@@ -75,7 +82,12 @@ class Cashier:
 
         Raises:
             Expired: the checkout is over and was not paid.
+            Refused: the order is paid by an invoice alone, or nobody told whom to bill.
         """
+        if checkout.invoiced:
+            raise Refused("this order is paid by invoice; nothing was charged")
+        if checkout.mode is not Mode.PAYMENT and checkout.email is None:
+            raise Refused("email: is needed to bill you")
         deadline = time.monotonic() + _PATIENCE
         while True:
             claim = self._claim(checkout, confirmation_token, return_url)
@@ -103,15 +115,32 @@ class Cashier:
         with self.store.write() as connection:
             attempts = attempts_of(connection, checkout)
             paid = paid_by_ledger(connection, checkout, attempts, self.clock())
+            bill = bill_of(connection, checkout.checkout_id)
             under_way = under_way_of(attempts)
             if paid is None and under_way is not None:
                 fresh = self.clock() - under_way.started_at < min(resume_within, KEY_LIFETIME)
                 resume = fresh and lease(connection, under_way, self.clock())
         if paid is not None:
             return paid
+        if bill is not None and is_invoice(bill):
+            return self.invoicing.resume(checkout, bill)
         if under_way is not None:
             return self._run(checkout, under_way) if resume else Outcome(AttemptStatus.STARTED)
         return self._asked(checkout, attempts[-1]) if attempts else None
+
+    def switch(self, checkout: Checkout) -> Switch | None:
+        """What is offered in place of a card, by the amount or by what banks said; else None."""
+        found = self.switching.by_amount(checkout)
+        if found is not None:
+            return found
+        with self.store.read() as connection:
+            attempts = attempts_of(connection, checkout, lock=False)
+        return self.switching.by_declines(checkout, attempts)
+
+    @property
+    def invoicing(self) -> Invoicing:
+        """What sends invoices for orders."""
+        return Invoicing(self.store, self.gateway, self.clock)
 
     def _claim(
         self, checkout: Checkout, confirmation_token: str, return_url: str
@@ -124,6 +153,9 @@ class Cashier:
             paid = paid_by_ledger(connection, checkout, attempts, now)
             if paid is not None:
                 return paid
+            bill = bill_of(connection, checkout.checkout_id)
+            if bill is not None and is_invoice(bill):
+                return INVOICED if bill.sent_at else Outcome(AttemptStatus.STARTED)
             settled = settled_by(attempts, confirmation_token)
             under_way = under_way_of(attempts)
             if settled is None and under_way is not None:
@@ -154,10 +186,13 @@ class Cashier:
             amount=checkout.amount,
             currency=checkout.currency,
             return_url=attempt.return_url,
-            metadata=_metadata(checkout),
+            metadata=metadata_of(checkout),
             payment_intent_id=attempt.payment_intent_id,
+            methods=self.switching.methods(checkout),
         )
         try:
+            if checkout.mode is not Mode.PAYMENT:
+                confirmation = replace(confirmation, payment_intent_id=self._billed(checkout))
             payment = self.gateway.confirm(confirmation)
         except PaymentRefused as exc:
             return self._refuse(attempt, str(exc))
@@ -166,6 +201,19 @@ class Cashier:
             self._change(attempt, leased_until=self.clock())
             return Outcome(AttemptStatus.STARTED)
         return self._finish(checkout, attempt, payment)
+
+    def _billed(self, checkout: Checkout) -> str:
+        """The intent of the subscription or the invoice, which is made before the first try."""
+        if checkout.terms is None or checkout.email is None:
+            raise PaymentRefused("email_missing")
+        buyer = Buyer(checkout.email)
+        with self.store.write() as connection:
+            begun = begin_bill(connection, checkout, checkout.terms, buyer, now=self.clock())
+        biller = Biller(self.store, self.gateway.billing, self.clock)
+        made = biller.make(checkout, begun, methods=self.switching.methods(checkout))
+        if made.payment_intent_id is None:
+            raise PaymentRefused("nothing_to_pay")
+        return made.payment_intent_id
 
     def _asked(self, checkout: Checkout, attempt: Row[Any]) -> Outcome:
         """What Stripe says of the attempt's payment now; a refused one may never have had one."""
@@ -199,7 +247,7 @@ class Cashier:
             )
             open_payment(connection, checkout.checkout_id, payment.payment_intent_id)
         secret = payment.client_secret if status is AttemptStatus.REQUIRES_ACTION else None
-        return Outcome(status, failure, secret)
+        return Outcome(status, failure, secret, verification=payment.verification)
 
     def _refuse(self, attempt: Row[Any], code: str) -> Outcome:
         self._change(
@@ -219,18 +267,3 @@ def _failure(payment: Payment, status: AttemptStatus) -> Failure | None:
     if status is AttemptStatus.REFUSED:
         return Failure(CANCELED)
     return payment.failure if status is AttemptStatus.DECLINED else None
-
-
-def _metadata(checkout: Checkout) -> dict[str, str]:
-    """What Stripe carries for us, so that a webhook can be understood before we are ready."""
-    ours = {
-        "order_id": checkout.checkout_id,
-        "customer": checkout.customer,
-        "unit_id": checkout.unit_id,
-        "experiment": checkout.experiment,
-        "variant": checkout.variant,
-    }
-    return dict(checkout.metadata) | {k: v for k, v in ours.items() if v is not None}
-
-
-OUR_METADATA = {"order_id", "customer", "unit_id", "experiment", "variant"}

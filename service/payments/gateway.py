@@ -8,6 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from experiments import InvoiceTerms, Subscription
+from service.checkout.checkouts import Line
+
 
 class PaymentStatus(StrEnum):
     """Where a payment stands at Stripe; the names are Stripe's."""
@@ -32,6 +35,19 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Verification:
+    """A bank account waits for its owner to tell what was sent to it.
+
+    Attributes:
+        url: where they tell it.
+        expected_at: when it arrives.
+    """
+
+    url: str
+    expected_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Payment:
     """One PaymentIntent as Stripe last described it; amounts in minor units of ``currency``.
 
@@ -49,6 +65,7 @@ class Payment:
     charge_id: str | None = None
     failure: Failure | None = None
     client_secret: str | None = field(default=None, repr=False)
+    verification: Verification | None = None
 
 
 @dataclass(frozen=True)
@@ -56,8 +73,11 @@ class Confirmation:
     """One try to charge: everything that is sent, so that a repeat sends the same.
 
     Attributes:
-        payment_intent_id: the intent of an earlier try, or None for the first.
+        payment_intent_id: what was made for it before, or None for the first try of a payment;
+            of a trial the SetupIntent's.
         idempotency_key: persisted with the attempt; Stripe answers it once.
+        customer_id: whom Stripe knows the payer as, or None.
+        methods: Stripe's names of the methods that may pay it; empty where all may.
     """
 
     idempotency_key: str
@@ -67,6 +87,59 @@ class Confirmation:
     return_url: str
     metadata: Mapping[str, str]
     payment_intent_id: str | None = None
+    customer_id: str | None = None
+    methods: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Buyer:
+    """Who is billed.
+
+    Attributes:
+        address: with Stripe's names: line1, line2, city, state, postal_code, country.
+    """
+
+    email: str
+    name: str | None = None
+    address: Mapping[str, str | None] | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """An order that is billed: everything that is sent, so that a repeat sends the same.
+
+    Attributes:
+        order_id: every idempotency key starts with it.
+        lines: with the taxes; their amounts are the prices of one.
+        methods: Stripe's names of the methods that may pay it; empty where all may.
+    """
+
+    order_id: str
+    customer_id: str
+    currency: str
+    lines: tuple[Line, ...]
+    metadata: Mapping[str, str]
+    methods: tuple[str, ...] = ()
+
+    def key(self, step: str) -> str:
+        """The idempotency key of one step of billing it."""
+        return f"{self.order_id}:{step}"
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What Stripe asks for a purchase.
+
+    Attributes:
+        amount_due: now, in minor units.
+        payment_intent_id: what has to be confirmed; of a trial the SetupIntent's.
+    """
+
+    invoice_id: str
+    amount_due: int
+    payment_intent_id: str | None
+    subscription_id: str | None = None
 
 
 class PaymentGateway(Protocol):
@@ -99,6 +172,21 @@ class PaymentGateway(Protocol):
         """
         ...
 
+    def cancel(self, payment_intent_id: str) -> Payment:
+        """Let nobody pay it any more; what is past that comes back as it stands.
+
+        Raises:
+            PaymentRefused: Stripe does not know the payment.
+            PaymentBusy: Stripe asked to slow down.
+            PaymentIndeterminate: no answer.
+        """
+        ...
+
+    @property
+    def billing(self) -> Billing:
+        """What can be done about customers, subscriptions and invoices."""
+        ...
+
     def verify(self, body: bytes, signature: str | None, *, now: datetime) -> None:
         """Check that Stripe signed exactly these bytes for this endpoint, within five minutes.
 
@@ -108,8 +196,8 @@ class PaymentGateway(Protocol):
         ...
 
 
-class Billing(Protocol):
-    """What can be done about invoices."""
+class Collecting(Protocol):
+    """Charging an invoice while its customer is not there."""
 
     def pay_invoice(self, invoice_id: str, *, idempotency_key: str) -> str:
         """Try to charge an invoice's customer, who is not there.
@@ -122,6 +210,38 @@ class Billing(Protocol):
             PaymentBusy: Stripe asked to slow down.
             PaymentIndeterminate: no answer; repeat with the same idempotency key.
         """
+        ...
+
+
+class Billing(Collecting, Protocol):
+    """What can be done about customers, subscriptions and invoices.
+
+    Everything raises what `PaymentGateway.retrieve` does. What is made of a purchase is made once,
+    however often it is asked for within a day.
+    """
+
+    def open_customer(self, buyer: Buyer, *, idempotency_key: str) -> str:
+        """Make a customer; the id that Stripe knows them by."""
+        ...
+
+    def change_customer(self, customer_id: str, buyer: Buyer) -> None:
+        """Tell Stripe what a buyer says of themselves now."""
+        ...
+
+    def subscribe(self, purchase: Purchase, terms: Subscription) -> Bill:
+        """Begin a subscription that waits for its first payment, or for a way to pay later."""
+        ...
+
+    def invoice(self, purchase: Purchase, terms: InvoiceTerms) -> Bill:
+        """Make an invoice that waits for its payment."""
+        ...
+
+    def send_invoice(self, invoice_id: str, *, idempotency_key: str) -> None:
+        """Send an invoice to whom it asks."""
+        ...
+
+    def take_back(self, bill: Bill) -> None:
+        """Ask for nothing any more."""
         ...
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from service.errors import PaymentBusy, PaymentIndeterminate, PaymentRefused
 from service.payments.dunning import CARD, Try, next_try
-from service.payments.gateway import Billing
+from service.payments.gateway import Collecting
 from service.store.session import Store, insert_once
 from service.store.tables import charges, invoice_payments, invoices, retries
 
@@ -70,7 +70,7 @@ class Collector:
     """
 
     store: Store
-    gateway: Billing
+    gateway: Collecting
     clock: Callable[[], datetime]
 
     def collect(self) -> int:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
 
 from service.errors import Malformed
-from service.payments.gateway import Failure, Payment, PaymentStatus
+from service.payments.gateway import Failure, Payment, PaymentStatus, Verification
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -38,6 +38,15 @@ class _Decline(BaseModel):
     payment_method: Id | Object | None = None
 
 
+class _Deposits(BaseModel):
+    arrival_date: Seconds | None = None
+    hosted_verification_url: str
+
+
+class _NextAction(BaseModel):
+    verify_with_microdeposits: _Deposits | None = None
+
+
 class _Intent(Object):
     status: PaymentStatus
     amount: int
@@ -49,6 +58,7 @@ class _Intent(Object):
     client_secret: str | None = None
     customer: Id | Object | None = None
     created: Seconds | None = None
+    next_action: _NextAction | None = None
 
 
 class _Setup(Object):
@@ -58,6 +68,7 @@ class _Setup(Object):
     client_secret: str | None = None
     customer: Id | Object | None = None
     created: Seconds | None = None
+    next_action: _NextAction | None = None
 
 
 class _Event(Object):
@@ -112,6 +123,7 @@ def read_payment(obj: Mapping[str, Any]) -> Payment:
         charge_id=_id(intent.latest_charge),
         failure=_failure(intent.last_payment_error),
         client_secret=intent.client_secret,
+        verification=_verification(intent.next_action),
     )
 
 
@@ -128,7 +140,15 @@ def _read_setup(obj: Mapping[str, Any]) -> Payment:
         created_at=_moment(setup.created),
         failure=_failure(setup.last_setup_error),
         client_secret=setup.client_secret,
+        verification=_verification(setup.next_action),
     )
+
+
+def _verification(action: _NextAction | None) -> Verification | None:
+    deposits = action.verify_with_microdeposits if action else None
+    if deposits is None:
+        return None
+    return Verification(deposits.hosted_verification_url, _moment(deposits.arrival_date))
 
 
 def _moment(seconds: int | None) -> datetime | None:

@@ -170,6 +170,8 @@ bills = Table(
     # What the visitor confirms; of a trial the SetupIntent's id.
     Column("payment_intent_id", String(255)),
     Column("terms", JSON, nullable=False),
+    # Until Stripe knows them.
+    Column("buyer", JSON),
     Column("created_at", UtcTime, nullable=False),
     Column("sent_at", UtcTime),
 )

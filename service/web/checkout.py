@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from werkzeug import Response as AnyResponse
 
+from experiments import InvoiceTerms
 from service.checkout.admission import Guest, admit
-from service.checkout.checkouts import Checkout, checkout_with_id
+from service.checkout.checkouts import Checkout, Mode, address_to, checkout_with_id
 from service.checkout.flows import flow_named
 from service.checkout.knowledge import known_of
-from service.errors import Expired, Forbidden
+from service.errors import Expired, Forbidden, Refused
 from service.payments.attempts import (
     KEY_LIFETIME,
     RECENTLY,
@@ -21,8 +22,10 @@ from service.payments.attempts import (
     Outcome,
     may_be_paid,
 )
+from service.payments.bills import invoice_of
 from service.payments.declines import told
-from service.payments.gateway import PaymentStatus
+from service.payments.gateway import Buyer, PaymentStatus
+from service.web import terms
 from service.web.bodies import read_json, validated
 from service.web.client import client
 from service.web.context import Services, address, refuse_prefetch, services, visitor
@@ -52,11 +55,37 @@ _ERRORS = {
 }
 
 
+_Email = Annotated[str, StringConstraints(pattern=r"^[^\s@]+@[^\s@]+$", max_length=254)]
+_Text = Annotated[str, StringConstraints(max_length=255)]
+
+
 class ConfirmBody(BaseModel):
     """What the page sends when the visitor presses the pay button."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     confirmation_token: Annotated[str, StringConstraints(pattern=r"^ctoken_\w{1,200}$")]
+    email: _Email | None = None
+
+
+class AddressBody(BaseModel):
+    """Where the visitor is billed, with Stripe's names."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    line1: _Text | None = None
+    line2: _Text | None = None
+    city: _Text | None = None
+    state: _Text | None = None
+    postal_code: _Text | None = None
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+
+
+class InvoiceBody(BaseModel):
+    """What the page sends when the visitor asks for an invoice."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    email: _Email
+    name: _Text | None = None
+    address: AddressBody | None = None
 
 
 @checkout.get("/<checkout_id>")
@@ -83,9 +112,25 @@ def confirm(checkout_id: str) -> Response:
     kassa = services()
     found = _own_checkout(kassa, checkout_id)
     body = validated(ConfirmBody, read_json())
-    return _reply(
-        kassa.cashier.confirm(found, body.confirmation_token, return_url=_return_url(found))
-    )
+    found = _addressed(kassa, found, body.email)
+    outcome = kassa.cashier.confirm(found, body.confirmation_token, return_url=_return_url(found))
+    return _reply(kassa, found, outcome)
+
+
+@checkout.post("/<checkout_id>/invoice")
+def invoice(checkout_id: str) -> Response:
+    """Send the visitor an invoice for the order, where one is offered."""
+    kassa = services()
+    found = _own_checkout(kassa, checkout_id)
+    body = validated(InvoiceBody, read_json())
+    switch = kassa.cashier.switch(found)
+    offered = found.terms if found.invoiced else switch and switch.invoice
+    if not isinstance(offered, InvoiceTerms):
+        raise Refused("no invoice is offered for this order")
+    found = _addressed(kassa, found, body.email)
+    address = body.address.model_dump(exclude_none=True) if body.address else None
+    buyer = Buyer(body.email, name=body.name, address=address)
+    return _reply(kassa, found, kassa.cashier.invoicing.send(found, buyer, offered))
 
 
 @checkout.post("/<checkout_id>/status")
@@ -97,7 +142,7 @@ def status(checkout_id: str) -> Response:
     outcome = kassa.cashier.check(found, resume_within=KEY_LIFETIME)
     if outcome is None:
         return jsonify(status=PaymentStatus.REQUIRES_PAYMENT_METHOD.value)
-    return _reply(outcome)
+    return _reply(kassa, found, outcome)
 
 
 @checkout.get("/<checkout_id>/return")
@@ -114,16 +159,45 @@ def finished(checkout_id: str) -> AnyResponse | str:
     outcome = kassa.cashier.check(found, resume_within=looking)
     if outcome is None:
         return redirect(url_for(".show", checkout_id=checkout_id), 303)
-    state = _STATE.get(outcome.status, "failed")
+    state = _state(outcome)
     if state in {"failed", "action_needed"} and found.expired(kassa.clock()):
         return _expired(found)
+    today = kassa.clock().date()
+    with kassa.store.read() as connection:
+        sent = invoice_of(connection, checkout_id) if outcome.invoiced else None
     return render_template(
         "checkout/complete.html",
         state=state,
         message=told(outcome.failure),
         checkout=found,
         checkout_url=url_for(".show", checkout_id=checkout_id),
+        terms=terms.told(found, today=today),
+        invoice=sent,
+        due=sent and sent.due_at and terms.day(sent.due_at.date(), today),
+        verification=outcome.verification,
+        deposit_day=_deposit_day(outcome, today),
     )
+
+
+def _state(outcome: Outcome) -> str:
+    if outcome.invoiced:
+        return "invoiced"
+    if outcome.verification is not None:
+        return "verify"
+    return _STATE.get(outcome.status, "failed")
+
+
+def _deposit_day(outcome: Outcome, today: date) -> str | None:
+    expected = outcome.verification and outcome.verification.expected_at
+    return terms.day(expected.date(), today) if expected else None
+
+
+def _addressed(kassa: Services, found: Checkout, email: str | None) -> Checkout:
+    """The checkout with the address the visitor gave, which letters about the order go to."""
+    if email is None or email == found.email:
+        return found
+    with kassa.store.write() as connection:
+        return address_to(connection, found, email)
 
 
 def _admitted(kassa: Services, found: Checkout, unit_id: str) -> Checkout:
@@ -140,6 +214,7 @@ def _admitted(kassa: Services, found: Checkout, unit_id: str) -> Checkout:
 def _page(kassa: Services, found: Checkout, unit_id: str) -> str:
     urls = {
         "confirm_url": url_for(".confirm", checkout_id=found.checkout_id),
+        "invoice_url": url_for(".invoice", checkout_id=found.checkout_id),
         "status_url": url_for(".status", checkout_id=found.checkout_id),
         "return_url": _return_url(found),
         "events_url": url_for("events.collect"),
@@ -150,9 +225,17 @@ def _page(kassa: Services, found: Checkout, unit_id: str) -> str:
         "token": kassa.signing.page_token(found.checkout_id, unit_id),
         "locale": found.locale or "en",
         "simulated": kassa.settings.simulated,
+        "mode": _elements_mode(found),
+        "methods": " ".join(kassa.cashier.switching.methods(found)),
     }
+    switch = kassa.cashier.switch(found)
     return render_template(
-        "checkout/page.html", checkout=found, flow=flow_named(found.flow), page=page
+        "checkout/page.html",
+        checkout=found,
+        flow=flow_named(found.flow),
+        page=page,
+        terms=terms.told(found, today=kassa.clock().date()),
+        switch=switch,
     )
 
 
@@ -181,10 +264,25 @@ def _return_url(found: Checkout) -> str:
     return address(url_for(".finished", checkout_id=found.checkout_id))
 
 
-def _reply(outcome: Outcome) -> Response:
-    body: dict[str, Any] = {"status": _REPLY[outcome.status]}
-    if outcome.client_secret is not None:
+def _elements_mode(found: Checkout) -> str:
+    """What Stripe's Elements are asked to prepare for."""
+    if found.invoiced:
+        return "setup"
+    return "subscription" if found.mode is Mode.SUBSCRIPTION else "payment"
+
+
+def _reply(kassa: Services, found: Checkout, outcome: Outcome) -> Response:
+    # Whose bank account has to be proved first can do nothing more here.
+    status = AttemptStatus.PROCESSING if outcome.verification else outcome.status
+    body: dict[str, Any] = {"status": _REPLY[status]}
+    if outcome.client_secret is not None and not outcome.verification:
         body["next_action"] = {"client_secret": outcome.client_secret}
     if outcome.status in _ERRORS:
         body["error"] = {"code": _ERRORS[outcome.status], "message": told(outcome.failure)}
+        switch = kassa.cashier.switch(found)
+        if switch is not None:
+            body["switch"] = {
+                "bank_debit": switch.bank_debit,
+                "invoice": switch.invoice is not None,
+            }
     return jsonify(body)

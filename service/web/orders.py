@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from flask import Blueprint, Response, jsonify, request, url_for
@@ -18,6 +19,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from sqlalchemy import Row
 
 from experiments import InvoiceTerms, Subscription
 from experiments.offers import CURRENCIES
@@ -34,9 +36,10 @@ from service.checkout.checkouts import (
 )
 from service.checkout.knowledge import check_attributes
 from service.errors import Refused
-from service.payments.cashier import OUR_METADATA
+from service.payments.bills import invoice_of
 from service.payments.ledger.payments import charges_of, payment_of
 from service.payments.ledger.standing import Standing
+from service.payments.metadata import OUR_METADATA
 from service.web.bodies import read_json, validated
 from service.web.context import address, services
 from service.web.keys import require_api_key
@@ -153,7 +156,8 @@ def create() -> tuple[Response, int]:
             connection, order, now=kassa.clock(), idempotency_key=_idempotency_key()
         )
         payment = payment_of(connection, made.checkout_id)
-    return jsonify(_described(made, _status(made, payment and payment.status))), 201
+        sent = invoice_of(connection, made.checkout_id)
+    return jsonify(_described(made, _status(made, payment and payment.status, sent))), 201
 
 
 @orders.get("/<checkout_id>")
@@ -163,7 +167,17 @@ def read(checkout_id: str) -> Response:
         found = checkout_with_id(connection, checkout_id)
         payment = payment_of(connection, checkout_id)
         charges = charges_of(connection, payment.payment_intent_id) if payment else []
-    body = _described(found, _status(found, payment and payment.status))
+        sent = invoice_of(connection, checkout_id)
+    body = _described(found, _status(found, payment and payment.status, sent))
+    if sent is not None:
+        body["sent_invoice"] = {
+            "id": sent.invoice_id,
+            "number": sent.number,
+            "status": sent.status,
+            "due_at": sent.due_at and _written(sent.due_at),
+            "amount_remaining": sent.amount_remaining,
+            "url": sent.hosted_invoice_url,
+        }
     if payment is not None:
         body |= {
             "payment_intent": payment.payment_intent_id,
@@ -188,8 +202,14 @@ _STATUS = {
 }
 
 
-def _status(found: Checkout, standing: str | None) -> str:
+# A sent invoice is on its way to being paid, whatever its payment says of itself.
+_INVOICE_STATUS = {"paid": "paid", "void": "failed", "uncollectible": "failed"}
+
+
+def _status(found: Checkout, standing: str | None, sent: Row[Any] | None) -> str:
     status = _STATUS[Standing(standing)] if standing else "open"
+    if sent is not None:
+        return status if status == "paid" else _INVOICE_STATUS.get(sent.status, "processing")
     if status in {"open", "failed"} and found.expired(services().clock()):
         return "expired"
     return status
@@ -211,10 +231,14 @@ def _described(found: Checkout, status: str) -> dict[str, Any]:
         **({found.mode.value: asdict(found.terms)} if found.terms else {}),
         "experiment": found.experiment,
         "variant": found.variant,
-        "created_at": found.created_at.isoformat().replace("+00:00", "Z"),
-        "expires_at": found.expires_at.isoformat().replace("+00:00", "Z"),
+        "created_at": _written(found.created_at),
+        "expires_at": _written(found.expires_at),
         "metadata": dict(found.metadata),
     }
+
+
+def _written(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def _idempotency_key() -> str | None:

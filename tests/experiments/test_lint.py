@@ -669,22 +669,30 @@ BESIDE: dict[str, tuple[str, str, list[str]]] = {
     ),
     "an offer that is paid in two ways": (
         "offers.yaml",
-        "offers:\n  - key: plan\n    name: Plan\n    description: One plan.\n    amount: 100\n"
-        "    currency: usd\n    subscription: {interval: month, interval_count: 37}\n"
-        "    invoice: {days_until_due: 0}\n",
+        (
+            "offers:\n  - key: plan\n    name: Plan\n    description: One plan.\n    amount: 100\n"
+            "    currency: usd\n    subscription: {interval: month, interval_count: 37}\n"
+            "    invoice: {days_until_due: 0}\n"
+        ),
         [
-            "7:53 period-too-long offers[0].subscription.interval_count: "
-            "37 months are longer than three years; write at most 36",
-            "8:30 out-of-range offers[0].invoice.days_until_due: 0 is below 1; "
-            "write days until a sent invoice is due, 1 to 365",
+            (
+                "7:53 period-too-long offers[0].subscription.interval_count: "
+                "37 months are longer than three years; write at most 36"
+            ),
+            (
+                "8:30 out-of-range offers[0].invoice.days_until_due: 0 is below 1; "
+                "write days until a sent invoice is due, 1 to 365"
+            ),
         ],
     ),
     "an offer that is a subscription and an invoice": (
         "offers.yaml",
         f"offers:\n  - {OFFER[:-1]}, subscription: {{interval: month}}, invoice: {{}}}}\n",
         [
-            "2:123 one-way-to-pay offers[0].invoice: the offer is a subscription already; "
-            "remove `invoice:` or `subscription:`"
+            (
+                "2:123 one-way-to-pay offers[0].invoice: the offer is a subscription already; "
+                "remove `invoice:` or `subscription:`"
+            )
         ],
     ),
     "an offer twice": (

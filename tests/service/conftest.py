@@ -112,27 +112,61 @@ class Shop:
         """Open a checkout as a browser would."""
         return self.page(self.client.get(f"/buy/{offer}", follow_redirects=True))
 
+    def order(self, **changes: Any) -> dict[str, Any]:
+        """Make a checkout as the merchant's server does."""
+        order = {
+            "mode": "payment",
+            "currency": "usd",
+            "lines": [{"description": "Team plan", "amount": 1200, "quantity": 2}],
+            "success_url": "https://shop.example/thanks",
+        }
+        answer = self.client.post(
+            "/v1/checkouts", json=order | changes, headers={"Authorization": f"Bearer {API_KEY}"}
+        )
+        assert answer.status_code == 201, answer.text
+        found: dict[str, Any] = reply(answer)
+        return found
+
+    def open(self, **changes: Any) -> Page:
+        """Make a checkout and open it."""
+        return self.page(self.client.get(self.order(**changes)["url"]))
+
     @staticmethod
     def page(response: TestResponse) -> Page:
         assert response.status_code == 200, response.text
         return Page(dict(re.findall(r'data-([a-z-]+)="([^"]*)"', response.text)), response.text)
 
-    def token(self, page: Page, number: str = PAYS, *, amount: int | None = None) -> str:
-        """A confirmation token for a card, as the Stripe.js stand-in makes it."""
+    def token(
+        self,
+        page: Page,
+        number: str = PAYS,
+        *,
+        amount: int | None = None,
+        proof: str | None = None,
+    ) -> str:
+        """A confirmation token for a card or an account, as the Stripe.js stand-in makes it."""
+        elements: dict[str, Any] = {
+            "mode": page.attributes["mode"],
+            "amount": int(page.attributes["amount"]) if amount is None else amount,
+            "currency": page.attributes["currency"],
+        }
+        if page.attributes["methods"]:
+            elements["allowed_payment_method_types"] = page.attributes["methods"].split()
+        method: dict[str, Any] = {
+            "type": "card",
+            "card": {"number": number, "exp_month": 12, "exp_year": 2034, "cvc": "123"},
+        }
+        if number.startswith("000"):
+            account = {"account_number": number, "routing_number": "110000000"}
+            account |= {"verification_method": proof} if proof else {}
+            method = {"type": "us_bank_account", "us_bank_account": account}
+        billing = {"name": "Ada", "email": "ada@example.com"}
         answer = self.client.post(
             "/sim/v1/confirmation_tokens",
             json={
                 "key": "pk_test_simulated",
-                "elements": {
-                    "mode": "payment",
-                    "amount": amount or int(page.attributes["amount"]),
-                    "currency": page.attributes["currency"],
-                },
-                "payment_method": {
-                    "type": "card",
-                    "card": {"number": number, "exp_month": 12, "exp_year": 2034, "cvc": "123"},
-                    "billing_details": {"name": "Ada", "email": "ada@example.com"},
-                },
+                "elements": elements,
+                "payment_method": method | {"billing_details": billing},
                 "return_url": page.attributes["return-url"],
             },
         )
@@ -142,13 +176,23 @@ class Shop:
     def confirm(self, page: Page, token: str) -> TestResponse:
         return self.client.post(
             page.attributes["confirm-url"],
-            json={"confirmation_token": token},
+            json={"confirmation_token": token, "email": "ada@example.com"},
             headers={"X-Kassa-Token": page.attributes["token"]},
         )
 
-    def pay(self, page: Page, number: str = PAYS) -> dict[str, Any]:
-        """Press the pay button with a card."""
-        answer = self.confirm(page, self.token(page, number))
+    def ask_for_invoice(self, page: Page, **changes: Any) -> TestResponse:
+        """Press the button that asks for an invoice."""
+        address = {"line1": "1 Analytical Way", "city": "San Francisco", "country": "US"}
+        body = {"email": "ada@example.com", "name": "Ada Lovelace", "address": address}
+        return self.client.post(
+            page.attributes["invoice-url"],
+            json=body | changes,
+            headers={"X-Kassa-Token": page.attributes["token"]},
+        )
+
+    def pay(self, page: Page, number: str = PAYS, **proof: str) -> dict[str, Any]:
+        """Press the pay button with a card or a bank account."""
+        answer = self.confirm(page, self.token(page, number, **proof))
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = reply(answer)
         return found
@@ -182,6 +226,17 @@ class Shop:
         for event in events:
             assert self.deliver(event).status_code == 200
         return events
+
+    def deliver_recent(self, *objects: str) -> list[dict[str, Any]]:
+        """Send every webhook of the last minute that is about one of these, in order."""
+        lately = int(datetime.now(UTC).timestamp()) - 60
+        listed = self.simulator.client().v1.events.list({"limit": 100, "created": {"gte": lately}})
+        # The SDK makes Decimals of decimal texts; on the wire they are texts.
+        told = [json.dumps(each.to_dict(), default=str) for each in listed.auto_paging_iter()][::-1]
+        about = [json.loads(event) for event in told if any(each in event for each in objects)]
+        for event in about:
+            assert self.deliver(event).status_code == 200
+        return about
 
     def stands(self, page: Page) -> dict[str, Any]:
         """The checkout as the merchant's server reads it."""

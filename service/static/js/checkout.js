@@ -46,7 +46,7 @@ class Checkout {
       succeeded: (outcome) => this.leave(outcome),
       processing: (outcome) => this.leave(outcome),
       requires_action: (outcome) => this.authenticate(outcome),
-      requires_payment_method: (outcome) => (outcome.error ? this.refuse(outcome.error) : this.reassure()),
+      requires_payment_method: (outcome) => this.notPaid(outcome),
       checking: (outcome) => this.askAgain(outcome),
     };
   }
@@ -60,6 +60,10 @@ class Checkout {
     this.steps.connect();
     this.funnel.connect();
     this.stripe.start();
+  }
+
+  get address() {
+    return this.email.value.trim();
   }
 
   get email() {
@@ -83,6 +87,7 @@ class Checkout {
     const { goTo, retry } = button.dataset;
     if (goTo !== undefined) this.steps.go(Number(goTo));
     if (retry !== undefined) this.retryElement(retry);
+    if (button.matches("[data-invoice]")) this.working("checking_details", () => this.askForInvoice());
     if (button.matches("[data-check-again]")) this.working("asking", () => this.checkAgain());
   }
 
@@ -157,10 +162,27 @@ class Checkout {
     if (problems.length > 0) return this.report(problems);
     this.problems.clear();
     document.title = this.title();
+    if (!this.stripe.asks("payment")) return this.sendInvoice();
     this.say("paying");
     this.funnel.record("payment_submitted");
     const token = await this.makeToken();
-    if (token) await this.follow(this.settings.confirmUrl, { confirmation_token: token });
+    if (token) await this.follow(this.settings.confirmUrl, { confirmation_token: token, email: this.address });
+  }
+
+  /** In the place of a payment that is too large for a card, or was declined. */
+  async askForInvoice() {
+    if (this.inDoubt) return this.checkAgain();
+    const problems = await this.problemsOf(["contact", "address"]);
+    if (problems.length > 0) return this.report(problems);
+    this.problems.clear();
+    document.title = this.title();
+    await this.sendInvoice();
+  }
+
+  async sendInvoice() {
+    this.say("invoicing");
+    this.funnel.record("payment_submitted");
+    await this.follow(this.settings.invoiceUrl, { email: this.address, ...this.stripe.buyer() });
   }
 
   /** @returns {Promise<Problem[]>} */
@@ -200,7 +222,7 @@ class Checkout {
 
   async makeToken() {
     try {
-      const token = this.stripe.createToken(this.email.value.trim(), this.settings.returnUrl);
+      const token = this.stripe.createToken(this.address, this.settings.returnUrl);
       const { confirmationToken, error } = await within(token, TOKEN_PATIENCE_MS);
       if (error) await this.refuse(error);
       return confirmationToken?.id;
@@ -258,6 +280,27 @@ class Checkout {
     this.funnel.flush();
     location.assign(outcome.redirect ?? this.settings.returnUrl);
     setTimeout(() => this.rest(), LEAVING_PATIENCE_MS);
+  }
+
+  /** @param {Outcome} outcome */
+  notPaid(outcome) {
+    if (!outcome.error) return this.reassure();
+    if (outcome.switch) this.offer(outcome.switch);
+    return this.refuse(outcome.error);
+  }
+
+  /**
+   * Other ways to pay the same order; nothing that was typed is lost.
+   * @param {{bank_debit: boolean, invoice: boolean}} ways
+   */
+  offer(ways) {
+    const show = (/** @type {string} */ name, /** @type {boolean} */ shown) => {
+      const place = this.form.querySelector(`[data-${name}]`);
+      if (place) /** @type {HTMLElement} */ (place).hidden = !shown;
+    };
+    show("bank-debit", ways.bank_debit);
+    show("invoice-offer", ways.invoice);
+    show("switch", true);
   }
 
   /** @param {{message?: string}} error */
@@ -452,6 +495,8 @@ function settingsOf(form) {
   return {
     checkoutId: read("checkoutId"),
     merchant: read("merchant"),
+    mode: /** @type {"payment"|"subscription"|"setup"} */ (read("mode")),
+    methods: read("methods").split(" ").filter(Boolean),
     amount: Number(read("amount")),
     currency: read("currency"),
     locale: read("locale"),
@@ -459,6 +504,7 @@ function settingsOf(form) {
     publishableKey: read("publishableKey"),
     token: read("token"),
     confirmUrl: read("confirmUrl"),
+    invoiceUrl: read("invoiceUrl"),
     statusUrl: read("statusUrl"),
     returnUrl: read("returnUrl"),
     eventsUrl: read("eventsUrl"),

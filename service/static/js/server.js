@@ -6,6 +6,7 @@
  * @property {"succeeded"|"processing"|"requires_action"|"requires_payment_method"|"checking"} status
  * @property {{client_secret: string}} [next_action]
  * @property {{code?: string, message?: string}} [error]
+ * @property {{bank_debit: boolean, invoice: boolean}} [switch] other ways to pay the order
  * @property {string} [redirect]
  */
 

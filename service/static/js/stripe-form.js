@@ -1,6 +1,6 @@
 // Stripe's two Elements: made once, mounted once, and watched until they are there.
 
-/** @import {Appearance, Stripe, StripeAddressElement, StripeAddressElementChangeEvent, StripeElementLocale, StripeElements, StripeError, StripePaymentElement, StripePaymentElementChangeEvent} from "@stripe/stripe-js" */
+/** @import {Appearance, Stripe, StripeAddressElement, StripeAddressElementChangeEvent, StripeElementLocale, StripeElements, StripeElementsOptionsMode, StripeError, StripePaymentElement, StripePaymentElementChangeEvent} from "@stripe/stripe-js" */
 
 const SLOW_AFTER_MS = 5_000;
 
@@ -17,6 +17,8 @@ const SLOW_AFTER_MS = 5_000;
  * @property {string} stripeJs where Stripe.js is
  * @property {string} publishableKey
  * @property {string} locale
+ * @property {"payment"|"subscription"|"setup"} mode what Stripe's Elements prepare for
+ * @property {string[]} methods Stripe's names of those that may pay; empty where all may
  * @property {number} amount
  * @property {string} currency
  */
@@ -104,15 +106,30 @@ export class StripeForm {
 
   mountAll() {
     if (this.stripe || !window.Stripe) return;
-    const { publishableKey, amount, currency } = this.order;
+    const { publishableKey } = this.order;
     const locale = /** @type {StripeElementLocale} */ (this.order.locale);
     this.stripe = window.Stripe(publishableKey, { locale });
     this.elements = this.stripe.elements({
-      mode: "payment", amount, currency, locale, paymentMethodCreation: "manual", appearance: appearance(),
+      ...this.intent(), locale, paymentMethodCreation: "manual", appearance: appearance(),
     });
     this.mountAddress(this.elements);
-    this.mountPayment(this.elements);
+    if (this.asks("payment")) this.mountPayment(this.elements);
     darkMode().addEventListener("change", () => this.elements?.update({ appearance: appearance() }));
+  }
+
+  /** @returns {StripeElementsOptionsMode} */
+  intent() {
+    const { mode, methods, amount, currency } = this.order;
+    const allowed = methods.length > 0 ? { allowedPaymentMethodTypes: methods } : {};
+    return mode === "setup" ? { mode, currency, ...allowed } : { mode, amount, currency, ...allowed };
+  }
+
+  /**
+   * Whether there is such an Element: who is sent an invoice has no payment to enter.
+   * @param {string} kind
+   */
+  asks(kind) {
+    return this.hosts.some((host) => kindOf(host) === kind);
   }
 
   /** @param {StripeElements} elements */
@@ -170,7 +187,7 @@ export class StripeForm {
 
   /** @param {string} kind */
   isComplete(kind) {
-    return this.complete.get(kind) ?? false;
+    return this.complete.get(kind) ?? !this.asks(kind);
   }
 
   /** The address as the visitor last typed it, in one line. */
@@ -180,6 +197,13 @@ export class StripeForm {
     const { line1, line2, city, state, postal_code: postalCode, country } = address;
     const place = [city, state, postalCode].filter(Boolean).join(" ");
     return [name, line1, line2, place, country].filter(Boolean).join(", ");
+  }
+
+  /** Name and address as the visitor last typed them. */
+  buyer() {
+    if (!this.lastAddress) return {};
+    const { name, address } = this.lastAddress;
+    return { name, address };
   }
 
   /** @param {string} kind */

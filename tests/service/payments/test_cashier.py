@@ -13,13 +13,16 @@ from service.checkout.checkouts import Checkout, checkout_with_id
 from service.payments.attempts import KEY_LIFETIME, AttemptStatus, Outcome
 from service.payments.cashier import Cashier
 from service.payments.gateway import Confirmation, Payment
+from service.payments.switching import Switching
 from tests.service.conftest import DECLINES, PAYS, Page, Shop, reply
 
 RETURN = "http://localhost/return"
 
 
 def _cashier(shop: Shop, **changes: Any) -> Cashier:
-    return replace(Cashier(shop.store, shop.gateway, shop.clock), **changes)
+    return replace(
+        Cashier(shop.store, shop.gateway, shop.clock, Switching({}, invoice_days=30)), **changes
+    )
 
 
 def _checkout(shop: Shop, page: Page) -> Checkout:

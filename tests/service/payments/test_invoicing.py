@@ -95,7 +95,7 @@ def test_a_failed_invoice_is_told_tried_again_and_paid(office: Office) -> None:
     assert "SIMULATED" in office.mailbox.letters[0].as_string()
     # The customer chooses another card; nobody asks support.
     office.pays_with(customer, "pm_card_visa")
-    collector = Collector(office.shop.store, office.shop.gateway, office.shop.clock)
+    collector = Collector(office.shop.store, office.shop.gateway.billing, office.shop.clock)
     assert collector.collect() == 0
     office.shop.clock.pass_by(days=3, seconds=5)
     assert collector.collect() == 1

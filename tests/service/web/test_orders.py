@@ -212,7 +212,7 @@ def test_the_order_decides_amount_tax_and_terms(shop: Shop) -> None:
 
 def test_an_order_of_an_older_version_is_found_by_its_key(shop: Shop) -> None:
     made = reply(_create(shop, **{"Idempotency-Key": "cart-20"}))
-    older = {
+    older: dict[str, Any] = {
         "attributes": {},
         "cancel_url": None,
         "currency": "usd",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service.payments.simulator.errors import ApiError
 from service.payments.simulator.pages import listed
 from service.payments.simulator.parameters import (
     PAGE,
@@ -19,7 +20,9 @@ from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id
 
 RECURRING = mapping(interval=choice("day", "week", "month", "year"), interval_count=integer)
-CREATE = Parameters({"name": filled, "description": text, "metadata": metadata}, required=("name",))
+CREATE = Parameters(
+    {"description": text, "id": filled, "metadata": metadata, "name": filled}, required=("name",)
+)
 PRICE = Parameters(
     {
         "currency": currency,
@@ -36,10 +39,15 @@ LIST = Parameters(PAGE)
 
 
 def create(work: Work, given: Json) -> Json:
-    """Something to sell."""
+    """Something to sell, under an id of the merchant's if they like."""
+    wished = given.get("id")
+    if wished is not None and work.get(wished) is not None:
+        raise ApiError(
+            f"Product already exists with id: {wished}", code="resource_already_exists", param="id"
+        )
     product = work.save(
         {
-            "id": new_id("prod"),
+            "id": wished or new_id("prod"),
             "object": "product",
             "active": True,
             "created": work.now,

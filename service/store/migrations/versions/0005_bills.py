@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("invoice_id", sa.String(length=255), nullable=True),
         sa.Column("payment_intent_id", sa.String(length=255), nullable=True),
         sa.Column("terms", sa.JSON(), nullable=False),
+        sa.Column("buyer", sa.JSON(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("sent_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(

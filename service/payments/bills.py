@@ -1,0 +1,194 @@
+"""Bills: what Stripe is asked to make of an order that is a subscription or an invoice.
+
+A bill is written down before Stripe is asked, so that an order is never both charged and billed,
+and every step has an idempotency key of its own: whoever takes it up makes nothing twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, delete, select, update
+
+from experiments import InvoiceTerms, Subscription
+from service.checkout.checkouts import Checkout, Line, Terms
+from service.errors import PaymentRefused
+from service.payments.gateway import Bill, Billing, Buyer, Purchase
+from service.payments.ledger.receiving import open_payment
+from service.payments.metadata import metadata_of
+from service.store.session import Store, insert_or_read
+from service.store.tables import accounts, bills, invoices
+
+_OTHER_AMOUNT = "amount_differs"
+
+
+def bill_of(connection: Connection, checkout_id: str) -> Row[Any] | None:
+    """What Stripe was asked to bill for a checkout, or None."""
+    here = bills.c.checkout_id == checkout_id
+    return connection.execute(select(bills).where(here)).one_or_none()
+
+
+def invoice_of(connection: Connection, checkout_id: str) -> Row[Any] | None:
+    """The invoice that was sent for a checkout, with what the ledger knows of it by now."""
+    return connection.execute(_INVOICE, {"checkout_id": checkout_id}).one_or_none()
+
+
+def is_invoice(bill: Row[Any]) -> bool:
+    """Whether a bill is an invoice that is sent, which nothing else may pay."""
+    return bool(bill.terms.get("collection_method") == "send_invoice")
+
+
+def begin_bill(
+    connection: Connection, checkout: Checkout, terms: Terms, buyer: Buyer, *, now: datetime
+) -> Row[Any]:
+    """Write down that a checkout is billed, or find that it is."""
+    row, _ours = insert_or_read(
+        connection,
+        bills,
+        {
+            "checkout_id": checkout.checkout_id,
+            "terms": asdict(terms),
+            "buyer": asdict(buyer),
+            "created_at": now,
+        },
+        key=[bills.c.checkout_id],
+    )
+    return row
+
+
+def change_bill(connection: Connection, checkout_id: str, **values: Any) -> None:
+    """Write down how far a bill has got."""
+    connection.execute(update(bills).where(bills.c.checkout_id == checkout_id).values(**values))
+
+
+def forget_bill(connection: Connection, checkout_id: str) -> None:
+    """Know of no bill any more: the order can be paid otherwise."""
+    connection.execute(delete(bills).where(bills.c.checkout_id == checkout_id))
+
+
+@dataclass(frozen=True)
+class Biller:
+    """Has Stripe make the bills.
+
+    Attributes:
+        clock: the time now, in UTC.
+    """
+
+    store: Store
+    billing: Billing
+    clock: Callable[[], datetime]
+
+    def make(self, checkout: Checkout, begun: Row[Any], *, methods: Sequence[str] = ()) -> Bill:
+        """Make a bill of what was begun, or find the one there is.
+
+        Args:
+            checkout: the order.
+            begun: what was written down of it.
+            methods: Stripe's names of the methods that may pay it; empty where all may.
+
+        Raises:
+            PaymentRefused: Stripe will not, or asks another amount than the order; nothing is
+                asked then.
+            PaymentBusy: Stripe asked to slow down.
+            PaymentIndeterminate: no answer; ask again within a day.
+        """
+        if begun.invoice_id is not None:
+            return Bill(
+                invoice_id=begun.invoice_id,
+                amount_due=checkout.amount,
+                payment_intent_id=begun.payment_intent_id,
+                subscription_id=begun.subscription_id,
+            )
+        buyer = Buyer(**begun.buyer) if begun.buyer else None
+        customer_id = begun.customer_id or self.customer(checkout, buyer)
+        self._change(checkout, customer_id=customer_id, buyer=None)
+        bill = self._made(begun, _purchase(checkout, customer_id, methods))
+        if bill.amount_due != checkout.amount:
+            self.billing.take_back(bill)
+            raise PaymentRefused(_OTHER_AMOUNT)
+        with self.store.write() as connection:
+            change_bill(
+                connection,
+                checkout.checkout_id,
+                subscription_id=bill.subscription_id,
+                invoice_id=bill.invoice_id,
+                payment_intent_id=bill.payment_intent_id,
+            )
+            if bill.payment_intent_id is not None:
+                # Stripe's own intents don't name the order: before anything can come of it.
+                open_payment(connection, checkout.checkout_id, bill.payment_intent_id)
+        return bill
+
+    def customer(self, checkout: Checkout, buyer: Buyer | None) -> str:
+        """Whom Stripe knows the buyer as: the same for every order of a merchant's customer."""
+        known = self._account(checkout.customer)
+        if known is not None:
+            if buyer is not None:
+                self.billing.change_customer(known, buyer)
+            return known
+        asked = buyer or Buyer(checkout.email or "")
+        told = json.dumps(asdict(asked), sort_keys=True)
+        digest = hashlib.sha256(told.encode()).hexdigest()[:16]
+        made = self.billing.open_customer(
+            asked, idempotency_key=f"{checkout.checkout_id}:customer:{digest}"
+        )
+        if checkout.customer is None:
+            return made
+        account = {"customer": checkout.customer, "customer_id": made, "created_at": self.clock()}
+        with self.store.write() as connection:
+            row, _ours = insert_or_read(connection, accounts, account, key=[accounts.c.customer])
+        return str(row.customer_id)
+
+    def _account(self, customer: str | None) -> str | None:
+        if customer is None:
+            return None
+        with self.store.read() as connection:
+            return account_of(connection, customer)
+
+    def _made(self, begun: Row[Any], purchase: Purchase) -> Bill:
+        if "interval" in begun.terms:
+            return self.billing.subscribe(purchase, Subscription(**begun.terms))
+        return self.billing.invoice(purchase, InvoiceTerms(**begun.terms))
+
+    def _change(self, checkout: Checkout, **values: Any) -> None:
+        with self.store.write() as connection:
+            change_bill(connection, checkout.checkout_id, **values)
+
+
+def _purchase(checkout: Checkout, customer_id: str, methods: Sequence[str]) -> Purchase:
+    taxes = tuple(Line(tax.description, tax.amount) for tax in checkout.tax)
+    return Purchase(
+        order_id=checkout.checkout_id,
+        customer_id=customer_id,
+        currency=checkout.currency,
+        lines=checkout.lines + taxes,
+        metadata=metadata_of(checkout),
+        methods=tuple(methods),
+    )
+
+
+def account_of(connection: Connection, customer: str) -> str | None:
+    """Whom Stripe knows a merchant's customer as, or None."""
+    here = accounts.c.customer == customer
+    found: str | None = connection.scalar(select(accounts.c.customer_id).where(here))
+    return found
+
+
+_INVOICE: Select[Any] = (
+    select(
+        bills.c.invoice_id,
+        bills.c.sent_at,
+        invoices.c.number,
+        invoices.c.status,
+        invoices.c.due_at,
+        invoices.c.amount_remaining,
+        invoices.c.hosted_invoice_url,
+    )
+    .outerjoin(invoices, invoices.c.invoice_id == bills.c.invoice_id)
+    .where(bills.c.checkout_id == bindparam("checkout_id"), bills.c.sent_at.is_not(None))
+)

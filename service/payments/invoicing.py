@@ -1,0 +1,125 @@
+"""Sending an invoice for an order, so that nothing else can pay it any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from experiments import InvoiceTerms
+from service.checkout.checkouts import Checkout
+from service.errors import Conflict, Expired, PaymentBusy, PaymentIndeterminate, PaymentRefused
+from service.payments.attempts import (
+    KEY_LIFETIME,
+    NOT_PAID,
+    AttemptStatus,
+    Outcome,
+    attempts_of,
+    paid_by_ledger,
+    under_way_of,
+)
+from service.payments.bills import (
+    Biller,
+    begin_bill,
+    bill_of,
+    change_bill,
+    forget_bill,
+    is_invoice,
+)
+from service.payments.gateway import Bill, Buyer, Failure, PaymentGateway, PaymentStatus
+from service.store.session import Store
+
+INVOICED = Outcome(AttemptStatus.PROCESSING, invoiced=True)
+_CHECKING = Outcome(AttemptStatus.STARTED)
+_STOPPED = {*NOT_PAID, AttemptStatus.REQUIRES_ACTION}
+
+
+@dataclass(frozen=True)
+class Invoicing:
+    """Sends invoices for checkouts.
+
+    Attributes:
+        clock: the time now, in UTC.
+    """
+
+    store: Store
+    gateway: PaymentGateway
+    clock: Callable[[], datetime]
+
+    def send(self, checkout: Checkout, buyer: Buyer, terms: InvoiceTerms) -> Outcome:
+        """Send an invoice for a checkout, once, in the place of what was begun to be paid.
+
+        Raises:
+            Expired: the checkout is over and was not paid.
+            Conflict: a payment of the order is under way.
+        """
+        now = self.clock()
+        with self.store.write() as connection:
+            attempts = attempts_of(connection, checkout)
+            paid = paid_by_ledger(connection, checkout, attempts, now)
+            if paid is not None:
+                return paid
+            begun = bill_of(connection, checkout.checkout_id)
+            if begun is None:
+                self._refuse_to_switch(checkout, attempts)
+                begun = begin_bill(connection, checkout, terms, buyer, now=now)
+        return self._go_on(checkout, begun, attempts)
+
+    def resume(self, checkout: Checkout, bill: Row[Any]) -> Outcome:
+        """Send what was begun, if it is not sent yet and Stripe still knows what was asked."""
+        if bill.sent_at is not None:
+            return INVOICED
+        if self.clock() - bill.created_at >= KEY_LIFETIME:
+            return _CHECKING
+        with self.store.write() as connection:
+            attempts = attempts_of(connection, checkout)
+        return self._go_on(checkout, bill, attempts)
+
+    def _refuse_to_switch(self, checkout: Checkout, attempts: Sequence[Row[Any]]) -> None:
+        if under_way_of(attempts) or any(a.status not in _STOPPED for a in attempts):
+            raise Conflict("a payment of this order is under way; nothing else was asked for it")
+        if checkout.expired(self.clock()):
+            raise Expired("this checkout has expired; nothing was charged")
+
+    def _go_on(self, checkout: Checkout, bill: Row[Any], attempts: Sequence[Row[Any]]) -> Outcome:
+        if bill.sent_at is not None:
+            return INVOICED if is_invoice(bill) else _CHECKING
+        try:
+            if not self._released(attempts):
+                self._forget(checkout)
+                return _CHECKING
+            self._send(checkout, bill)
+        except (PaymentBusy, PaymentIndeterminate):
+            return _CHECKING
+        except PaymentRefused as exc:
+            self._forget(checkout)
+            return Outcome(AttemptStatus.REFUSED, Failure(str(exc)))
+        return INVOICED
+
+    def _released(self, attempts: Sequence[Row[Any]]) -> bool:
+        """Whether nothing that was begun can be paid any more."""
+        intents = {attempt.payment_intent_id for attempt in attempts} - {None}
+        stand = [self.gateway.cancel(intent).status for intent in intents]
+        return all(status is PaymentStatus.CANCELED for status in stand)
+
+    def _send(self, checkout: Checkout, begun: Row[Any]) -> None:
+        billing = self.gateway.billing
+        made = Biller(self.store, billing, self.clock).make(checkout, begun)
+        self._deliver(checkout, made)
+        with self.store.write() as connection:
+            change_bill(connection, checkout.checkout_id, sent_at=self.clock())
+
+    def _deliver(self, checkout: Checkout, made: Bill) -> None:
+        billing = self.gateway.billing
+        try:
+            billing.send_invoice(made.invoice_id, idempotency_key=f"{checkout.checkout_id}:send")
+        except PaymentRefused:
+            billing.take_back(made)
+            raise
+
+    def _forget(self, checkout: Checkout) -> None:
+        with self.store.write() as connection:
+            forget_bill(connection, checkout.checkout_id)
