@@ -15,7 +15,13 @@ from service.payments.simulator.parameters import (
     mapping,
     text,
 )
-from service.payments.simulator.resources import charges, disputes, endings, payment_methods
+from service.payments.simulator.resources import (
+    charges,
+    disputes,
+    endings,
+    payment_methods,
+    settling,
+)
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id
 
@@ -140,6 +146,7 @@ def _debit(work: Work, intent: Json, method: Json, bank: ListedBank) -> Json:
         payment_methods.attached(work, method, intent["customer"])
     work.save(waiting)
     work.emit("payment_intent.processing", waiting)
+    settling.payment_begun(work, waiting)
     if not bank.stays:
         agenda.schedule(work, _later(work.now), "settle_debit", charge["id"])
     return waiting

@@ -31,6 +31,8 @@ CREATE = Parameters(
 RETRIEVE = Parameters()
 DELETE = Parameters()
 LIST = Parameters({**PAGE, "customer": text, "invoice": text})
+# Far more than a customer has.
+_MOST = 10_000
 
 
 def create(work: Work, given: Json) -> Json:
@@ -66,15 +68,15 @@ def listing_of(work: Work, given: Json) -> Json:
 
 
 def items_of(work: Work, column: str, value: str) -> list[Json]:
-    """Up to a hundred items, oldest first."""
-    found = work.page("invoiceitem", {column: [value]}, {}, before=None, after=None, limit=100)
+    """Items, oldest first."""
+    found = work.page("invoiceitem", {column: [value]}, {}, before=None, after=None, limit=_MOST)
     return found[::-1]
 
 
 def line_of(item: Json, invoice: str) -> Json:
     """The item as a line of an invoice."""
     return {
-        "id": new_id("il"),
+        "id": f"il_{item['id'].removeprefix('ii_')}",
         "object": "line_item",
         "amount": item["amount"],
         "currency": item["currency"],

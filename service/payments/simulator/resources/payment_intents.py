@@ -31,7 +31,7 @@ from service.payments.simulator.parameters import (
     metadata,
     text,
 )
-from service.payments.simulator.resources import attempts, debits
+from service.payments.simulator.resources import attempts, canceling, debits
 from service.payments.simulator.resources.payment_methods import named, usable
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id, random_text
@@ -111,16 +111,21 @@ def create(work: Work, given: Json) -> Json | Declined:
     return attempts.confirm(work, intent, given) if confirming else intent
 
 
-def create_for_invoice(work: Work, invoice: Json, amount: int) -> Json:
+def create_for_invoice(work: Work, invoice: Json) -> Json:
     """The PaymentIntent that an invoice is paid with; it carries no metadata, as Stripe's."""
+    types = (invoice["payment_settings"] or {}).get("payment_method_types")
     described = {
-        "amount": amount,
+        "amount": invoice["amount_due"],
         "currency": invoice["currency"],
         "customer": invoice["customer"],
         "description": f"Payment for Invoice {invoice['number']}",
         "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
     }
-    intent = work.save(_intent(work, described))
+    intent = _intent(work, described)
+    if types:
+        allowed = [each for each in intent["payment_method_types"] if each in types]
+        intent |= {"payment_method_types": allowed, "automatic_payment_methods": None}
+    work.save(intent)
     work.emit("payment_intent.created", intent)
     return intent
 
@@ -165,15 +170,7 @@ def cancel(work: Work, given: Json, intent: str) -> Json:
         raise unexpected_state(
             f"You cannot cancel this PaymentIntent because its status is {found['status']}.", found
         )
-    ended = found | {
-        "status": "canceled",
-        "canceled_at": work.now,
-        "cancellation_reason": given.get("cancellation_reason"),
-        "next_action": None,
-    }
-    work.save(ended)
-    work.emit("payment_intent.canceled", ended)
-    return ended
+    return canceling.cancel_intent(work, found, given.get("cancellation_reason"))
 
 
 def listing_of(work: Work, given: Json) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from service.payments.simulator.errors import InvalidParameterError
 from service.payments.simulator.pages import listed
 from service.payments.simulator.parameters import (
     PAGE,
@@ -19,6 +20,8 @@ from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id
 
 RECURRING = mapping(interval=choice("day", "week", "month", "year"), interval_count=integer)
+# A period lasts three years at most.
+_LONGEST = {"day": 1095, "week": 156, "month": 36, "year": 3}
 CREATE = Parameters({"name": filled, "description": text, "metadata": metadata}, required=("name",))
 PRICE = Parameters(
     {
@@ -78,6 +81,10 @@ def create_price(work: Work, given: Json) -> Json:
     """What a product costs, once or for each period."""
     work.require("product", given["product"], param="product", status=400)
     recurring = given.get("recurring")
+    if recurring:
+        _check_period(recurring)
+    if given["unit_amount"] < 0:
+        raise InvalidParameterError("A price is not below 0.", param="unit_amount")
     price = work.save(
         {
             "id": new_id("price"),
@@ -110,6 +117,18 @@ def create_price(work: Work, given: Json) -> Json:
     )
     work.emit("price.created", price)
     return price
+
+
+def _check_period(recurring: Json) -> None:
+    if recurring.get("interval") is None:
+        message = "Missing required param: recurring[interval]."
+        raise InvalidParameterError(message, code="parameter_missing", param="recurring[interval]")
+    longest = _LONGEST[recurring["interval"]]
+    if not 1 <= recurring.get("interval_count", 1) <= longest:
+        raise InvalidParameterError(
+            f"A period has from 1 to {longest} times its interval.",
+            param="recurring[interval_count]",
+        )
 
 
 def retrieve_price(work: Work, _given: Json, price: str) -> Json:

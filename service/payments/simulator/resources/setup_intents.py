@@ -17,7 +17,12 @@ from service.payments.simulator.parameters import (
     metadata,
     text,
 )
-from service.payments.simulator.resources import confirmation_tokens, debits, payment_methods
+from service.payments.simulator.resources import (
+    confirmation_tokens,
+    debits,
+    payment_methods,
+    settling,
+)
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id, random_text
 
@@ -192,6 +197,7 @@ def _succeeded(work: Work, setup: Json, method: Json) -> Json:
     }
     work.save(done)
     work.emit("setup_intent.succeeded", done)
+    settling.method_set_up(work, done)
     return done
 
 
