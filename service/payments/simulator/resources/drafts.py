@@ -45,6 +45,14 @@ def counted(draft: Json, lines: list[Json], customer: Json) -> Json:
     }
 
 
+def settings_of(given: Json) -> Json:
+    """The payment settings a caller gave; no types named means all."""
+    settings: Json = given.get("payment_settings") or {"payment_method_types": None}
+    if "payment_method_types" in settings:
+        return settings | {"payment_method_types": settings["payment_method_types"] or None}
+    return settings
+
+
 def collect_items(work: Work, draft: str, customer: str) -> None:
     """What waits for the customer's next invoice comes on this one."""
     for item in invoice_items.items_of(work, "customer", customer):
@@ -106,7 +114,7 @@ def new_draft(work: Work, given: Json, customer: Json) -> Json:
             "default_mandate": None,
             "payment_method_options": None,
             "payment_method_types": None,
-            **(given.get("payment_settings") or {}),
+            **settings_of(given),
         },
         "period_end": work.now,
         "period_start": work.now,

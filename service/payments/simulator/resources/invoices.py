@@ -163,8 +163,7 @@ def update(work: Work, given: Json, invoice: str) -> Json:
     changed = found | {n: v for n, v in given.items() if n in found and n not in special}
     changed["metadata"] = merged(found["metadata"], given.get("metadata", {}))
     if "payment_settings" in given:
-        settings = given["payment_settings"] or {"payment_method_types": None}
-        changed["payment_settings"] = found["payment_settings"] | settings
+        changed["payment_settings"] = found["payment_settings"] | drafts.settings_of(given)
     kept = work.private(invoice)
     kept |= {"days": given.get("days_until_due", kept.get("days"))}
     if changed["collection_method"] == "send_invoice":
@@ -188,8 +187,13 @@ def delete(work: Work, _given: Json, invoice: str) -> Json:
 
 
 def finalize(work: Work, given: Json, invoice: str) -> Json:
-    """Make a bill of a draft; one over nothing is paid at once."""
+    """Make a bill of a draft; one over nothing is paid at once.
+
+    Raises:
+        ApiError: its lines have several currencies, or no payment method takes theirs.
+    """
     draft = _counted(work, bill_in(work, invoice, "draft"))
+    payment_intents.types_for_invoice(draft)
     agenda.cancel(work, "finalize_invoice", invoice)
     customer = work.require("customer", draft["customer"])
     number = f"{customer['invoice_prefix']}-{customer['next_invoice_sequence']:04d}"
@@ -262,8 +266,13 @@ def mark_uncollectible(work: Work, _given: Json, invoice: str) -> Json:
 def finalize_due(work: Work, invoice: str) -> None:
     """An hour has passed since the draft was made."""
     found = work.get(invoice)
-    if found is not None and found["status"] == "draft":
+    if found is None or found["status"] != "draft":
+        return
+    try:
         finalize(work, {}, invoice)
+    except ApiError as refusal:
+        failed = work.save(found | {"last_finalization_error": refusal.body["error"]})
+        work.emit("invoice.finalization_failed", failed)
 
 
 def overdue(work: Work, invoice: str) -> None:

@@ -119,6 +119,34 @@ def create_price(work: Work, given: Json) -> Json:
     return price
 
 
+def named_or_made(work: Work, asked: Json, param: str) -> Json:
+    """The price that an item names, or one made of what it says.
+
+    Raises:
+        ApiError: there is no such price or product.
+        InvalidParameterError: what it says is not enough for a price.
+    """
+    data = asked.get("price_data")
+    if not data:
+        return work.require("price", asked.get("price") or "", param=param, status=400)
+    for name in PRICE.required:
+        if name not in data:
+            path = f"{param}[price_data][{name}]"
+            raise InvalidParameterError(
+                f"Missing required param: {path}.", code="parameter_missing", param=path
+            )
+    return create_price(work, data)
+
+
+def pricing_of(price: Json) -> Json:
+    """What a line says of the price it comes from."""
+    return {
+        "price_details": {"price": price["id"], "product": price["product"]},
+        "type": "price_details",
+        "unit_amount_decimal": price["unit_amount_decimal"],
+    }
+
+
 def _check_period(recurring: Json) -> None:
     if recurring.get("interval") is None:
         message = "Missing required param: recurring[interval]."

@@ -24,10 +24,7 @@ def new_item(work: Work, asked: Json, subscription: str, trial_end: int | None) 
         ApiError: there is no such price.
         InvalidParameterError: it is paid once only, or the quantity is out of bounds.
     """
-    if asked.get("price_data"):
-        price = products.create_price(work, asked["price_data"])
-    else:
-        price = work.require("price", asked.get("price") or "", param="items", status=400)
+    price = products.named_or_made(work, asked, "items")
     recurring = price["recurring"]
     if recurring is None:
         raise InvalidParameterError("A subscription needs recurring prices.", param="items")
@@ -58,7 +55,7 @@ def new_item(work: Work, asked: Json, subscription: str, trial_end: int | None) 
             "usage_type": "licensed",
         },
         "price": price,
-        "quantity": _seats(asked.get("quantity", 1)),
+        "quantity": checked(asked.get("quantity", 1), "items"),
         "subscription": subscription,
         "tax_rates": [],
     }
@@ -93,7 +90,7 @@ def line_of(subscription: Json, item: Json, *, trial: bool = False) -> Json:
         },
         "period": {"start": item["current_period_start"], "end": item["current_period_end"]},
         "pretax_credit_amounts": [],
-        "pricing": None,
+        "pricing": products.pricing_of(price),
         "quantity": item["quantity"],
         "quantity_decimal": str(item["quantity"]),
         "subscription": subscription["id"],
@@ -112,7 +109,9 @@ def next_period(item: Json, anchor: int) -> Json:
 
 def reseated(work: Work, subscription: Json, asked: list[Json]) -> tuple[Json, list[Json]]:
     """The items with new seats, and what the change costs for the rest of the period."""
-    wanted = {each["id"]: _seats(each["quantity"]) for each in asked if "quantity" in each}
+    wanted = {
+        each["id"]: checked(each["quantity"], "items") for each in asked if "quantity" in each
+    }
     known = {item["id"] for item in items_of(subscription)}
     if {each.get("id") for each in asked} - known:
         raise InvalidParameterError("No such subscription_item.", param="items")
@@ -139,9 +138,14 @@ def _prorated(line: Json, start: int, end: int) -> Json:
     }
 
 
-def _seats(quantity: int) -> int:
+def checked(quantity: int, param: str) -> int:
+    """A quantity within its bounds.
+
+    Raises:
+        InvalidParameterError: it is not.
+    """
     if not 0 <= quantity <= _MOST_SEATS:
         raise InvalidParameterError(
-            f"A quantity is from 0 to {_MOST_SEATS}.", param="items[quantity]"
+            f"A quantity is from 0 to {_MOST_SEATS}.", param=f"{param}[quantity]"
         )
     return quantity

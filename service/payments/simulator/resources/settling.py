@@ -41,12 +41,13 @@ def payment_succeeded(work: Work, intent: Json) -> None:
 def method_set_up(work: Work, setup: Json) -> None:
     """What was set up for a subscription's trial pays it when the trial ends."""
     identity = work.private(setup["id"]).get("subscription")
-    if identity is not None:
-        subscription = work.require("subscription", identity)
-        changes: Json = {"pending_setup_intent": None}
-        if _keeps_methods(subscription):
-            changes["default_payment_method"] = setup["payment_method"]
-        change_subscription(work, subscription, **changes)
+    subscription = work.require("subscription", identity) if identity else None
+    if subscription is None or subscription["ended_at"] is not None:
+        return
+    changes: Json = {"pending_setup_intent": None}
+    if _keeps_methods(subscription):
+        changes["default_payment_method"] = setup["payment_method"]
+    change_subscription(work, subscription, **changes)
 
 
 def payment_begun(work: Work, intent: Json) -> None:
@@ -57,7 +58,6 @@ def payment_begun(work: Work, intent: Json) -> None:
     invoice = work.require("invoice", paid["invoice"])
     if not invoice["attempted"]:
         invoice = work.save(invoice | {"attempted": True, "attempt_count": 1})
-    _keep_method(work, invoice, intent["payment_method"])
     _follow_payment(work, invoice)
 
 
@@ -238,4 +238,5 @@ def _follow_payment(work: Work, invoice: Json) -> None:
         return
     subscription = work.require("subscription", identity)
     if subscription["status"] in {"incomplete", "past_due", "unpaid"}:
-        change_subscription(work, subscription, status="active")
+        trial = subscription["trial_end"] is not None and work.now < subscription["trial_end"]
+        change_subscription(work, subscription, status="trialing" if trial else "active")

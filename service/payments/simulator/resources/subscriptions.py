@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from service.payments.simulator import agenda
 from service.payments.simulator.errors import ApiError, Declined, InvalidParameterError
 from service.payments.simulator.pages import listed
 from service.payments.simulator.parameters import (
     PAGE,
     Parameters,
+    Reader,
     boolean,
     choice,
     currency,
@@ -21,6 +24,10 @@ from service.payments.simulator.parameters import (
 )
 from service.payments.simulator.resources import (
     collecting,
+    debits,
+    drafts,
+    invoice_items,
+    invoice_payments,
     invoices,
     payment_methods,
     products,
@@ -37,8 +44,12 @@ _SETTINGS = mapping(
     payment_method_types=listing(filled),
     save_default_payment_method=choice("off", "on_subscription"),
 )
+_PRICE: Mapping[str, Reader] = {"currency": currency, "product": filled, "unit_amount": integer}
 CREATE = Parameters(
     {
+        "add_invoice_items": listing(
+            mapping(metadata=metadata, price=text, price_data=mapping(**_PRICE), quantity=integer)
+        ),
         "collection_method": _METHOD,
         "customer": filled,
         "days_until_due": integer,
@@ -46,12 +57,7 @@ CREATE = Parameters(
         "items": listing(
             mapping(
                 price=text,
-                price_data=mapping(
-                    currency=currency,
-                    product=filled,
-                    recurring=products.RECURRING,
-                    unit_amount=integer,
-                ),
+                price_data=mapping(**_PRICE, recurring=products.RECURRING),
                 quantity=integer,
             )
         ),
@@ -82,6 +88,8 @@ _ENDED = ("canceled", "incomplete_expired")
 LIST = Parameters({**PAGE, "customer": text, "status": choice(*_LIVING, *_ENDED, "all", "ended")})
 _LISTED = {"ended": [*_ENDED], "living": [*_LIVING, "incomplete_expired"]}
 _INCOMPLETE_FOR = 23 * 3600
+_PROVED_WITHIN = 10 * settling.DAY
+_MOST_ADDED = 20
 _TOLD_BEFORE = 3 * settling.DAY
 _FORESEEN_BEFORE = 7 * settling.DAY
 _LONGEST_TRIAL = 730
@@ -91,41 +99,29 @@ def create(work: Work, given: Json) -> Json | Declined:
     """Begin a subscription with its first invoice."""
     work.require("customer", given["customer"], param="customer", status=400)
     _check(work, given, given["customer"])
-    subscription = _new(work, given)
-    work.save(subscription)
+    subscription = work.save(_new(work, given))
     trial = subscription["trial_end"] is not None
     lines = [
         seats.line_of(subscription, item, trial=trial) for item in seats.items_of(subscription)
     ]
+    _add_once(work, subscription, given.get("add_invoice_items") or [])
     days = subscription["days_until_due"]
     bill = invoices.bill_subscription(work, subscription, lines, "subscription_create", days=days)
     behavior = given.get("payment_behavior") or "allow_incomplete"
     sent = subscription["collection_method"] == "send_invoice"
-    status = "trialing" if trial else "active" if sent else "incomplete"
-    setup = None
-    if trial and behavior == "default_incomplete":
-        made = setup_intents.new(work, {"customer": subscription["customer"]})
-        work.save(made, {"subscription": subscription["id"]})
-        setup = made["id"]
     subscription |= {
-        "status": status,
+        "status": "trialing" if trial else "active" if sent else "incomplete",
         "latest_invoice": bill["id"],
-        "pending_setup_intent": setup,
     }
+    # Where money is due its PaymentIntent brings the method that pays later.
+    if trial and behavior == "default_incomplete" and not bill["amount_due"]:
+        subscription["pending_setup_intent"] = _ask_to_set_up(work, subscription)
     work.save(subscription)
     work.emit("customer.subscription.created", subscription)
     _plan(work, subscription)
     bill = invoices.finalize(work, {}, bill["id"])
-    if status == "incomplete":
-        agenda.schedule(work, work.now + _INCOMPLETE_FOR, "expire_incomplete", subscription["id"])
-        if behavior == "default_incomplete":
-            agenda.cancel(work, "collect_invoice", bill["id"])
-        else:
-            outcome = _collect(work, bill["id"])
-            if isinstance(outcome, Declined) and behavior == "error_if_incomplete":
-                raise ApiError(
-                    "Your card was declined.", code="card_declined", status=402, kind="card_error"
-                )
+    if bill["status"] == "open" and not sent:
+        _begin(work, subscription, bill["id"], behavior)
     return work.require("subscription", subscription["id"])
 
 
@@ -151,7 +147,8 @@ def update(work: Work, given: Json, subscription: str) -> Json:
     if "metadata" in given:
         changes["metadata"] = merged(found["metadata"], given["metadata"])
     if "payment_settings" in given:
-        changes["payment_settings"] = found["payment_settings"] | (given["payment_settings"] or {})
+        settings = drafts.settings_of(given)
+        changes["payment_settings"] = found["payment_settings"] | settings
     if "cancel_at_period_end" in given:
         ends = given["cancel_at_period_end"]
         changes |= {
@@ -171,8 +168,13 @@ def update(work: Work, given: Json, subscription: str) -> Json:
 
 
 def cancel(work: Work, _given: Json, subscription: str) -> Json:
-    """End it now."""
-    return settling.end_subscription(work, _living(work, subscription), "cancellation_requested")
+    """End it now; a first invoice that nobody has paid is void."""
+    found = _living(work, subscription)
+    ended = settling.end_subscription(work, found, "cancellation_requested")
+    bill = work.require("invoice", found["latest_invoice"])
+    if found["status"] == "incomplete" and bill["status"] == "open":
+        invoices.void(work, {}, bill["id"])
+    return ended
 
 
 def renew(work: Work, subscription: str) -> None:
@@ -202,11 +204,18 @@ def renew(work: Work, subscription: str) -> None:
 
 
 def expire(work: Work, subscription: str) -> None:
-    """Nobody paid the first invoice within 23 hours."""
+    """Nobody paid the first invoice within 23 hours; small deposits have ten days to be told."""
     found = work.require("subscription", subscription)
-    if found["status"] == "incomplete":
-        settling.change_subscription(work, found, status="incomplete_expired", ended_at=work.now)
-        invoices.void(work, {}, found["latest_invoice"])
+    if found["status"] != "incomplete":
+        return
+    bill, last = work.require("invoice", found["latest_invoice"]), found["created"] + _PROVED_WITHIN
+    intent = invoice_payments.open_intent(work, bill)
+    if intent and debits.is_unproven(intent) and work.now < last:
+        agenda.schedule(work, last, "expire_incomplete", subscription)
+        return
+    settling.change_subscription(work, found, status="incomplete_expired", ended_at=work.now)
+    if bill["status"] == "open":
+        invoices.void(work, {}, bill["id"])
 
 
 def announce_renewal(work: Work, subscription: str) -> None:
@@ -283,6 +292,43 @@ def _bill(work: Work, subscription: Json, lines: list[Json], reason: str) -> Non
         _collect(work, bill["id"])
 
 
+def _add_once(work: Work, subscription: Json, asked: list[Json]) -> None:
+    if len(asked) > _MOST_ADDED:
+        raise InvalidParameterError(
+            f"Up to {_MOST_ADDED} items may be added.", param="add_invoice_items"
+        )
+    for each in asked:
+        price = products.named_or_made(work, each, "add_invoice_items")
+        quantity = seats.checked(each.get("quantity", 1), "add_invoice_items")
+        invoice_items.add_once(work, subscription, price, quantity, each.get("metadata", {}))
+
+
+def _ask_to_set_up(work: Work, subscription: Json) -> str:
+    types = subscription["payment_settings"]["payment_method_types"]
+    made = setup_intents.new(work, {"customer": subscription["customer"]}, types=types)
+    work.save(made, {"subscription": subscription["id"]})
+    identity: str = made["id"]
+    return identity
+
+
+def _begin(work: Work, subscription: Json, bill: str, behavior: str) -> None:
+    """Collect the first invoice, or let the page do that.
+
+    Raises:
+        ApiError: it was declined, and is to be no subscription then.
+    """
+    if subscription["status"] == "incomplete":
+        agenda.schedule(work, work.now + _INCOMPLETE_FOR, "expire_incomplete", subscription["id"])
+    if behavior == "default_incomplete":
+        agenda.cancel(work, "collect_invoice", bill)
+        return
+    outcome = _collect(work, bill)
+    if isinstance(outcome, Declined) and behavior == "error_if_incomplete":
+        raise ApiError(
+            "Your card was declined.", code="card_declined", status=402, kind="card_error"
+        )
+
+
 def _collect(work: Work, invoice: str) -> Json | Declined | None:
     try:
         return collecting.pay(work, {"off_session": True}, invoice)
@@ -343,7 +389,7 @@ def _new(work: Work, given: Json) -> Json:
         },
         "livemode": False,
         "metadata": merged({}, given.get("metadata", {})),
-        "payment_settings": settings | (given.get("payment_settings") or {}),
+        "payment_settings": settings | drafts.settings_of(given),
         "start_date": work.now,
         "status": "incomplete",
         "trial_end": trial_end,
