@@ -102,7 +102,8 @@ def test_what_a_trial_sets_up_is_attached_and_told(shop: Shop) -> None:
     assert (found.status, found.pending_setup_intent) == ("trialing", None)
     assert found.default_payment_method == method
     (event,) = shop.told("customer.subscription.updated")
-    assert event.data.previous_attributes.to_dict() == {
+    previous: Any = event.data.previous_attributes
+    assert previous.to_dict() == {
         "default_payment_method": None,
         "pending_setup_intent": made.pending_setup_intent,
     }
