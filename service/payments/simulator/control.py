@@ -11,9 +11,9 @@ from service.payments.simulator.api import Api, Request, Response
 from service.payments.simulator.errors import ApiError, InvalidParameterError
 from service.payments.simulator.faults import Faults
 from service.payments.simulator.resources import (
+    collecting,
     disputes,
     early_fraud_warnings,
-    invoices,
     payment_methods,
 )
 from service.payments.simulator.routes import TASKS
@@ -103,7 +103,7 @@ def _receive_money(control: Control, given: object) -> Json:
     form = given if isinstance(given, dict) else {}
     asked = {name: str(value) for name, value in form.items()}
     with control.api.working(new_id("req")) as work:
-        invoice = invoices.receive_money(work, invoices.MONEY.read(asked))
+        invoice = collecting.receive_money(work, collecting.MONEY.read(asked))
     control.deliveries.wake()
     return invoice
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from service.payments.simulator.errors import InvalidParameterError
+from service.payments.simulator.resources import invoice_payments
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work
 
@@ -14,6 +17,7 @@ EXPANDABLE = {
     "customer": {"default_source", "test_clock"},
     "dispute": {"charge", "payment_intent"},
     "invoice": {"customer", "default_payment_method", "payments", "confirmation_secret"},
+    "invoice_payment": {"invoice"},
     "setup_intent": {"customer", "payment_method"},
     "subscription": {
         "customer",
@@ -21,6 +25,11 @@ EXPANDABLE = {
         "latest_invoice",
         "pending_setup_intent",
     },
+}
+# What an object has only if it is asked for.
+_INCLUDED: Mapping[tuple[str, str], Callable[[Work, Json], Json | None]] = {
+    ("invoice", "confirmation_secret"): invoice_payments.secret_of,
+    ("invoice", "payments"): invoice_payments.of_invoice,
 }
 _DEEPEST = 4
 
@@ -51,10 +60,14 @@ def _expand(work: Work, body: Json, steps: list[str], path: str) -> Json:
     head, *rest = steps
     if body.get("object") == "list" and head == "data" and rest:
         return body | {"data": [_expand(work, member, rest, path) for member in body["data"]]}
-    if head not in EXPANDABLE.get(body.get("object", ""), ()):
+    kind = body.get("object", "")
+    if head not in EXPANDABLE.get(kind, ()):
         raise InvalidParameterError(f"This property cannot be expanded ({path}).", param="expand")
-    value = body[head]
-    found = work.get(value) if isinstance(value, str) else value
+    if (kind, head) in _INCLUDED:
+        found = _INCLUDED[kind, head](work, body)
+    else:
+        value = body[head]
+        found = work.get(value) if isinstance(value, str) else value
     if found is not None and rest:
         found = _expand(work, found, rest, path)
     return body | {head: found}

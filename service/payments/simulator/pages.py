@@ -24,13 +24,7 @@ def listed(
     Raises:
         ApiError: a limit outside 1…100, both cursors at once, or an unknown cursor.
     """
-    limit = given.get("limit", 10)
-    if not 1 <= limit <= 100:
-        raise InvalidParameterError(
-            f"Invalid limit: must be from 1 to 100, not {limit}.",
-            code="parameter_invalid_integer",
-            param="limit",
-        )
+    limit = _limit(given)
     before, after = (_cursor(work, kind, given, n) for n in ("starting_after", "ending_before"))
     if before is not None and after is not None:
         raise InvalidParameterError(
@@ -43,6 +37,36 @@ def listed(
     )
     kept = found[-limit:] if after is not None else found[:limit]
     return {"object": "list", "data": kept, "has_more": len(found) > limit, "url": url}
+
+
+def listed_among(whole: Json, kind: str, given: Json) -> Json:
+    """One page of a list that another object holds, in its order.
+
+    Raises:
+        ApiError: a limit outside 1…100, or an unknown cursor.
+    """
+    limit, data = _limit(given), whole["data"]
+    places = {member["id"]: place for place, member in enumerate(data)}
+    for name in ("starting_after", "ending_before"):
+        if given.get(name) and given[name] not in places:
+            raise missing_resource(kind, given[name], name, status=400)
+    if given.get("ending_before"):
+        before = data[: places[given["ending_before"]]]
+        return whole | {"data": before[-limit:], "has_more": len(before) > limit}
+    after = given.get("starting_after")
+    rest = data[places[after] + 1 :] if after else data
+    return whole | {"data": rest[:limit], "has_more": len(rest) > limit}
+
+
+def _limit(given: Json) -> int:
+    limit: int = given.get("limit", 10)
+    if not 1 <= limit <= 100:
+        raise InvalidParameterError(
+            f"Invalid limit: must be from 1 to 100, not {limit}.",
+            code="parameter_invalid_integer",
+            param="limit",
+        )
+    return limit
 
 
 def _cursor(work: Work, kind: str, given: Json, name: str) -> int | None:

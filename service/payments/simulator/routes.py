@@ -13,6 +13,7 @@ from service.payments.simulator.parameters import Parameters
 from service.payments.simulator.resources import (
     balance_transactions,
     charges,
+    collecting,
     confirmation_tokens,
     customer_sessions,
     customers,
@@ -21,6 +22,7 @@ from service.payments.simulator.resources import (
     early_fraud_warnings,
     events,
     invoice_items,
+    invoice_payments,
     invoices,
     payment_intents,
     payment_methods,
@@ -103,7 +105,7 @@ ROUTES = (
     Route("POST", "/v1/invoices/{id}", invoices.UPDATE, invoices.update),
     Route("DELETE", "/v1/invoices/{id}", invoices.NOTHING, invoices.delete),
     Route("POST", "/v1/invoices/{id}/finalize", invoices.FINALIZE, invoices.finalize),
-    Route("POST", "/v1/invoices/{id}/pay", invoices.PAY, invoices.pay),
+    Route("POST", "/v1/invoices/{id}/pay", collecting.PAY, collecting.pay),
     Route("POST", "/v1/invoices/{id}/send", invoices.NOTHING, invoices.send),
     Route("POST", "/v1/invoices/{id}/void", invoices.NOTHING, invoices.void),
     Route(
@@ -112,7 +114,9 @@ ROUTES = (
         invoices.NOTHING,
         invoices.mark_uncollectible,
     ),
-    Route("GET", "/v1/invoice_payments", invoices.PAYMENTS, invoices.payments_of),
+    Route("GET", "/v1/invoices/{id}/lines", invoices.LINES, invoices.lines_of),
+    Route("GET", "/v1/invoice_payments", invoice_payments.LIST, invoice_payments.listing_of),
+    Route("GET", "/v1/invoice_payments/{id}", invoice_payments.RETRIEVE, invoice_payments.retrieve),
     Route(
         "POST",
         "/v1/test_helpers/confirmation_tokens",
@@ -187,8 +191,10 @@ ROUTES = (
 
 # What falls due, by the name it is scheduled under.
 TASKS: Mapping[str, Task] = {
+    "announce_due_date": invoices.announce_due_date,
+    "announce_renewal": subscriptions.announce_renewal,
     "announce_trial_end": subscriptions.announce_trial_end,
-    "collect_invoice": invoices.collect_due,
+    "collect_invoice": collecting.collect_due,
     "expire_incomplete": subscriptions.expire,
     "finalize_invoice": invoices.finalize_due,
     "mark_overdue": invoices.overdue,

@@ -25,6 +25,8 @@ CREATE TABLE IF NOT EXISTS objects (
   payment_intent TEXT,
   type TEXT,
   invoice TEXT,
+  subscription TEXT,
+  status TEXT,
   body TEXT NOT NULL,
   private TEXT NOT NULL
 );
@@ -35,6 +37,10 @@ CREATE INDEX IF NOT EXISTS objects_by_customer ON objects (customer, object, seq
   WHERE customer IS NOT NULL;
 CREATE INDEX IF NOT EXISTS objects_by_invoice ON objects (invoice, object, seq)
   WHERE invoice IS NOT NULL;
+CREATE INDEX IF NOT EXISTS objects_by_subscription ON objects (subscription, object, seq)
+  WHERE subscription IS NOT NULL;
+CREATE INDEX IF NOT EXISTS objects_by_status ON objects (object, status, seq)
+  WHERE status IS NOT NULL;
 CREATE TABLE IF NOT EXISTS agenda (
   id INTEGER PRIMARY KEY,
   due INTEGER NOT NULL,
@@ -138,7 +144,8 @@ def _open(database: Path, patience: float) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     columns = {row["name"] for row in connection.execute("PRAGMA table_info(objects)")}
-    if columns and "invoice" not in columns:
-        connection.execute("ALTER TABLE objects ADD COLUMN invoice TEXT")
+    for added in ("invoice", "subscription", "status"):
+        if columns and added not in columns:
+            connection.execute(f"ALTER TABLE objects ADD COLUMN {added} TEXT")
     connection.executescript(_SCHEMA)
     return connection

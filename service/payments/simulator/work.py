@@ -14,6 +14,9 @@ from service.payments.simulator.errors import missing_resource
 from service.payments.simulator.wire import API_VERSION, Json
 
 _LETTERS = string.ascii_letters + string.digits
+_NARROW = frozenset({"customer", "invoice", "payment_intent", "subscription"})
+# Of these there are lists by status.
+_WITH_STATUS = frozenset({"invoice", "invoice_payment", "subscription"})
 _COMPARE = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
@@ -88,8 +91,10 @@ class Work:
         """Keep an object as it now is; ``private`` None keeps what was remembered."""
         self.connection.execute(
             "INSERT INTO objects (id, object, created, customer, payment_intent, type, invoice,"
-            " body, private) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-            " body = excluded.body, customer = excluded.customer,"
+            " subscription, status, body, private) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET"
+            " body = excluded.body, customer = excluded.customer, invoice = excluded.invoice,"
+            " status = excluded.status,"
             " private = CASE WHEN ? THEN private ELSE excluded.private END",
             (
                 body["id"],
@@ -99,8 +104,10 @@ class Work:
                 body.get("payment_intent") or (body.get("payment") or {}).get("payment_intent"),
                 body.get("type"),
                 body.get("invoice"),
+                _billed(body),
+                body["status"] if body["object"] in _WITH_STATUS else None,
                 json.dumps(body),
-                json.dumps(private or {}),
+                json.dumps(private) if private else "{}",
                 private is None,
             ),
         )
@@ -161,7 +168,11 @@ class Work:
             limit: how many at most.
         """
         clauses, values = ["object = ?"], [kind, *(str(v) for vs in equal.values() for v in vs)]
-        clauses += [f"{col} IN ({', '.join('?' * len(vs))})" for col, vs in equal.items()]
+        # Of one customer or invoice there is little; the plus keeps SQLite from going through all
+        # that has a status instead.
+        plus = "+" if _NARROW & equal.keys() else ""
+        names = {col: f"{plus}status" if col == "status" else col for col in equal}
+        clauses += [f"{names[col]} IN ({', '.join('?' * len(vs))})" for col, vs in equal.items()]
         clauses += [f"created {_COMPARE[bound]} {int(at)}" for bound, at in created.items()]
         if before is not None:
             clauses.append(f"seq < {before:d}")
@@ -181,3 +192,10 @@ class Work:
         query = "SELECT seq FROM objects WHERE id = ?"
         row = self.connection.execute(query, (identity,)).fetchone()
         return int(row["seq"]) if row else None
+
+
+def _billed(body: Json) -> str | None:
+    """The subscription an invoice is over, or None."""
+    details = (body.get("parent") or {}).get("subscription_details") or {}
+    found: str | None = details.get("subscription")
+    return found if body["object"] == "invoice" else None

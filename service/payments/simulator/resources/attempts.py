@@ -8,6 +8,7 @@ from service.payments.simulator.banks import ListedBank
 from service.payments.simulator.cards import EXPIRED, Decline, ListedCard
 from service.payments.simulator.errors import ApiError, Declined, envelope, unexpected_state
 from service.payments.simulator.resources import (
+    canceling,
     charges,
     confirmation_tokens,
     debits,
@@ -26,7 +27,7 @@ _ABSENT = Decline(
     "1A",
     "confirm_card_data",
 )
-CONFIRMABLE = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
+CONFIRMABLE = canceling.UNDECIDED
 _FAILED_CHALLENGE = (
     "The provided PaymentMethod has failed authentication. You can provide a new PaymentMethod "
     "to attempt to fulfill this PaymentIntent again."

@@ -15,7 +15,13 @@ from service.payments.simulator.parameters import (
     mapping,
     text,
 )
-from service.payments.simulator.resources import charges, disputes, endings, payment_methods
+from service.payments.simulator.resources import (
+    charges,
+    disputes,
+    endings,
+    payment_methods,
+    settling,
+)
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id
 
@@ -49,7 +55,7 @@ def confirm(work: Work, intent: Json, method: Json, bank: ListedBank, given: Jso
 def verify(work: Work, given: Json, intent: str) -> Json:
     """The payer tells what was sent to the account."""
     found = work.require("payment_intent", intent)
-    if (found["next_action"] or {}).get("type") != "verify_with_microdeposits":
+    if not is_unproven(found):
         raise unexpected_state("This PaymentIntent waits for no deposits.", found)
     method = work.require("payment_method", found["payment_method"])
     prove(work, method, given)
@@ -64,6 +70,11 @@ def needs_proof(work: Work, method: Json, given: Json) -> bool:
     options = (given.get("payment_method_options") or {}).get("us_bank_account") or {}
     asked = options.get("verification_method") == "microdeposits"
     return asked or bool(work.private(method["id"]).get("unproven"))
+
+
+def is_unproven(intent: Json) -> bool:
+    """Whether an intent waits for its payer to tell what was sent."""
+    return bool((intent["next_action"] or {}).get("type") == "verify_with_microdeposits")
 
 
 def proof(work: Work, intent: Json) -> Json:
@@ -140,6 +151,7 @@ def _debit(work: Work, intent: Json, method: Json, bank: ListedBank) -> Json:
         payment_methods.attached(work, method, intent["customer"])
     work.save(waiting)
     work.emit("payment_intent.processing", waiting)
+    settling.payment_begun(work, waiting)
     if not bank.stays:
         agenda.schedule(work, _later(work.now), "settle_debit", charge["id"])
     return waiting

@@ -27,6 +27,7 @@ def succeed(work: Work, intent: Json, method: Json, charge: Json) -> Json:
 
 def back_to_start(work: Work, intent: Json, error: Json) -> Json:
     """The try failed; another may follow."""
+    method = error.get("payment_method")
     back = intent | {
         "status": "requires_payment_method",
         "last_payment_error": error,
@@ -35,5 +36,5 @@ def back_to_start(work: Work, intent: Json, error: Json) -> Json:
     }
     work.save(back)
     work.emit("payment_intent.payment_failed", back)
-    settling.payment_failed(work, back)
+    settling.payment_failed(work, back, method and method["id"])
     return back

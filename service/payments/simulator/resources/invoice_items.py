@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.payments.simulator.errors import ApiError
+from service.payments.simulator.errors import ApiError, InvalidParameterError
 from service.payments.simulator.pages import listed
 from service.payments.simulator.parameters import (
     PAGE,
@@ -14,6 +14,7 @@ from service.payments.simulator.parameters import (
     metadata,
     text,
 )
+from service.payments.simulator.resources import products
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id
 
@@ -31,6 +32,8 @@ CREATE = Parameters(
 RETRIEVE = Parameters()
 DELETE = Parameters()
 LIST = Parameters({**PAGE, "customer": text, "invoice": text})
+# Far more than a customer has.
+_MOST = 10_000
 
 
 def create(work: Work, given: Json) -> Json:
@@ -40,6 +43,37 @@ def create(work: Work, given: Json) -> Json:
     if invoice is not None:
         _draft(work, invoice)
     item = work.save(_item(work, given))
+    work.emit("invoiceitem.created", item)
+    return item
+
+
+def add_once(
+    work: Work, subscription: Json, price: Json, quantity: int, described: dict[str, str]
+) -> Json:
+    """Something that a subscription's next invoice asks for once.
+
+    Raises:
+        InvalidParameterError: its price is for every period.
+    """
+    if price["recurring"] is not None:
+        raise InvalidParameterError(
+            "An item of one invoice needs a price that is paid once.", param="add_invoice_items"
+        )
+    details = {"subscription": subscription["id"], "subscription_item": None}
+    once = {
+        "amount": price["unit_amount"] * quantity,
+        "currency": price["currency"],
+        "customer": subscription["customer"],
+        "description": work.require("product", price["product"])["name"],
+        "metadata": described,
+    }
+    item = _item(work, once) | {
+        "parent": {"subscription_details": details, "type": "subscription_details"},
+        "pricing": products.pricing_of(price),
+        "quantity": quantity,
+        "quantity_decimal": str(quantity),
+    }
+    work.save(item)
     work.emit("invoiceitem.created", item)
     return item
 
@@ -66,15 +100,16 @@ def listing_of(work: Work, given: Json) -> Json:
 
 
 def items_of(work: Work, column: str, value: str) -> list[Json]:
-    """Up to a hundred items, oldest first."""
-    found = work.page("invoiceitem", {column: [value]}, {}, before=None, after=None, limit=100)
+    """Items, oldest first."""
+    found = work.page("invoiceitem", {column: [value]}, {}, before=None, after=None, limit=_MOST)
     return found[::-1]
 
 
 def line_of(item: Json, invoice: str) -> Json:
     """The item as a line of an invoice."""
+    subscription = ((item["parent"] or {}).get("subscription_details") or {}).get("subscription")
     return {
-        "id": new_id("il"),
+        "id": f"il_{item['id'].removeprefix('ii_')}",
         "object": "line_item",
         "amount": item["amount"],
         "currency": item["currency"],
@@ -90,17 +125,17 @@ def line_of(item: Json, invoice: str) -> Json:
                 "invoice_item": item["id"],
                 "proration": item["proration"],
                 "proration_details": None,
-                "subscription": None,
+                "subscription": subscription,
             },
             "subscription_item_details": None,
             "type": "invoice_item_details",
         },
         "period": item["period"],
         "pretax_credit_amounts": [],
-        "pricing": None,
+        "pricing": item["pricing"],
         "quantity": item["quantity"],
         "quantity_decimal": item["quantity_decimal"],
-        "subscription": None,
+        "subscription": subscription,
         "subtotal": item["amount"],
         "taxes": [],
     }

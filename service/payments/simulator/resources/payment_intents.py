@@ -31,7 +31,13 @@ from service.payments.simulator.parameters import (
     metadata,
     text,
 )
-from service.payments.simulator.resources import attempts, debits
+from service.payments.simulator.resources import (
+    attempts,
+    canceling,
+    debits,
+    invoice_payments,
+    settling,
+)
 from service.payments.simulator.resources.payment_methods import named, usable
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id, random_text
@@ -111,18 +117,40 @@ def create(work: Work, given: Json) -> Json | Declined:
     return attempts.confirm(work, intent, given) if confirming else intent
 
 
-def create_for_invoice(work: Work, invoice: Json, amount: int) -> Json:
+def create_for_invoice(work: Work, invoice: Json) -> Json:
     """The PaymentIntent that an invoice is paid with; it carries no metadata, as Stripe's."""
     described = {
-        "amount": amount,
+        "amount": invoice["amount_due"],
         "currency": invoice["currency"],
         "customer": invoice["customer"],
         "description": f"Payment for Invoice {invoice['number']}",
         "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
     }
-    intent = work.save(_intent(work, described))
+    if settling.subscription_of(invoice) and invoice["collection_method"] != "send_invoice":
+        described["setup_future_usage"] = "off_session"  # it pays the next ones
+    intent = _intent(work, described)
+    if invoice["payment_settings"]["payment_method_types"] is not None:
+        allowed = types_for_invoice(invoice)
+        intent |= {"payment_method_types": allowed, "automatic_payment_methods": None}
+    work.save(intent)
     work.emit("payment_intent.created", intent)
     return intent
+
+
+def types_for_invoice(invoice: Json) -> list[str]:
+    """The methods that an invoice may be paid with.
+
+    Raises:
+        InvalidParameterError: none of those it names takes its currency.
+    """
+    named = invoice["payment_settings"]["payment_method_types"]
+    offered = method_types({"currency": invoice["currency"], "allowed_payment_method_types": named})
+    if not offered:
+        raise InvalidParameterError(
+            f"None of the payment method types takes {invoice['currency']}.",
+            param="payment_settings[payment_method_types]",
+        )
+    return offered
 
 
 def retrieve(work: Work, given: Json, intent: str) -> Json:
@@ -161,19 +189,16 @@ def confirm(work: Work, given: Json, intent: str) -> Json | Declined:
 def cancel(work: Work, given: Json, intent: str) -> Json:
     """End a PaymentIntent that nobody will pay."""
     found = work.require("payment_intent", intent, param="intent")
+    if invoice_payments.of_intent(work, found) is not None:
+        raise unexpected_state(
+            "You cannot cancel this PaymentIntent because it pays an invoice: void the invoice.",
+            found,
+        )
     if found["status"] not in attempts.CONFIRMABLE:
         raise unexpected_state(
             f"You cannot cancel this PaymentIntent because its status is {found['status']}.", found
         )
-    ended = found | {
-        "status": "canceled",
-        "canceled_at": work.now,
-        "cancellation_reason": given.get("cancellation_reason"),
-        "next_action": None,
-    }
-    work.save(ended)
-    work.emit("payment_intent.canceled", ended)
-    return ended
+    return canceling.cancel_intent(work, found, given.get("cancellation_reason"))
 
 
 def listing_of(work: Work, given: Json) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.payments.simulator.errors import ApiError
+from service.payments.simulator.errors import ApiError, InvalidParameterError
 from service.payments.simulator.pages import listed
 from service.payments.simulator.parameters import (
     PAGE,
@@ -20,6 +20,8 @@ from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id
 
 RECURRING = mapping(interval=choice("day", "week", "month", "year"), interval_count=integer)
+# A period lasts three years at most.
+_LONGEST = {"day": 1095, "week": 156, "month": 36, "year": 3}
 CREATE = Parameters(
     {"description": text, "id": filled, "metadata": metadata, "name": filled}, required=("name",)
 )
@@ -86,6 +88,10 @@ def create_price(work: Work, given: Json) -> Json:
     """What a product costs, once or for each period."""
     work.require("product", given["product"], param="product", status=400)
     recurring = given.get("recurring")
+    if recurring:
+        _check_period(recurring)
+    if given["unit_amount"] < 0:
+        raise InvalidParameterError("A price is not below 0.", param="unit_amount")
     price = work.save(
         {
             "id": new_id("price"),
@@ -118,6 +124,46 @@ def create_price(work: Work, given: Json) -> Json:
     )
     work.emit("price.created", price)
     return price
+
+
+def named_or_made(work: Work, asked: Json, param: str) -> Json:
+    """The price that an item names, or one made of what it says.
+
+    Raises:
+        ApiError: there is no such price or product.
+        InvalidParameterError: what it says is not enough for a price.
+    """
+    data = asked.get("price_data")
+    if not data:
+        return work.require("price", asked.get("price") or "", param=param, status=400)
+    for name in PRICE.required:
+        if name not in data:
+            path = f"{param}[price_data][{name}]"
+            raise InvalidParameterError(
+                f"Missing required param: {path}.", code="parameter_missing", param=path
+            )
+    return create_price(work, data)
+
+
+def pricing_of(price: Json) -> Json:
+    """What a line says of the price it comes from."""
+    return {
+        "price_details": {"price": price["id"], "product": price["product"]},
+        "type": "price_details",
+        "unit_amount_decimal": price["unit_amount_decimal"],
+    }
+
+
+def _check_period(recurring: Json) -> None:
+    if recurring.get("interval") is None:
+        message = "Missing required param: recurring[interval]."
+        raise InvalidParameterError(message, code="parameter_missing", param="recurring[interval]")
+    longest = _LONGEST[recurring["interval"]]
+    if not 1 <= recurring.get("interval_count", 1) <= longest:
+        raise InvalidParameterError(
+            f"A period has from 1 to {longest} times its interval.",
+            param="recurring[interval_count]",
+        )
 
 
 def retrieve_price(work: Work, _given: Json, price: str) -> Json:

@@ -17,7 +17,12 @@ from service.payments.simulator.parameters import (
     metadata,
     text,
 )
-from service.payments.simulator.resources import confirmation_tokens, debits, payment_methods
+from service.payments.simulator.resources import (
+    confirmation_tokens,
+    debits,
+    payment_methods,
+    settling,
+)
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id, random_text
 
@@ -56,9 +61,13 @@ def create(work: Work, given: Json) -> Json | Declined:
     return _confirmed(work, made, given) if given.get("confirm") else made
 
 
-def new(work: Work, given: Json) -> Json:
-    """A SetupIntent that waits for its payment method."""
-    setup = work.save(_setup(work, given))
+def new(work: Work, given: Json, *, types: list[str] | None = None) -> Json:
+    """A SetupIntent that waits for its payment method, of one of these types if any are named."""
+    setup = _setup(work, given)
+    if types is not None:
+        named = [each for each in setup["payment_method_types"] if each in types]
+        setup |= {"payment_method_types": named, "automatic_payment_methods": None}
+    work.save(setup)
     work.emit("setup_intent.created", setup)
     return setup
 
@@ -109,7 +118,7 @@ def authenticate(work: Work, setup: Json, *, passed: bool) -> Json:
 def verify(work: Work, given: Json, setup: str) -> Json:
     """The payer tells what was sent to the account."""
     found = work.require("setup_intent", setup)
-    if (found["next_action"] or {}).get("type") != "verify_with_microdeposits":
+    if not debits.is_unproven(found):
         raise ApiError("This SetupIntent waits for no deposits.", code=_STATE)
     method = work.require("payment_method", found["payment_method"])
     debits.prove(work, method, given)
@@ -128,6 +137,11 @@ def _open(setup: Json) -> Json:
 def _confirmed(work: Work, setup: Json, given: Json) -> Json | Declined:
     _open(setup)
     method, card = _chosen(work, setup, given)
+    if method["type"] not in setup["payment_method_types"]:
+        raise ApiError(
+            f"The PaymentMethod provided ({method['type']}) is not allowed for this SetupIntent.",
+            param="payment_method",
+        )
     if isinstance(card, ListedBank):
         if debits.needs_proof(work, method, given):
             return _ask(work, setup, method, debits.proof(work, setup))
@@ -192,6 +206,7 @@ def _succeeded(work: Work, setup: Json, method: Json) -> Json:
     }
     work.save(done)
     work.emit("setup_intent.succeeded", done)
+    settling.method_set_up(work, done)
     return done
 
 

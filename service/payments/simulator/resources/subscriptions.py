@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from service.payments.simulator import agenda
 from service.payments.simulator.errors import ApiError, Declined, InvalidParameterError
 from service.payments.simulator.pages import listed
 from service.payments.simulator.parameters import (
     PAGE,
     Parameters,
+    Reader,
     boolean,
     choice,
     currency,
@@ -19,8 +22,19 @@ from service.payments.simulator.parameters import (
     metadata,
     text,
 )
-from service.payments.simulator.periods import end_of
-from service.payments.simulator.resources import invoices, products, settling, setup_intents
+from service.payments.simulator.resources import (
+    collecting,
+    debits,
+    drafts,
+    invoice_items,
+    invoice_payments,
+    invoices,
+    payment_methods,
+    products,
+    seats,
+    settling,
+    setup_intents,
+)
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id
 
@@ -30,8 +44,12 @@ _SETTINGS = mapping(
     payment_method_types=listing(filled),
     save_default_payment_method=choice("off", "on_subscription"),
 )
+_PRICE: Mapping[str, Reader] = {"currency": currency, "product": filled, "unit_amount": integer}
 CREATE = Parameters(
     {
+        "add_invoice_items": listing(
+            mapping(metadata=metadata, price=text, price_data=mapping(**_PRICE), quantity=integer)
+        ),
         "collection_method": _METHOD,
         "customer": filled,
         "days_until_due": integer,
@@ -39,12 +57,7 @@ CREATE = Parameters(
         "items": listing(
             mapping(
                 price=text,
-                price_data=mapping(
-                    currency=currency,
-                    product=filled,
-                    recurring=products.RECURRING,
-                    unit_amount=integer,
-                ),
+                price_data=mapping(**_PRICE, recurring=products.RECURRING),
                 quantity=integer,
             )
         ),
@@ -70,45 +83,45 @@ UPDATE = Parameters(
 )
 CANCEL = Parameters()
 RETRIEVE = Parameters()
-LIST = Parameters({**PAGE, "customer": text, "status": text})
+_LIVING = ("incomplete", "trialing", "active", "past_due", "unpaid", "paused")
+_ENDED = ("canceled", "incomplete_expired")
+LIST = Parameters({**PAGE, "customer": text, "status": choice(*_LIVING, *_ENDED, "all", "ended")})
+_LISTED = {"ended": [*_ENDED], "living": [*_LIVING, "incomplete_expired"]}
 _INCOMPLETE_FOR = 23 * 3600
+_PROVED_WITHIN = 10 * settling.DAY
+_MOST_ADDED = 20
 _TOLD_BEFORE = 3 * settling.DAY
+_FORESEEN_BEFORE = 7 * settling.DAY
+_LONGEST_TRIAL = 730
 
 
 def create(work: Work, given: Json) -> Json | Declined:
     """Begin a subscription with its first invoice."""
     work.require("customer", given["customer"], param="customer", status=400)
-    subscription = _new(work, given)
-    work.save(subscription)
+    _check(work, given, given["customer"])
+    subscription = work.save(_new(work, given))
     trial = subscription["trial_end"] is not None
-    lines = [_line(subscription, item, trial=trial) for item in _items(subscription)]
+    lines = [
+        seats.line_of(subscription, item, trial=trial) for item in seats.items_of(subscription)
+    ]
+    _add_once(work, subscription, given.get("add_invoice_items") or [])
     days = subscription["days_until_due"]
     bill = invoices.bill_subscription(work, subscription, lines, "subscription_create", days=days)
     behavior = given.get("payment_behavior") or "allow_incomplete"
     sent = subscription["collection_method"] == "send_invoice"
-    status = "trialing" if trial else "active" if sent else "incomplete"
-    setup = None
-    if trial and behavior == "default_incomplete":
-        setup = setup_intents.new(work, {"customer": subscription["customer"]})["id"]
     subscription |= {
-        "status": status,
+        "status": "trialing" if trial else "active" if sent else "incomplete",
         "latest_invoice": bill["id"],
-        "pending_setup_intent": setup,
     }
+    # Where money is due its PaymentIntent brings the method that pays later.
+    if trial and behavior == "default_incomplete" and not bill["amount_due"]:
+        subscription["pending_setup_intent"] = _ask_to_set_up(work, subscription)
     work.save(subscription)
     work.emit("customer.subscription.created", subscription)
     _plan(work, subscription)
     bill = invoices.finalize(work, {}, bill["id"])
-    if status == "incomplete":
-        agenda.schedule(work, work.now + _INCOMPLETE_FOR, "expire_incomplete", subscription["id"])
-        if behavior == "default_incomplete":
-            agenda.cancel(work, "collect_invoice", bill["id"])
-        else:
-            outcome = _collect(work, bill["id"])
-            if isinstance(outcome, Declined) and behavior == "error_if_incomplete":
-                raise ApiError(
-                    "Your card was declined.", code="card_declined", status=402, kind="card_error"
-                )
+    if bill["status"] == "open" and not sent:
+        _begin(work, subscription, bill["id"], behavior)
     return work.require("subscription", subscription["id"])
 
 
@@ -120,34 +133,31 @@ def retrieve(work: Work, _given: Json, subscription: str) -> Json:
 def listing_of(work: Work, given: Json) -> Json:
     """Subscriptions, newest first; those that ended only if asked for."""
     wanted = {"customer": [given["customer"]]} if given.get("customer") else {}
-    page = listed(work, "subscription", "/v1/subscriptions", given, wanted)
-    status = given.get("status")
-
-    def shown(each: Json) -> bool:
-        if status in {None, ""}:
-            return bool(each["status"] != "canceled")
-        return status == "all" or bool(each["status"] == status)
-
-    return page | {"data": [each for each in page["data"] if shown(each)]}
+    status = given.get("status") or "living"
+    if status != "all":
+        wanted["status"] = _LISTED.get(status, [status])
+    return listed(work, "subscription", "/v1/subscriptions", given, wanted)
 
 
 def update(work: Work, given: Json, subscription: str) -> Json:
     """Change seats, how it is paid, or when it ends."""
     found = _living(work, subscription)
+    _check(work, given, found["customer"], found)
     changes = {n: given[n] for n in given if n in found and n not in {"items", "metadata"}}
     if "metadata" in given:
         changes["metadata"] = merged(found["metadata"], given["metadata"])
     if "payment_settings" in given:
-        changes["payment_settings"] = found["payment_settings"] | (given["payment_settings"] or {})
+        settings = drafts.settings_of(given)
+        changes["payment_settings"] = found["payment_settings"] | settings
     if "cancel_at_period_end" in given:
         ends = given["cancel_at_period_end"]
         changes |= {
-            "cancel_at": _items(found)[0]["current_period_end"] if ends else None,
+            "cancel_at": seats.items_of(found)[0]["current_period_end"] if ends else None,
             "canceled_at": work.now if ends else None,
         }
     lines: list[Json] = []
     if given.get("items"):
-        changes["items"], lines = _reseated(work, found, given["items"])
+        changes["items"], lines = seats.reseated(work, found, given["items"])
     changed = settling.change_subscription(work, found, **changes)
     if lines and given.get("proration_behavior") == "always_invoice":
         _bill(work, changed, lines, "subscription_update")
@@ -158,8 +168,13 @@ def update(work: Work, given: Json, subscription: str) -> Json:
 
 
 def cancel(work: Work, _given: Json, subscription: str) -> Json:
-    """End it now."""
-    return settling.end_subscription(work, _living(work, subscription), "cancellation_requested")
+    """End it now; a first invoice that nobody has paid is void."""
+    found = _living(work, subscription)
+    ended = settling.end_subscription(work, found, "cancellation_requested")
+    bill = work.require("invoice", found["latest_invoice"])
+    if found["status"] == "incomplete" and bill["status"] == "open":
+        invoices.void(work, {}, bill["id"])
+    return ended
 
 
 def renew(work: Work, subscription: str) -> None:
@@ -170,28 +185,49 @@ def renew(work: Work, subscription: str) -> None:
     if found["cancel_at_period_end"]:
         settling.end_subscription(work, found, "cancellation_requested")
         return
-    items = [_next_period(item, found["billing_cycle_anchor"]) for item in _items(found)]
-    begun: Json = {"items": found["items"] | {"data": items}}
+    items = [
+        seats.next_period(item, found["billing_cycle_anchor"]) for item in seats.items_of(found)
+    ]
+    begun = found | {"items": found["items"] | {"data": items}}
     if found["status"] == "trialing":
         begun["status"] = "active"
-    changed = settling.change_subscription(work, found, **begun)
     waiting = work.private(subscription)
-    lines = [*waiting.pop("lines", []), *(_line(changed, item) for item in items)]
-    work.save(changed, waiting)
+    lines = [*waiting.pop("lines", []), *(seats.line_of(begun, item) for item in items)]
     bill = invoices.bill_subscription(
-        work, changed, lines, "subscription_cycle", days=changed["days_until_due"]
+        work, begun, lines, "subscription_cycle", days=begun["days_until_due"]
     )
-    settling.change_subscription(work, changed, latest_invoice=bill["id"])
+    changes = {"items": begun["items"], "latest_invoice": bill["id"], "status": begun["status"]}
+    changed = settling.change_subscription(work, found, **changes)
+    work.save(changed, waiting)
     agenda.schedule(work, work.now + 3600, "finalize_invoice", bill["id"])
-    _plan(work, work.require("subscription", subscription))
+    _plan(work, changed)
 
 
 def expire(work: Work, subscription: str) -> None:
-    """Nobody paid the first invoice within 23 hours."""
+    """Nobody paid the first invoice within 23 hours; small deposits have ten days to be told."""
     found = work.require("subscription", subscription)
-    if found["status"] == "incomplete":
-        settling.change_subscription(work, found, status="incomplete_expired", ended_at=work.now)
-        invoices.void(work, {}, found["latest_invoice"])
+    if found["status"] != "incomplete":
+        return
+    bill, last = work.require("invoice", found["latest_invoice"]), found["created"] + _PROVED_WITHIN
+    intent = invoice_payments.open_intent(work, bill)
+    if intent and debits.is_unproven(intent) and work.now < last:
+        agenda.schedule(work, last, "expire_incomplete", subscription)
+        return
+    settling.change_subscription(work, found, status="incomplete_expired", ended_at=work.now)
+    if bill["status"] == "open":
+        invoices.void(work, {}, bill["id"])
+
+
+def announce_renewal(work: Work, subscription: str) -> None:
+    """A week before it is charged by itself for another period."""
+    found = work.require("subscription", subscription)
+    going_on = found["status"] in {"trialing", "active", "past_due"}
+    if going_on and not found["cancel_at_period_end"]:
+        anchor = found["billing_cycle_anchor"]
+        coming = [seats.next_period(item, anchor) for item in seats.items_of(found)]
+        waiting = work.private(subscription).get("lines", [])
+        lines = [seats.line_of(found, item) for item in coming]
+        invoices.preview(work, found, [*lines, *waiting])
 
 
 def announce_trial_end(work: Work, subscription: str) -> None:
@@ -199,6 +235,31 @@ def announce_trial_end(work: Work, subscription: str) -> None:
     found = work.require("subscription", subscription)
     if found["status"] == "trialing":
         work.emit("customer.subscription.trial_will_end", found)
+
+
+def _check(work: Work, given: Json, customer: str, known: Json | None = None) -> None:
+    """What a subscription may not be.
+
+    Raises:
+        ApiError: it is sent and nobody knows until when it is to be paid, or its method is
+            another customer's.
+        InvalidParameterError: a number out of bounds.
+    """
+    terms = (known or {}) | given
+    if terms.get("collection_method") == "send_invoice":
+        invoices.check_days(terms.get("days_until_due"))
+    if given.get("default_payment_method"):
+        method = work.require(
+            "payment_method",
+            given["default_payment_method"],
+            param="default_payment_method",
+            status=400,
+        )
+        payment_methods.usable(work, method, customer)
+    if not 0 <= (given.get("trial_period_days") or 0) <= _LONGEST_TRIAL:
+        raise InvalidParameterError(
+            f"A trial lasts from 0 to {_LONGEST_TRIAL} days.", param="trial_period_days"
+        )
 
 
 def _living(work: Work, subscription: str) -> Json:
@@ -210,14 +271,12 @@ def _living(work: Work, subscription: str) -> Json:
     return found
 
 
-def _items(subscription: Json) -> list[Json]:
-    items: list[Json] = subscription["items"]["data"]
-    return items
-
-
 def _plan(work: Work, subscription: Json) -> None:
-    end = _items(subscription)[0]["current_period_end"]
+    end = seats.items_of(subscription)[0]["current_period_end"]
     agenda.schedule(work, end, "renew_subscription", subscription["id"])
+    itself = subscription["collection_method"] == "charge_automatically"
+    if itself and end - _FORESEEN_BEFORE > work.now:
+        agenda.schedule(work, end - _FORESEEN_BEFORE, "announce_renewal", subscription["id"])
     if subscription["status"] == "trialing":
         told = max(work.now, end - _TOLD_BEFORE)
         agenda.schedule(work, told, "announce_trial_end", subscription["id"])
@@ -233,134 +292,56 @@ def _bill(work: Work, subscription: Json, lines: list[Json], reason: str) -> Non
         _collect(work, bill["id"])
 
 
+def _add_once(work: Work, subscription: Json, asked: list[Json]) -> None:
+    if len(asked) > _MOST_ADDED:
+        raise InvalidParameterError(
+            f"Up to {_MOST_ADDED} items may be added.", param="add_invoice_items"
+        )
+    for each in asked:
+        price = products.named_or_made(work, each, "add_invoice_items")
+        quantity = seats.checked(each.get("quantity", 1), "add_invoice_items")
+        invoice_items.add_once(work, subscription, price, quantity, each.get("metadata", {}))
+
+
+def _ask_to_set_up(work: Work, subscription: Json) -> str:
+    types = subscription["payment_settings"]["payment_method_types"]
+    made = setup_intents.new(work, {"customer": subscription["customer"]}, types=types)
+    work.save(made, {"subscription": subscription["id"]})
+    identity: str = made["id"]
+    return identity
+
+
+def _begin(work: Work, subscription: Json, bill: str, behavior: str) -> None:
+    """Collect the first invoice, or let the page do that.
+
+    Raises:
+        ApiError: it was declined, and is to be no subscription then.
+    """
+    if subscription["status"] == "incomplete":
+        agenda.schedule(work, work.now + _INCOMPLETE_FOR, "expire_incomplete", subscription["id"])
+    if behavior == "default_incomplete":
+        agenda.cancel(work, "collect_invoice", bill)
+        return
+    outcome = _collect(work, bill)
+    if isinstance(outcome, Declined) and behavior == "error_if_incomplete":
+        raise ApiError(
+            "Your card was declined.", code="card_declined", status=402, kind="card_error"
+        )
+
+
 def _collect(work: Work, invoice: str) -> Json | Declined | None:
-    agenda.cancel(work, "collect_invoice", invoice)
     try:
-        return invoices.pay(work, {"off_session": True}, invoice)
+        return collecting.pay(work, {"off_session": True}, invoice)
     except ApiError:
-        # There is nothing to charge yet.
+        # There is nothing to charge yet; in an hour that counts as a failed try.
         return None
-
-
-def _reseated(work: Work, subscription: Json, asked: list[Json]) -> tuple[Json, list[Json]]:
-    """The items with new seats, and what the change costs for the rest of the period."""
-    wanted = {each["id"]: each["quantity"] for each in asked}
-    known = {item["id"] for item in _items(subscription)}
-    if set(wanted) - known:
-        raise InvalidParameterError("No such subscription_item.", param="items")
-    items, lines = [], []
-    for item in _items(subscription):
-        seats = wanted.get(item["id"], item["quantity"])
-        items.append(item | {"quantity": seats})
-        begin, end = item["current_period_start"], item["current_period_end"]
-        rest = (end - work.now) / (end - begin)
-        for quantity, sign in ((item["quantity"], -1), (seats, 1)):
-            if seats != item["quantity"]:
-                amount = sign * round(item["price"]["unit_amount"] * quantity * rest)
-                line = _line(subscription, item | {"quantity": quantity}) | {"amount": amount}
-                lines.append(_prorated(line, work.now, end))
-    return subscription["items"] | {"data": items}, lines
-
-
-def _prorated(line: Json, start: int, end: int) -> Json:
-    details = line["parent"]["subscription_item_details"] | {"proration": True}
-    return line | {
-        "subtotal": line["amount"],
-        "period": {"start": start, "end": end},
-        "parent": line["parent"] | {"subscription_item_details": details},
-    }
-
-
-def _next_period(item: Json, anchor: int) -> Json:
-    recurring = item["price"]["recurring"]
-    start = item["current_period_end"]
-    end = end_of(start, recurring["interval"], recurring["interval_count"], anchor)
-    return item | {"current_period_start": start, "current_period_end": end}
-
-
-def _line(subscription: Json, item: Json, *, trial: bool = False) -> Json:
-    price = item["price"]
-    amount = 0 if trial else price["unit_amount"] * item["quantity"]
-    return {
-        "id": new_id("il"),
-        "object": "line_item",
-        "amount": amount,
-        "currency": price["currency"],
-        "description": "Trial period" if trial else f"{item['quantity']} seats",
-        "discount_amounts": [],
-        "discountable": True,
-        "discounts": [],
-        "invoice": None,
-        "livemode": False,
-        "metadata": subscription["metadata"],
-        "parent": {
-            "invoice_item_details": None,
-            "subscription_item_details": {
-                "invoice_item": None,
-                "proration": False,
-                "proration_details": None,
-                "subscription": subscription["id"],
-                "subscription_item": item["id"],
-            },
-            "type": "subscription_item_details",
-        },
-        "period": {"start": item["current_period_start"], "end": item["current_period_end"]},
-        "pretax_credit_amounts": [],
-        "pricing": None,
-        "quantity": item["quantity"],
-        "quantity_decimal": str(item["quantity"]),
-        "subscription": subscription["id"],
-        "subtotal": amount,
-        "taxes": [],
-    }
-
-
-def _item(work: Work, asked: Json, subscription: str, trial_end: int | None) -> Json:
-    if asked.get("price_data"):
-        price = products.create_price(work, asked["price_data"])
-    else:
-        price = work.require("price", asked.get("price") or "", param="items", status=400)
-    recurring = price["recurring"]
-    if recurring is None:
-        raise InvalidParameterError("A subscription needs recurring prices.", param="items")
-    end = end_of(work.now, recurring["interval"], recurring["interval_count"], work.now)
-    shared = ("active", "billing_scheme", "created", "currency", "livemode", "metadata", "nickname")
-    return {
-        "id": new_id("si"),
-        "object": "subscription_item",
-        "billing_thresholds": None,
-        "created": work.now,
-        "current_period_end": trial_end or end,
-        "current_period_start": work.now,
-        "discounts": [],
-        "metadata": {},
-        "plan": {name: price[name] for name in shared}
-        | {
-            "id": price["id"],
-            "object": "plan",
-            "amount": price["unit_amount"],
-            "amount_decimal": price["unit_amount_decimal"],
-            "interval": recurring["interval"],
-            "interval_count": recurring["interval_count"],
-            "meter": None,
-            "product": price["product"],
-            "tiers_mode": None,
-            "transform_usage": None,
-            "trial_period_days": None,
-            "usage_type": "licensed",
-        },
-        "price": price,
-        "quantity": asked.get("quantity", 1),
-        "subscription": subscription,
-        "tax_rates": [],
-    }
 
 
 def _new(work: Work, given: Json) -> Json:
     identity = new_id("sub")
     days = given.get("trial_period_days")
     trial_end = work.now + days * settling.DAY if days else None
-    items = [_item(work, asked, identity, trial_end) for asked in given["items"]]
+    items = [seats.new_item(work, asked, identity, trial_end) for asked in given["items"]]
     if not items:
         raise InvalidParameterError("A subscription needs an item.", param="items")
     absent = (
@@ -408,7 +389,7 @@ def _new(work: Work, given: Json) -> Json:
         },
         "livemode": False,
         "metadata": merged({}, given.get("metadata", {})),
-        "payment_settings": settings | (given.get("payment_settings") or {}),
+        "payment_settings": settings | drafts.settings_of(given),
         "start_date": work.now,
         "status": "incomplete",
         "trial_end": trial_end,
