@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 from sqlalchemy import select
@@ -48,6 +49,23 @@ class Books:
         waiting = "SELECT event, state FROM deliveries WHERE state != 'delivered'"
         none: list[tuple[Any, ...]] = []
         eventually(lambda: self._stripe(waiting), none)
+
+    def order(self, **changes: Any) -> str:
+        """Make a checkout as the merchant's server does; the path a visitor is sent to."""
+        order = {
+            "mode": "payment",
+            "currency": "usd",
+            "lines": [{"description": "Team plan", "amount": 2400}],
+            "success_url": "https://shop.example/thanks",
+        }
+        answer = requests.post(
+            f"{self.kassa.url}/v1/checkouts",
+            json=order | changes,
+            headers={"Authorization": f"Bearer {API_KEY}"},
+            timeout=10,
+        )
+        assert answer.status_code == 201, answer.text
+        return urlsplit(answer.json()["url"]).path
 
     def checkout(self, checkout_id: str) -> dict[str, Any]:
         """The checkout as the merchant's server reads it."""

@@ -30,7 +30,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def kassa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KassaProcess]:
     """The real service with two workers, its simulator and its real webhooks."""
-    with serving(tmp_path_factory.mktemp("kassa")) as running:
+    limits = "usd=1000000,eur=900000"
+    with serving(tmp_path_factory.mktemp("kassa"), KASSA_CARD_LIMITS=limits) as running:
         yield running
         assert running.stop() == 0
         assert "Traceback" not in running.log
