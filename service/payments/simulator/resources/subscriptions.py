@@ -8,6 +8,7 @@ from service.payments.simulator import agenda
 from service.payments.simulator.errors import ApiError, Declined, InvalidParameterError
 from service.payments.simulator.pages import listed
 from service.payments.simulator.parameters import (
+    METHOD_TYPES,
     PAGE,
     Parameters,
     Reader,
@@ -41,7 +42,7 @@ from service.payments.simulator.work import Work, new_id
 _METHOD = choice("charge_automatically", "send_invoice")
 _PRORATION = choice("always_invoice", "create_prorations", "none")
 _SETTINGS = mapping(
-    payment_method_types=listing(filled),
+    payment_method_types=METHOD_TYPES,
     save_default_payment_method=choice("off", "on_subscription"),
 )
 _PRICE: Mapping[str, Reader] = {"currency": currency, "product": filled, "unit_amount": integer}
