@@ -299,8 +299,13 @@ def test_the_payment_of_an_invoice_is_canceled_only_by_voiding_it(shop: Shop) ->
 
 def test_an_incomplete_subscription_takes_its_first_invoice_with_it(shop: Shop) -> None:
     made = begin(shop)
-    assert shop.v1.subscriptions.cancel(made.id).status == "canceled"
+    # As Stripe has it: what never began is not canceled but lapses, and is not told as deleted.
+    lapsed = shop.v1.subscriptions.cancel(made.id)
+    assert lapsed.status == "incomplete_expired"
+    assert lapsed.canceled_at == lapsed.ended_at
+    assert lapsed.cancellation_details.reason == "cancellation_requested"
+    assert shop.told_of(made.id)[-1] == "customer.subscription.updated"
     assert shop.latest_invoice(made.id).status == "void"
     assert shop.intent_of(made.latest_invoice).status == "canceled"
     shop.pass_by(2)
-    assert shop.subscription(made.id).status == "canceled"
+    assert shop.subscription(made.id).status == "incomplete_expired"
