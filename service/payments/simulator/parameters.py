@@ -194,6 +194,19 @@ def moment_range(path: str, value: Wire) -> Json:
 ADDRESS = mapping(
     **dict.fromkeys(("line1", "line2", "city", "state", "postal_code", "country"), text)
 )
+# What the payment settings of an invoice or a subscription may name.
+METHOD_TYPES = listing(
+    choice(
+        "ach_credit_transfer", "ach_debit", "acss_debit", "affirm", "alipay", "amazon_pay",
+        "au_becs_debit", "bacs_debit", "bancontact", "billie", "blik", "boleto", "card",
+        "cashapp", "crypto", "custom", "customer_balance", "eps", "fpx", "giropay", "grabpay",
+        "ideal", "jp_credit_transfer", "kakao_pay", "klarna", "konbini", "kr_card", "link",
+        "mb_way", "multibanco", "naver_pay", "nz_bank_account", "p24", "pay_by_bank", "payco",
+        "paynow", "paypal", "payto", "pix", "promptpay", "revolut_pay", "satispay",
+        "sepa_credit_transfer", "sepa_debit", "sequra", "sofort", "swish", "twint", "upi",
+        "us_bank_account", "wechat_pay",
+    )
+)  # fmt: skip
 SHIPPING = mapping(address=ADDRESS, name=text, phone=text, carrier=text, tracking_number=text)
 PAGE: Mapping[str, Reader] = {
     "limit": integer,

@@ -12,12 +12,13 @@ from urllib.parse import unquote, urlsplit
 
 from service.payments.simulator import agenda, control, faults
 from service.payments.simulator.api import Api, Clock, Request, Response
+from service.payments.simulator.chaos import Chaos
 from service.payments.simulator.control import Control
 from service.payments.simulator.errors import envelope
 from service.payments.simulator.faults import Fault, Faults
 from service.payments.simulator.routes import TASKS
 from service.payments.simulator.store import Store
-from service.payments.simulator.webhooks import Chaos, Deliveries, Endpoint
+from service.payments.simulator.webhooks import Deliveries, Endpoint
 from service.payments.simulator.wire import to_bytes
 
 ADDRESS = "127.0.0.1"

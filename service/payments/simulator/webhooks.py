@@ -11,6 +11,7 @@ import hmac
 import http.client
 import json
 import queue
+import sqlite3
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,12 +19,11 @@ from urllib.parse import urlsplit
 
 from service.errors import ConfigurationError
 from service.payments.simulator.api import Clock
-from service.payments.simulator.errors import InvalidParameterError
+from service.payments.simulator.chaos import Chaos
 from service.payments.simulator.store import Store
 from service.payments.simulator.wire import Json, to_webhook_bytes
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-RETRY_FOR_SECONDS = 3 * 24 * 3600.0
 _DUE_UNORDERED = (
     "SELECT d.event, o.body FROM deliveries d JOIN objects o ON o.id = d.event"
     " WHERE d.state = 'pending' AND d.due <= ? ORDER BY "
@@ -34,21 +34,6 @@ _POLL_SECONDS = 0.02
 _THREADS = 8
 _OUTSTANDING = 64
 _TIMEOUT_SECONDS = 10.0
-
-
-@dataclass(frozen=True)
-class Chaos:
-    """What may go wrong on the way.
-
-    Attributes:
-        duplicate: how many more times each event is sent.
-        shuffle: whether waiting events go out in random order.
-        hold: whether nothing goes out.
-    """
-
-    duplicate: int = 0
-    shuffle: bool = False
-    hold: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,11 +75,6 @@ def signature_header(body: bytes, *, secret: str, timestamp: int) -> str:
     return f"t={timestamp},v1={digest}"
 
 
-def pause(attempts: int) -> float:
-    """Seconds until the next try after this many failed ones: doubling, half a minute at most."""
-    return float(min(30.0, 0.25 * 2 ** min(attempts - 1, 10)))
-
-
 class Deliveries:
     """Sends what the queue holds, from threads of its own.
 
@@ -113,7 +93,7 @@ class Deliveries:
         self._clock = clock
         self._chaos = chaos or Chaos()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._results: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         self._outstanding: set[str] = set()
         self._woken = threading.Event()
         self._stopping = threading.Event()
@@ -144,20 +124,23 @@ class Deliveries:
         Raises:
             InvalidParameterError: unknown members or values.
         """
-        known = {"duplicate": int, "shuffle": bool, "hold": bool, "release": bool}
-        if not isinstance(given, dict) or not all(
-            name in known and isinstance(value, known[name]) for name, value in given.items()
-        ):
-            raise InvalidParameterError(f"Webhook chaos is an object of {', '.join(known)}.")
-        changes = {name: value for name, value in given.items() if name != "release"}
-        if given.get("release"):
-            changes["hold"] = False
-        self._chaos = Chaos(**(vars(self._chaos) | changes))
-        if not 0 <= self._chaos.duplicate <= 100:
-            self._chaos = Chaos()
-            raise InvalidParameterError("duplicate is from 0 to 100.")
+        self._chaos = self._chaos.changed(given)
         self.wake()
         return dict(vars(self._chaos))
+
+    def pass_by(self, seconds: int) -> None:
+        """The simulated clock was turned: so much nearer is what waits for hours.
+
+        By the quick schedule nothing does, and tests turn the clock by months.
+        """
+        if self._chaos.schedule == "sandbox":
+            with self._store.write() as connection:
+                connection.execute(
+                    "UPDATE deliveries SET due = due - ?, since = since - ?"
+                    " WHERE state = 'pending'",
+                    (seconds, seconds),
+                )
+        self.wake()
 
     def counts(self) -> Json:
         """How many events are pending, delivered and given up."""
@@ -184,6 +167,10 @@ class Deliveries:
             rows = connection.execute(query, (self._clock().timestamp(), _OUTSTANDING)).fetchall()
         for row in [row for row in rows if row["event"] not in self._outstanding][:room]:
             self._outstanding.add(row["event"])
+            if chaos.loses(row["event"]):
+                self._results.put((row["event"], "failed"))
+                self._woken.set()
+                continue
             body = to_webhook_bytes(json.loads(row["body"]))
             self._jobs.put(_Job(row["event"], body, 1 + chaos.duplicate))
 
@@ -195,28 +182,31 @@ class Deliveries:
             return
         now = self._clock().timestamp()
         with self._store.write() as connection:
-            for event, delivered in settled:
-                if delivered:
-                    query = "UPDATE deliveries SET state = 'delivered' WHERE event = ?"
-                    connection.execute(query, (event,))
+            for event, state in settled:
+                if state == "pending":
+                    self._plan_again(connection, event, now)
                 else:
-                    row = connection.execute(
-                        "UPDATE deliveries SET attempts = attempts + 1 WHERE event = ?"
-                        " RETURNING attempts, since",
-                        (event,),
-                    ).fetchone()
-                    given_up = now - row["since"] > RETRY_FOR_SECONDS
-                    connection.execute(
-                        "UPDATE deliveries SET due = ?, state = ? WHERE event = ?",
-                        (now + pause(row["attempts"]), "failed" if given_up else "pending", event),
-                    )
+                    query = "UPDATE deliveries SET state = ? WHERE event = ?"
+                    connection.execute(query, (state, event))
         self._outstanding.difference_update(event for event, _ in settled)
+
+    def _plan_again(self, connection: sqlite3.Connection, event: str, now: float) -> None:
+        row = connection.execute(
+            "UPDATE deliveries SET attempts = attempts + 1 WHERE event = ?"
+            " RETURNING attempts, since",
+            (event,),
+        ).fetchone()
+        pause = self._chaos.pause(row["attempts"], now - row["since"])
+        connection.execute(
+            "UPDATE deliveries SET due = ?, state = ? WHERE event = ?",
+            (now + (pause or 0), "failed" if pause is None else "pending", event),
+        )
 
     def _send(self) -> None:
         line = _Line(self._endpoint, self._clock)
         while (job := self._jobs.get()) is not None:
             taken = [line.post(job.body) for _ in range(job.copies)]
-            self._results.put((job.event, all(taken)))
+            self._results.put((job.event, "delivered" if all(taken) else "pending"))
             self._woken.set()
         line.close()
 

@@ -8,6 +8,7 @@ from service.payments.simulator import agenda
 from service.payments.simulator.errors import ApiError, InvalidParameterError
 from service.payments.simulator.pages import listed, listed_among
 from service.payments.simulator.parameters import (
+    METHOD_TYPES,
     PAGE,
     Parameters,
     Reader,
@@ -16,7 +17,6 @@ from service.payments.simulator.parameters import (
     currency,
     filled,
     integer,
-    listing,
     mapping,
     merged,
     metadata,
@@ -41,7 +41,7 @@ _CHANGEABLE: Mapping[str, Reader] = {
     "default_payment_method": text,
     "description": text,
     "metadata": metadata,
-    "payment_settings": mapping(payment_method_types=listing(filled)),
+    "payment_settings": mapping(payment_method_types=METHOD_TYPES),
 }
 CREATE = Parameters(
     {

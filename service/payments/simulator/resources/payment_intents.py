@@ -145,6 +145,8 @@ def types_for_invoice(invoice: Json) -> list[str]:
     """
     named = invoice["payment_settings"]["payment_method_types"]
     offered = method_types({"currency": invoice["currency"], "allowed_payment_method_types": named})
+    if "customer_balance" in (named or ()) and invoice["collection_method"] == "send_invoice":
+        offered.append("customer_balance")  # a bank transfer, which comes by itself
     if not offered:
         raise InvalidParameterError(
             f"None of the payment method types takes {invoice['currency']}.",

@@ -8,6 +8,7 @@ from service.payments.simulator import agenda
 from service.payments.simulator.errors import ApiError, Declined, InvalidParameterError
 from service.payments.simulator.pages import listed
 from service.payments.simulator.parameters import (
+    METHOD_TYPES,
     PAGE,
     Parameters,
     Reader,
@@ -29,19 +30,19 @@ from service.payments.simulator.resources import (
     invoice_items,
     invoice_payments,
     invoices,
-    payment_methods,
     products,
     seats,
     settling,
     setup_intents,
+    terms,
 )
 from service.payments.simulator.wire import Json
-from service.payments.simulator.work import Work, new_id
+from service.payments.simulator.work import Work
 
 _METHOD = choice("charge_automatically", "send_invoice")
 _PRORATION = choice("always_invoice", "create_prorations", "none")
 _SETTINGS = mapping(
-    payment_method_types=listing(filled),
+    payment_method_types=METHOD_TYPES,
     save_default_payment_method=choice("off", "on_subscription"),
 )
 _PRICE: Mapping[str, Reader] = {"currency": currency, "product": filled, "unit_amount": integer}
@@ -92,14 +93,13 @@ _PROVED_WITHIN = 10 * settling.DAY
 _MOST_ADDED = 20
 _TOLD_BEFORE = 3 * settling.DAY
 _FORESEEN_BEFORE = 7 * settling.DAY
-_LONGEST_TRIAL = 730
 
 
 def create(work: Work, given: Json) -> Json | Declined:
     """Begin a subscription with its first invoice."""
     work.require("customer", given["customer"], param="customer", status=400)
-    _check(work, given, given["customer"])
-    subscription = work.save(_new(work, given))
+    terms.check(work, given, given["customer"])
+    subscription = work.save(terms.agreed(work, given))
     trial = subscription["trial_end"] is not None
     lines = [
         seats.line_of(subscription, item, trial=trial) for item in seats.items_of(subscription)
@@ -142,7 +142,7 @@ def listing_of(work: Work, given: Json) -> Json:
 def update(work: Work, given: Json, subscription: str) -> Json:
     """Change seats, how it is paid, or when it ends."""
     found = _living(work, subscription)
-    _check(work, given, found["customer"], found)
+    terms.check(work, given, found["customer"], found)
     changes = {n: given[n] for n in given if n in found and n not in {"items", "metadata"}}
     if "metadata" in given:
         changes["metadata"] = merged(found["metadata"], given["metadata"])
@@ -168,13 +168,12 @@ def update(work: Work, given: Json, subscription: str) -> Json:
 
 
 def cancel(work: Work, _given: Json, subscription: str) -> Json:
-    """End it now; a first invoice that nobody has paid is void."""
-    found = _living(work, subscription)
-    ended = settling.end_subscription(work, found, "cancellation_requested")
-    bill = work.require("invoice", found["latest_invoice"])
-    if found["status"] == "incomplete" and bill["status"] == "open":
-        invoices.void(work, {}, bill["id"])
-    return ended
+    """End it now; one that has not begun lapses, as if nobody had paid in time."""
+    found, reason = _living(work, subscription), "cancellation_requested"
+    if found["status"] == "incomplete":
+        details = found["cancellation_details"] | {"reason": reason}
+        return _lapse(work, found, canceled_at=work.now, cancellation_details=details)
+    return settling.end_subscription(work, found, reason)
 
 
 def renew(work: Work, subscription: str) -> None:
@@ -213,9 +212,16 @@ def expire(work: Work, subscription: str) -> None:
     if intent and debits.is_unproven(intent) and work.now < last:
         agenda.schedule(work, last, "expire_incomplete", subscription)
         return
-    settling.change_subscription(work, found, status="incomplete_expired", ended_at=work.now)
-    if bill["status"] == "open":
-        invoices.void(work, {}, bill["id"])
+    _lapse(work, found)
+
+
+def _lapse(work: Work, found: Json, **told: object) -> Json:
+    """It never began, and nobody is asked for its first invoice any more."""
+    lapsed = {"status": "incomplete_expired", "ended_at": work.now, **told}
+    ended = settling.change_subscription(work, found, **lapsed)
+    if work.require("invoice", found["latest_invoice"])["status"] == "open":
+        invoices.void(work, {}, found["latest_invoice"])
+    return ended
 
 
 def announce_renewal(work: Work, subscription: str) -> None:
@@ -235,31 +241,6 @@ def announce_trial_end(work: Work, subscription: str) -> None:
     found = work.require("subscription", subscription)
     if found["status"] == "trialing":
         work.emit("customer.subscription.trial_will_end", found)
-
-
-def _check(work: Work, given: Json, customer: str, known: Json | None = None) -> None:
-    """What a subscription may not be.
-
-    Raises:
-        ApiError: it is sent and nobody knows until when it is to be paid, or its method is
-            another customer's.
-        InvalidParameterError: a number out of bounds.
-    """
-    terms = (known or {}) | given
-    if terms.get("collection_method") == "send_invoice":
-        invoices.check_days(terms.get("days_until_due"))
-    if given.get("default_payment_method"):
-        method = work.require(
-            "payment_method",
-            given["default_payment_method"],
-            param="default_payment_method",
-            status=400,
-        )
-        payment_methods.usable(work, method, customer)
-    if not 0 <= (given.get("trial_period_days") or 0) <= _LONGEST_TRIAL:
-        raise InvalidParameterError(
-            f"A trial lasts from 0 to {_LONGEST_TRIAL} days.", param="trial_period_days"
-        )
 
 
 def _living(work: Work, subscription: str) -> Json:
@@ -335,64 +316,3 @@ def _collect(work: Work, invoice: str) -> Json | Declined | None:
     except ApiError:
         # There is nothing to charge yet; in an hour that counts as a failed try.
         return None
-
-
-def _new(work: Work, given: Json) -> Json:
-    identity = new_id("sub")
-    days = given.get("trial_period_days")
-    trial_end = work.now + days * settling.DAY if days else None
-    items = [seats.new_item(work, asked, identity, trial_end) for asked in given["items"]]
-    if not items:
-        raise InvalidParameterError("A subscription needs an item.", param="items")
-    absent = (
-        "application", "application_fee_percent", "billing_cycle_anchor_config",
-        "billing_thresholds", "cancel_at", "canceled_at", "customer_account", "days_until_due",
-        "default_payment_method", "default_source", "description", "ended_at", "latest_invoice",
-        "next_pending_invoice_item_invoice", "on_behalf_of", "pause_collection",
-        "pending_invoice_item_interval", "pending_setup_intent", "pending_update", "schedule",
-        "test_clock", "transfer_data", "trial_end", "trial_settings", "trial_start",
-    )  # fmt: skip
-    settings = {
-        "payment_method_options": None,
-        "payment_method_types": None,
-        "save_default_payment_method": "off",
-    }
-    return dict.fromkeys(absent) | {
-        "id": identity,
-        "object": "subscription",
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
-        "billing_cycle_anchor": trial_end or work.now,
-        "billing_mode": {"flexible": None, "type": "classic"},
-        "billing_schedules": [],
-        "cancel_at_period_end": False,
-        "cancellation_details": {"comment": None, "feedback": None, "reason": None},
-        "collection_method": given.get("collection_method") or "charge_automatically",
-        "created": work.now,
-        "currency": items[0]["price"]["currency"],
-        "customer": given["customer"],
-        "days_until_due": given.get("days_until_due"),
-        "default_payment_method": given.get("default_payment_method"),
-        "default_tax_rates": [],
-        "discounts": [],
-        "invoice_settings": {
-            "account_tax_ids": None,
-            "custom_fields": None,
-            "description": None,
-            "footer": None,
-            "issuer": {"type": "self"},
-        },
-        "items": {
-            "object": "list",
-            "data": items,
-            "has_more": False,
-            "url": f"/v1/subscription_items?subscription={identity}",
-        },
-        "livemode": False,
-        "metadata": merged({}, given.get("metadata", {})),
-        "payment_settings": settings | drafts.settings_of(given),
-        "start_date": work.now,
-        "status": "incomplete",
-        "trial_end": trial_end,
-        "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
-        "trial_start": work.now if days else None,
-    }

@@ -66,6 +66,27 @@ def test_no_named_methods_are_all_methods(shop: Shop, types: Any) -> None:
     assert shop.intent_of(made.latest_invoice).payment_method_types == ["card", "us_bank_account"]
 
 
+def test_an_invoice_that_is_sent_may_be_paid_by_bank_transfer_only(shop: Shop) -> None:
+    settings = {"payment_method_types": ["customer_balance"]}
+    customer = shop.customer()
+    sent: Any = {"collection_method": "send_invoice", "days_until_due": 30}
+    invoice = shop.invoice(customer, payment_settings=settings, **sent)
+    assert shop.intent_of(invoice.id).payment_method_types == ["customer_balance"]
+    with pytest.raises(stripe.InvalidRequestError, match="not allowed"):
+        shop.v1.invoices.pay(invoice.id)
+    assert shop.receive(invoice.id, 10_000)["status"] == "paid"
+    with pytest.raises(stripe.InvalidRequestError, match="takes usd"):
+        shop.invoice(customer, payment_settings=settings, auto_advance=False)
+
+
+def test_a_method_that_stripe_does_not_know_is_refused(shop: Shop) -> None:
+    settings = {"payment_method_types": ["card", "barter"]}
+    with pytest.raises(stripe.InvalidRequestError, match=r"payment_method_types\]\[1\]"):
+        shop.v1.invoices.create({"customer": shop.customer(), "payment_settings": settings})
+    with pytest.raises(stripe.InvalidRequestError, match=r"payment_method_types\]\[1\]"):
+        begin(shop, payment_settings=settings)
+
+
 def test_methods_of_another_currency_leave_an_invoice_unfinished(shop: Shop) -> None:
     customer = shop.customer()
     settings = {"payment_method_types": ["us_bank_account"]}
@@ -278,8 +299,13 @@ def test_the_payment_of_an_invoice_is_canceled_only_by_voiding_it(shop: Shop) ->
 
 def test_an_incomplete_subscription_takes_its_first_invoice_with_it(shop: Shop) -> None:
     made = begin(shop)
-    assert shop.v1.subscriptions.cancel(made.id).status == "canceled"
+    # As Stripe has it: what never began is not canceled but lapses, and is not told as deleted.
+    lapsed = shop.v1.subscriptions.cancel(made.id)
+    assert lapsed.status == "incomplete_expired"
+    assert lapsed.canceled_at == lapsed.ended_at
+    assert lapsed.cancellation_details.reason == "cancellation_requested"
+    assert shop.told_of(made.id)[-1] == "customer.subscription.updated"
     assert shop.latest_invoice(made.id).status == "void"
     assert shop.intent_of(made.latest_invoice).status == "canceled"
     shop.pass_by(2)
-    assert shop.subscription(made.id).status == "canceled"
+    assert shop.subscription(made.id).status == "incomplete_expired"

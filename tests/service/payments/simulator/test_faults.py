@@ -131,6 +131,8 @@ def test_an_empty_script_clears_what_was_left() -> None:
         ("faults", "[", "application/json", 400),
         ("webhooks", '{"duplicate": "2"}', "application/json", 400),
         ("webhooks", '{"duplicate": 1000}', "application/json", 400),
+        ("webhooks", '{"lose": 1.5}', "application/json", 400),
+        ("webhooks", '{"schedule": "never"}', "application/json", 400),
         ("webhooks", "[]", "application/json", 400),
         ("disputes", "{}", "application/json", 400),
         ("disputes", '{"charge": "ch_absent"}', "application/json", 404),

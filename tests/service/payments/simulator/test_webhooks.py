@@ -1,6 +1,8 @@
 """Signed deliveries: at least once, prompt, retried, and disturbed on demand."""
 
+import sqlite3
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -10,9 +12,10 @@ from hypothesis import strategies as st
 
 from service.errors import ConfigurationError
 from service.payments.simulator.api import Api, Request
+from service.payments.simulator.chaos import Chaos, quick_pause
 from service.payments.simulator.server import SimulatorServer
 from service.payments.simulator.store import Store
-from service.payments.simulator.webhooks import Endpoint, pause, signature_header
+from service.payments.simulator.webhooks import Endpoint, signature_header
 from tests.service.payments.simulator.conftest import SECRET, Simulator
 
 pytestmark = pytest.mark.stripe
@@ -98,7 +101,51 @@ def test_a_refused_delivery_is_repeated_until_it_is_taken(simulator: Simulator) 
 
 
 def test_pauses_double_up_to_half_a_minute() -> None:
-    assert [pause(n) for n in (1, 2, 3, 4, 50)] == [0.25, 0.5, 1.0, 2.0, 30.0]
+    assert [quick_pause(n) for n in (1, 2, 3, 4, 50)] == [0.25, 0.5, 1.0, 2.0, 30.0]
+
+
+def _tries(simulator: Simulator) -> int:
+    """How often the only event was refused."""
+    with closing(sqlite3.connect(simulator.database)) as connection:
+        (row,) = connection.execute("SELECT attempts FROM deliveries").fetchall()
+        return int(row[0])
+
+
+def test_a_sandbox_tries_three_times_more_in_a_few_hours(simulator: Simulator) -> None:
+    simulator.control("webhooks", {"schedule": "sandbox"})
+    simulator.receiver.statuses = [500] * 4
+    simulator.client.v1.payment_intents.create({"amount": 100, "currency": "usd"})
+    for tries, minutes in ((1, 5), (2, 30), (3, 120)):
+        simulator.until(lambda tries=tries: _tries(simulator) == tries)
+        simulator.control("clock", {"advance": minutes * 60 - 30})
+        time.sleep(0.2)
+        assert len(simulator.receiver.deliveries) == tries
+        simulator.control("clock", {"advance": 40})
+    simulator.drained()
+    assert len(simulator.receiver.deliveries) == 4
+    assert simulator.counts() == {"pending": 0, "delivered": 0, "failed": 1}
+
+
+def test_a_share_of_events_never_arrives(simulator: Simulator) -> None:
+    simulator.control("webhooks", {"lose": 0.5})
+    for amount in range(100, 160):
+        simulator.client.v1.payment_intents.create({"amount": amount, "currency": "usd"})
+    simulator.drained()
+    counts = simulator.counts()
+    assert counts["delivered"] == len(simulator.receiver.deliveries)
+    assert counts["failed"] == 60 - counts["delivered"]
+    # Of fair coins sixty times within these bounds but once in a million.
+    assert 11 <= counts["failed"] <= 49
+    # What never arrived is still there for who asks.
+    listed = simulator.client.v1.events.list({"limit": 100}).auto_paging_iter()
+    assert len(list(listed)) == 60
+
+
+@pytest.mark.parametrize(("share", "lost"), [(0, 0), (1, 1000), (0.25, 250)])
+def test_the_share_that_is_lost_is_the_one_asked_for(share: float, lost: int) -> None:
+    found = sum(Chaos(lose=share).loses(f"evt_{n}") for n in range(1000))
+    assert abs(found - lost) < 60
+    assert found == lost or 0 < share < 1
 
 
 def test_what_one_process_left_the_next_one_delivers(simulator: Simulator) -> None:
