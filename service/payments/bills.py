@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, select, update
 
 from experiments import InvoiceTerms, Subscription
 from service.checkout.checkouts import Checkout, Line, Terms
@@ -22,7 +22,7 @@ from service.payments.gateway import Bill, Billing, Buyer, Purchase
 from service.payments.ledger.receiving import open_payment
 from service.payments.metadata import metadata_of
 from service.store.session import Store, insert_or_read
-from service.store.tables import accounts, bills, invoices
+from service.store.tables import EPOCH, accounts, bills, invoices, microseconds
 
 _OTHER_AMOUNT = "amount_differs"
 
@@ -61,14 +61,22 @@ def begin_bill(
     return row
 
 
-def change_bill(connection: Connection, checkout_id: str, **values: Any) -> None:
-    """Write down how far a bill has got."""
-    connection.execute(update(bills).where(bills.c.checkout_id == checkout_id).values(**values))
+def change_bill(connection: Connection, checkout_id: str, **values: Any) -> bool:
+    """Write down how far a bill has got; False where it was forgotten."""
+    here = bills.c.checkout_id == checkout_id
+    return connection.execute(update(bills).where(here).values(**values)).rowcount == 1
 
 
 def forget_bill(connection: Connection, checkout_id: str) -> None:
-    """Know of no bill any more: the order can be paid otherwise."""
-    connection.execute(delete(bills).where(bills.c.checkout_id == checkout_id))
+    """Know of no bill any more that was not sent: the order can be paid otherwise."""
+    here = and_(bills.c.checkout_id == checkout_id, bills.c.sent_at.is_(None))
+    connection.execute(delete(bills).where(here))
+
+
+def invoice_told_of(connection: Connection, checkout_id: str) -> str | None:
+    """The invoice that Stripe's webhooks told of for a checkout, or None."""
+    found: str | None = connection.scalar(_TOLD_OF, {"checkout_id": checkout_id})
+    return found
 
 
 @dataclass(frozen=True)
@@ -107,7 +115,7 @@ class Biller:
         buyer = Buyer(**begun.buyer) if begun.buyer else None
         customer_id = begun.customer_id or self.customer(checkout, buyer)
         self._change(checkout, customer_id=customer_id, buyer=None)
-        bill = self._made(begun, _purchase(checkout, customer_id, methods))
+        bill = self._made(begun, _purchase(checkout, begun, customer_id, methods))
         if bill.amount_due != checkout.amount:
             self.billing.take_back(bill)
             raise PaymentRefused(_OTHER_AMOUNT)
@@ -160,10 +168,13 @@ class Biller:
             change_bill(connection, checkout.checkout_id, **values)
 
 
-def _purchase(checkout: Checkout, customer_id: str, methods: Sequence[str]) -> Purchase:
+def _purchase(
+    checkout: Checkout, begun: Row[Any], customer_id: str, methods: Sequence[str]
+) -> Purchase:
     taxes = tuple(Line(tax.description, tax.amount) for tax in checkout.tax)
     return Purchase(
-        order_id=checkout.checkout_id,
+        # Of this bill: one that was taken back and forgotten must not be answered again.
+        name=f"{checkout.checkout_id}:{microseconds(begun.created_at - EPOCH)}",
         customer_id=customer_id,
         currency=checkout.currency,
         lines=checkout.lines + taxes,
@@ -179,6 +190,12 @@ def account_of(connection: Connection, customer: str) -> str | None:
     return found
 
 
+_TOLD_OF = (
+    select(invoices.c.invoice_id)
+    .where(invoices.c.checkout_id == bindparam("checkout_id"), invoices.c.status == "open")
+    .order_by(invoices.c.created_at)
+    .limit(1)
+)
 _INVOICE: Select[Any] = (
     select(
         bills.c.invoice_id,

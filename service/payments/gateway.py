@@ -110,12 +110,12 @@ class Purchase:
     """An order that is billed: everything that is sent, so that a repeat sends the same.
 
     Attributes:
-        order_id: every idempotency key starts with it.
+        name: every idempotency key starts with it.
         lines: with the taxes; their amounts are the prices of one.
         methods: Stripe's names of the methods that may pay it; empty where all may.
     """
 
-    order_id: str
+    name: str
     customer_id: str
     currency: str
     lines: tuple[Line, ...]
@@ -124,7 +124,7 @@ class Purchase:
 
     def key(self, step: str) -> str:
         """The idempotency key of one step of billing it."""
-        return f"{self.order_id}:{step}"
+        return f"{self.name}:{step}"
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,13 @@ from experiments import InvoiceTerms
 from service.checkout.checkouts import Checkout
 from service.errors import Conflict, Expired, PaymentBusy, PaymentIndeterminate, PaymentRefused
 from service.payments.attempts import (
+    CANCELED,
     KEY_LIFETIME,
     NOT_PAID,
     AttemptStatus,
     Outcome,
     attempts_of,
+    change_attempt,
     paid_by_ledger,
     under_way_of,
 )
@@ -27,13 +29,15 @@ from service.payments.bills import (
     bill_of,
     change_bill,
     forget_bill,
+    invoice_told_of,
     is_invoice,
 )
-from service.payments.gateway import Bill, Buyer, Failure, PaymentGateway, PaymentStatus
+from service.payments.gateway import Buyer, Failure, PaymentGateway, PaymentStatus
 from service.store.session import Store
 
 INVOICED = Outcome(AttemptStatus.PROCESSING, invoiced=True)
 _CHECKING = Outcome(AttemptStatus.STARTED)
+_NEVER_MADE = Outcome(AttemptStatus.REFUSED, Failure("invoice_never_made"))
 _STOPPED = {*NOT_PAID, AttemptStatus.REQUIRES_ACTION}
 
 
@@ -69,11 +73,7 @@ class Invoicing:
         return self._go_on(checkout, begun, attempts)
 
     def resume(self, checkout: Checkout, bill: Row[Any]) -> Outcome:
-        """Send what was begun, if it is not sent yet and Stripe still knows what was asked."""
-        if bill.sent_at is not None:
-            return INVOICED
-        if self.clock() - bill.created_at >= KEY_LIFETIME:
-            return _CHECKING
+        """Send what was begun, if it is not sent yet."""
         with self.store.write() as connection:
             attempts = attempts_of(connection, checkout)
         return self._go_on(checkout, bill, attempts)
@@ -87,6 +87,8 @@ class Invoicing:
     def _go_on(self, checkout: Checkout, bill: Row[Any], attempts: Sequence[Row[Any]]) -> Outcome:
         if bill.sent_at is not None:
             return INVOICED if is_invoice(bill) else _CHECKING
+        if bill.invoice_id is None and self.clock() - bill.created_at >= KEY_LIFETIME:
+            return self._found_again(checkout, bill, attempts)
         try:
             if not self._released(attempts):
                 self._forget(checkout)
@@ -99,27 +101,49 @@ class Invoicing:
             return Outcome(AttemptStatus.REFUSED, Failure(str(exc)))
         return INVOICED
 
+    def _found_again(
+        self, checkout: Checkout, bill: Row[Any], attempts: Sequence[Row[Any]]
+    ) -> Outcome:
+        """Stripe may have forgotten the keys: only what its webhooks told of can be sent."""
+        with self.store.write() as connection:
+            known = invoice_told_of(connection, checkout.checkout_id)
+            if known is not None:
+                change_bill(connection, checkout.checkout_id, invoice_id=known)
+                bill = bill_of(connection, checkout.checkout_id) or bill
+        if known is None:
+            self._forget(checkout)
+            return _NEVER_MADE
+        return self._go_on(checkout, bill, attempts)
+
     def _released(self, attempts: Sequence[Row[Any]]) -> bool:
         """Whether nothing that was begun can be paid any more."""
-        intents = {attempt.payment_intent_id for attempt in attempts} - {None}
-        stand = [self.gateway.cancel(intent).status for intent in intents]
-        return all(status is PaymentStatus.CANCELED for status in stand)
+        for attempt in attempts:
+            if attempt.payment_intent_id is None or attempt.failure_code == CANCELED:
+                continue
+            payment = self.gateway.cancel(attempt.payment_intent_id)
+            if payment.status is not PaymentStatus.CANCELED:
+                return False
+            over = {"status": AttemptStatus.REFUSED.value, "failure_code": CANCELED}
+            with self.store.write() as connection:
+                change_attempt(connection, attempt, **over)
+        return True
 
     def _send(self, checkout: Checkout, begun: Row[Any]) -> None:
         billing = self.gateway.billing
         made = Biller(self.store, billing, self.clock).make(checkout, begun)
-        self._deliver(checkout, made)
-        with self.store.write() as connection:
-            change_bill(connection, checkout.checkout_id, sent_at=self.clock())
-
-    def _deliver(self, checkout: Checkout, made: Bill) -> None:
-        billing = self.gateway.billing
         try:
-            billing.send_invoice(made.invoice_id, idempotency_key=f"{checkout.checkout_id}:send")
+            billing.send_invoice(made.invoice_id, idempotency_key=f"{made.invoice_id}:send")
         except PaymentRefused:
             billing.take_back(made)
             raise
+        with self.store.write() as connection:
+            sent = change_bill(connection, checkout.checkout_id, sent_at=self.clock())
+        if not sent:
+            # Another request was refused meanwhile and has forgotten the bill.
+            billing.take_back(made)
+            raise PaymentRefused("invoice_taken_back")
 
     def _forget(self, checkout: Checkout) -> None:
         with self.store.write() as connection:
+            attempts_of(connection, checkout)
             forget_bill(connection, checkout.checkout_id)

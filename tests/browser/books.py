@@ -65,7 +65,7 @@ class Books:
             timeout=10,
         )
         assert answer.status_code == 201, answer.text
-        return urlsplit(answer.json()["url"]).path
+        return str(urlsplit(answer.json()["url"]).path)
 
     def checkout(self, checkout_id: str) -> dict[str, Any]:
         """The checkout as the merchant's server reads it."""

@@ -190,9 +190,9 @@ class Shop:
             headers={"X-Kassa-Token": page.attributes["token"]},
         )
 
-    def pay(self, page: Page, number: str = PAYS, **proof: str) -> dict[str, Any]:
+    def pay(self, page: Page, number: str = PAYS, *, proof: str | None = None) -> dict[str, Any]:
         """Press the pay button with a card or a bank account."""
-        answer = self.confirm(page, self.token(page, number, **proof))
+        answer = self.confirm(page, self.token(page, number, proof=proof))
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = reply(answer)
         return found

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from service.errors import PaymentRefused
+from service.payments import bills
+from service.payments.stripe_gateway.billing import StripeBilling
 from tests.service.conftest import AUTHENTICATES, DECLINES, PAYS, MakeShop, Page, Shop, reply
 
 MONTHLY = {"mode": "subscription", "subscription": {"interval": "month"}}
@@ -260,6 +263,36 @@ def test_twenty_presses_make_one_invoice(shop: Shop) -> None:
     assert len(_stripe(shop).invoices.list({"customer": bill.customer_id}).data) == 1
 
 
+def _begun_and_left(shop: Shop) -> Page:
+    """An invoice that Stripe made, by a process that died before it could write it down."""
+    page = shop.open(**SENT)
+    with pytest.MonkeyPatch.context() as patched:
+
+        def die(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        patched.setattr(bills, "open_payment", die)
+        with pytest.raises(KeyboardInterrupt):
+            shop.ask_for_invoice(page)
+    return page
+
+
+def test_an_invoice_left_for_a_day_is_found_by_what_webhooks_told_of_it(shop: Shop) -> None:
+    page = _begun_and_left(shop)
+    (made,) = _stripe(shop).invoices.list({"customer": _bill(shop).customer_id}).data
+    shop.deliver_recent(made.id)
+    shop.clock.pass_by(hours=30)
+    assert "Invoice on its way" in shop.client.get(page.attributes["return-url"]).text
+    assert _bill(shop).invoice_id == made.id
+
+
+def test_an_invoice_that_nobody_heard_of_for_a_day_is_forgotten(shop: Shop) -> None:
+    page = _begun_and_left(shop)
+    shop.clock.pass_by(hours=30)
+    assert shop.client.get(page.attributes["return-url"]).status_code == 410
+    assert shop.rows("SELECT * FROM bills") == []
+
+
 # -- switching -------------------------------------------------------------------------------------
 
 
@@ -311,6 +344,23 @@ def test_the_same_order_is_invoiced_instead_and_what_was_begun_can_not_be_paid(
     _learn(limited)
     assert limited.rows("SELECT count(*) FROM ledger_charges WHERE status = 'succeeded'") == [(0,)]
     assert limited.stands(page)["sent_invoice"]["amount_remaining"] == 1_200_000
+
+
+def test_an_invoice_that_stripe_refuses_leaves_the_order_to_be_paid_by_card(
+    limited: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = limited.open(**LARGE, currency="eur")
+    limited.pay(page, DECLINES)
+    with monkeypatch.context() as patched:
+
+        def refuse(*_: object, **__: object) -> None:
+            raise PaymentRefused("email_invalid")
+
+        patched.setattr(StripeBilling, "send_invoice", refuse)
+        refused = reply(limited.ask_for_invoice(page))
+    assert refused["error"]["code"] == "payment_refused"
+    assert limited.rows("SELECT * FROM bills") == []
+    assert limited.pay(page) == {"status": "succeeded"}
 
 
 def test_an_order_whose_debit_is_under_way_is_not_invoiced_as_well(limited: Shop) -> None:

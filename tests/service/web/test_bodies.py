@@ -24,7 +24,7 @@ LINE = ORDER["lines"][0]
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"mode": "subscription"}, "mode: must be 'payment'"),
+        ({"mode": "barter"}, "mode: must be 'payment', 'subscription' or 'invoice'"),
         ({"lines": []}, "lines: must hold at least 1"),
         ({"lines": [LINE] * 101}, "lines: must hold at most 100"),
         ({"lines": ["secret"]}, "lines.0: must be a JSON object"),
