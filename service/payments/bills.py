@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -139,7 +139,8 @@ class Biller:
             if buyer is not None:
                 self.billing.change_customer(known, buyer)
             return known
-        asked = buyer or Buyer(checkout.email or "")
+        names = {"customer": checkout.customer} if checkout.customer else {}
+        asked = replace(buyer or Buyer(checkout.email), metadata=names)
         told = json.dumps(asdict(asked), sort_keys=True)
         digest = hashlib.sha256(told.encode()).hexdigest()[:16]
         made = self.billing.open_customer(

@@ -193,6 +193,10 @@ class Cashier:
         try:
             if checkout.mode is not Mode.PAYMENT:
                 confirmation = replace(confirmation, payment_intent_id=self._billed(checkout))
+            elif checkout.customer is not None:
+                # Known before the first try, so that every repeat sends the same.
+                known = self._biller.customer(checkout, None)
+                confirmation = replace(confirmation, customer_id=known)
             payment = self.gateway.confirm(confirmation)
         except PaymentRefused as exc:
             return self._refuse(attempt, str(exc))
@@ -202,6 +206,22 @@ class Cashier:
             return Outcome(AttemptStatus.STARTED)
         return self._finish(checkout, attempt, payment)
 
+    @property
+    def _biller(self) -> Biller:
+        return Biller(self.store, self.gateway.billing, self.clock)
+
+    def session(self, checkout: Checkout) -> str | None:
+        """The secret that shows the merchant's customer what they keep; None of nobody known.
+
+        Raises:
+            PaymentRefused: Stripe will not take the request.
+            PaymentBusy: Stripe asked to slow down.
+            PaymentIndeterminate: no answer.
+        """
+        if checkout.customer is None:
+            return None
+        return self.gateway.accounts.session(self._biller.customer(checkout, None))
+
     def _billed(self, checkout: Checkout) -> str:
         """The intent of the subscription or the invoice, which is made before the first try."""
         if checkout.terms is None or checkout.email is None:
@@ -209,8 +229,7 @@ class Cashier:
         buyer = Buyer(checkout.email)
         with self.store.write() as connection:
             begun = begin_bill(connection, checkout, checkout.terms, buyer, now=self.clock())
-        biller = Biller(self.store, self.gateway.billing, self.clock)
-        made = biller.make(checkout, begun, methods=self.switching.methods(checkout))
+        made = self._biller.make(checkout, begun, methods=self.switching.methods(checkout))
         if made.payment_intent_id is None:
             raise PaymentRefused("nothing_to_pay")
         return made.payment_intent_id

@@ -99,7 +99,7 @@ class Buyer:
         address: with Stripe's names: line1, line2, city, state, postal_code, country.
     """
 
-    email: str
+    email: str | None
     name: str | None = None
     address: Mapping[str, str | None] | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
@@ -187,6 +187,11 @@ class PaymentGateway(Protocol):
         """What can be done about customers, subscriptions and invoices."""
         ...
 
+    @property
+    def accounts(self) -> Accounts:
+        """What customers may see and change of their own."""
+        ...
+
     def verify(self, body: bytes, signature: str | None, *, now: datetime) -> None:
         """Check that Stripe signed exactly these bytes for this endpoint, within five minutes.
 
@@ -242,6 +247,105 @@ class Billing(Collecting, Protocol):
 
     def take_back(self, bill: Bill) -> None:
         """Ask for nothing any more."""
+        ...
+
+
+@dataclass(frozen=True)
+class SavedMethod:
+    """A payment method that a customer keeps.
+
+    Attributes:
+        kind: Stripe's type: card, us_bank_account and so on.
+        label: its brand or its bank, as people know it.
+        expires: month and year of a card's last day, or None.
+        default: whether invoices are charged to it.
+    """
+
+    payment_method_id: str
+    kind: str
+    label: str
+    last4: str
+    expires: tuple[int, int] | None
+    default: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A subscription that a customer has.
+
+    Attributes:
+        amount: of one period, in minor units.
+        renews_at: when the next period begins, or the subscription ends.
+        ends: whether it ends then.
+        sent: whether its invoices are sent to be paid, in place of being charged.
+    """
+
+    subscription_id: str
+    status: str
+    names: tuple[str, ...]
+    amount: int
+    currency: str
+    interval: str
+    interval_count: int
+    renews_at: datetime
+    ends: bool
+    sent: bool
+
+
+@dataclass(frozen=True)
+class OpenInvoice:
+    """An invoice that waits for its payment; the amount in minor units."""
+
+    invoice_id: str
+    number: str
+    amount: int
+    currency: str
+    due_at: datetime | None
+    url: str | None
+
+
+class Accounts(Protocol):
+    """What customers may see and change of their own.
+
+    Everything raises what `PaymentGateway.retrieve` does.
+    """
+
+    def session(self, customer_id: str) -> str:
+        """The secret that lets the Payment Element show, keep and remove their methods."""
+        ...
+
+    def methods(self, customer_id: str) -> list[SavedMethod]:
+        """What they keep, the newest first."""
+        ...
+
+    def keep(
+        self, customer_id: str, confirmation_token: str, *, return_url: str, idempotency_key: str
+    ) -> Payment:
+        """Keep a method without a payment; the SetupIntent as a payment of nothing."""
+        ...
+
+    def choose(self, customer_id: str, payment_method_id: str) -> None:
+        """Charge invoices to it from now on, also those of subscriptions that are running."""
+        ...
+
+    def remove(self, payment_method_id: str) -> None:
+        """Let it go."""
+        ...
+
+    def plans(self, customer_id: str) -> list[Plan]:
+        """Their subscriptions that have not ended."""
+        ...
+
+    def end(self, subscription_id: str, *, ends: bool) -> None:
+        """Let a subscription end with its period, or go on after all."""
+        ...
+
+    def collect(self, subscription_id: str, *, days_until_due: int | None) -> None:
+        """Send a subscription's invoices, due after days; None charges them again."""
+        ...
+
+    def invoices(self, customer_id: str) -> list[OpenInvoice]:
+        """What they have to pay."""
         ...
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from service.payments.consents import learn_consent
 from service.payments.following import follow
 from service.payments.ledger.applying import Receipt
 from service.payments.ledger.receiving import take_in
@@ -34,5 +35,6 @@ def take(
     """Take in an event inside a writing transaction; arguments as of `take_in`."""
     receipt = take_in(connection, event, payload, now=now, source=source)
     if receipt is Receipt.APPLIED:
+        learn_consent(connection, event)
         follow(connection, event, now=now)
     return receipt

@@ -14,7 +14,14 @@ from service.checkout.admission import Guest, admit
 from service.checkout.checkouts import Checkout, Mode, address_to, checkout_with_id
 from service.checkout.flows import flow_named
 from service.checkout.knowledge import known_of
-from service.errors import Expired, Forbidden, Refused
+from service.errors import (
+    Expired,
+    Forbidden,
+    PaymentBusy,
+    PaymentIndeterminate,
+    PaymentRefused,
+    Refused,
+)
 from service.payments.attempts import (
     KEY_LIFETIME,
     RECENTLY,
@@ -117,6 +124,21 @@ def confirm(checkout_id: str) -> Response:
     return _reply(kassa, found, outcome)
 
 
+@checkout.post("/<checkout_id>/session")
+def session(checkout_id: str) -> Response:
+    """What the merchant's customer keeps, for the page of the visitor the order was made for."""
+    kassa = services()
+    found = _own_checkout(kassa, checkout_id)
+    read_json()
+    unit_id = kassa.signing.page_unit(request.headers.get(TOKEN_HEADER), checkout_id)
+    try:
+        # A link that was passed on shows the order, and nothing of whom it was made for.
+        secret = kassa.cashier.session(found) if unit_id == found.unit_id else None
+    except (PaymentBusy, PaymentIndeterminate, PaymentRefused):
+        secret = None
+    return jsonify(client_secret=secret)
+
+
 @checkout.post("/<checkout_id>/invoice")
 def invoice(checkout_id: str) -> Response:
     """Send the visitor an invoice for the order, where one is offered."""
@@ -214,6 +236,7 @@ def _admitted(kassa: Services, found: Checkout, unit_id: str) -> Checkout:
 def _page(kassa: Services, found: Checkout, unit_id: str) -> str:
     urls = {
         "confirm_url": url_for(".confirm", checkout_id=found.checkout_id),
+        "session_url": _session_url(found),
         "invoice_url": url_for(".invoice", checkout_id=found.checkout_id),
         "status_url": url_for(".status", checkout_id=found.checkout_id),
         "return_url": _return_url(found),
@@ -262,6 +285,13 @@ def _own_checkout(kassa: Services, checkout_id: str) -> Checkout:
 
 def _return_url(found: Checkout) -> str:
     return address(url_for(".finished", checkout_id=found.checkout_id))
+
+
+def _session_url(found: Checkout) -> str:
+    """Where the page asks for what its customer keeps; nowhere, if it asks for no payment."""
+    if found.customer is None or found.invoiced:
+        return ""
+    return url_for(".session", checkout_id=found.checkout_id)
 
 
 def _elements_mode(found: Checkout) -> str:

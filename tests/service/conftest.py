@@ -143,6 +143,9 @@ class Shop:
         *,
         amount: int | None = None,
         proof: str | None = None,
+        session: str | None = None,
+        method: str | None = None,
+        save: bool = False,
     ) -> str:
         """A confirmation token for a card or an account, as the Stripe.js stand-in makes it."""
         elements: dict[str, Any] = {
@@ -152,21 +155,26 @@ class Shop:
         }
         if page.attributes["methods"]:
             elements["allowed_payment_method_types"] = page.attributes["methods"].split()
-        method: dict[str, Any] = {
+        if session:
+            elements["customer_session_client_secret"] = session
+        entered: dict[str, Any] = {
             "type": "card",
             "card": {"number": number, "exp_month": 12, "exp_year": 2034, "cvc": "123"},
         }
         if number.startswith("000"):
             account = {"account_number": number, "routing_number": "110000000"}
             account |= {"verification_method": proof} if proof else {}
-            method = {"type": "us_bank_account", "us_bank_account": account}
+            entered = {"type": "us_bank_account", "us_bank_account": account}
         billing = {"name": "Ada", "email": "ada@example.com"}
         answer = self.client.post(
             "/sim/v1/confirmation_tokens",
             json={
                 "key": "pk_test_simulated",
                 "elements": elements,
-                "payment_method": method | {"billing_details": billing},
+                "payment_method": {"id": method}
+                if method
+                else entered | {"billing_details": billing},
+                "save": save,
                 "return_url": page.attributes["return-url"],
             },
         )
@@ -229,14 +237,18 @@ class Shop:
 
     def deliver_recent(self, *objects: str) -> list[dict[str, Any]]:
         """Send every webhook of the last minute that is about one of these, in order."""
+        about = self.events_about(*objects)
+        for event in about:
+            assert self.deliver(event).status_code == 200
+        return about
+
+    def events_about(self, *objects: str) -> list[dict[str, Any]]:
+        """Every event of the last minute that names one of these, in order."""
         lately = int(datetime.now(UTC).timestamp()) - 60
         listed = self.simulator.client().v1.events.list({"limit": 100, "created": {"gte": lately}})
         # The SDK makes Decimals of decimal texts; on the wire they are texts.
         told = [json.dumps(each.to_dict(), default=str) for each in listed.auto_paging_iter()][::-1]
-        about = [json.loads(event) for event in told if any(each in event for each in objects)]
-        for event in about:
-            assert self.deliver(event).status_code == 200
-        return about
+        return [json.loads(event) for event in told if any(each in event for each in objects)]
 
     def stands(self, page: Page) -> dict[str, Any]:
         """The checkout as the merchant's server reads it."""

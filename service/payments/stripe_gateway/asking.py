@@ -14,10 +14,14 @@ from typing import Any, TypeVar
 import stripe
 
 from service.errors import PaymentBusy, PaymentIndeterminate, PaymentRefused
+from service.payments.gateway import Payment
+from service.payments.wire import read_payment
 
 # The SDK never repeats a 429; these are our own pauses, in seconds, before it is passed on.
 _BUSY_PAUSES = (0.2, 0.6)
 _OUR_FAULT = (stripe.AuthenticationError, stripe.PermissionError, stripe.IdempotencyError)
+# Past confirming: what it says of itself is the answer.
+_PAST = {"payment_intent_unexpected_state", "setup_intent_unexpected_state"}
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
@@ -32,6 +36,29 @@ def asked(call: Callable[[], _T]) -> _T:
     """
     with translated():
         return patiently(call)
+
+
+def answered(call: Callable[[], stripe.PaymentIntent | stripe.SetupIntent]) -> Payment:
+    """The payment that Stripe answers with; a decline is an answer. Raises as `asked`."""
+    with translated():
+        try:
+            return read_payment(patiently(call).to_dict())
+        except stripe.CardError as exc:
+            return _described(exc)
+        except stripe.StripeError as exc:
+            if exc.code in _PAST:
+                return _described(exc)
+            raise
+
+
+def _described(exc: stripe.StripeError) -> Payment:
+    """The payment that an error tells of: a decline, or one that is past confirming."""
+    body: Any = exc.json_body or {}
+    error = body.get("error", {})
+    found = error.get("payment_intent") or error.get("setup_intent")
+    if found is None:
+        raise PaymentRefused(exc.code or type(exc).__name__) from exc
+    return read_payment(found)
 
 
 def patiently(call: Callable[[], _T]) -> _T:

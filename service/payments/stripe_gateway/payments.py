@@ -13,19 +13,17 @@ from typing import Any
 
 import stripe
 
-from service.errors import InvalidSignature, PaymentRefused
+from service.errors import InvalidSignature
 from service.payments.gateway import Confirmation, Payment
-from service.payments.stripe_gateway.asking import pages, patiently, translated
+from service.payments.stripe_gateway.accounts import StripeAccounts
+from service.payments.stripe_gateway.asking import answered, pages
 from service.payments.stripe_gateway.billing import StripeBilling
-from service.payments.wire import read_payment
 from service.settings import StripeKeys
 
 TOLERANCE = timedelta(minutes=5)
 # Three tries of at most 13 s each and two pauses of at most 5 s: see attempts.LEASE.
 _TIMEOUT = (3.05, 10.0)
 _RETRIES = 2
-# Past confirming: what it says of itself is the answer.
-_PAST = {"payment_intent_unexpected_state", "setup_intent_unexpected_state"}
 # Of a trial, whose first payment is nothing, the SetupIntent is confirmed.
 _SETUP = "seti_"
 
@@ -54,6 +52,11 @@ class StripeGateway:
         """What can be done about customers, subscriptions and invoices."""
         return StripeBilling(self._client)
 
+    @property
+    def accounts(self) -> StripeAccounts:
+        """What customers may see and change of their own."""
+        return StripeAccounts(self._client)
+
     def confirm(self, confirmation: Confirmation) -> Payment:
         """See `PaymentGateway.confirm`."""
         v1 = self._client.v1
@@ -61,14 +64,14 @@ class StripeGateway:
         token, return_url = confirmation.confirmation_token, confirmation.return_url
         known = confirmation.payment_intent_id
         if known is None:
-            return _answered(lambda: v1.payment_intents.create(_created(confirmation), options))
+            return answered(lambda: v1.payment_intents.create(_created(confirmation), options))
         if known.startswith(_SETUP):
-            return _answered(
+            return answered(
                 lambda: v1.setup_intents.confirm(
                     known, {"confirmation_token": token, "return_url": return_url}, options
                 )
             )
-        return _answered(
+        return answered(
             lambda: v1.payment_intents.confirm(
                 known, {"confirmation_token": token, "return_url": return_url}, options
             )
@@ -78,13 +81,13 @@ class StripeGateway:
         """See `PaymentGateway.retrieve`."""
         v1 = self._client.v1
         if payment_intent_id.startswith(_SETUP):
-            return _answered(lambda: v1.setup_intents.retrieve(payment_intent_id))
-        return _answered(lambda: v1.payment_intents.retrieve(payment_intent_id))
+            return answered(lambda: v1.setup_intents.retrieve(payment_intent_id))
+        return answered(lambda: v1.payment_intents.retrieve(payment_intent_id))
 
     def cancel(self, payment_intent_id: str) -> Payment:
         """See `PaymentGateway.cancel`."""
         cancel = self._client.v1.payment_intents.cancel
-        return _answered(lambda: cancel(payment_intent_id, {"cancellation_reason": "abandoned"}))
+        return answered(lambda: cancel(payment_intent_id, {"cancellation_reason": "abandoned"}))
 
     def events(self, *, since: datetime, until: datetime) -> Iterator[bytes]:
         """See `Books.events`."""
@@ -149,25 +152,3 @@ def _created(confirmation: Confirmation) -> stripe.params.PaymentIntentCreatePar
     if confirmation.customer_id is not None:
         wanted["customer"] = confirmation.customer_id
     return wanted
-
-
-def _answered(call: Callable[[], stripe.PaymentIntent | stripe.SetupIntent]) -> Payment:
-    with translated():
-        try:
-            return read_payment(patiently(call).to_dict())
-        except stripe.CardError as exc:
-            return _described(exc)
-        except stripe.StripeError as exc:
-            if exc.code in _PAST:
-                return _described(exc)
-            raise
-
-
-def _described(exc: stripe.StripeError) -> Payment:
-    """The payment that an error tells of: a decline, or one that is past confirming."""
-    body: Any = exc.json_body or {}
-    error = body.get("error", {})
-    found = error.get("payment_intent") or error.get("setup_intent")
-    if found is None:
-        raise PaymentRefused(exc.code or type(exc).__name__) from exc
-    return read_payment(found)

@@ -15,6 +15,7 @@ const TOKEN_PATIENCE_MS = 30_000;
 const WALLET_PATIENCE_MS = 180_000;
 const LEAVING_PATIENCE_MS = 15_000;
 const PRESS_MS = 250;
+const SESSION_PATIENCE_MS = 3_000;
 const ASK_AGAIN_AFTER_MS = [1_000, 1_500, 2_500, 4_000];
 
 class Checkout {
@@ -32,6 +33,7 @@ class Checkout {
     this.problems = new Problems(form, (section) => this.focusSection(section));
     this.steps = new Steps(form, () => this.showStep());
     this.stripe = new StripeForm(form, this.settings, {
+      session: () => this.session(),
       onReady: (kind) => this.elementReady(kind),
       onTrouble: (kind, trouble) => this.elementTrouble(kind, trouble),
       onChange: (kind) => this.elementChanged(kind),
@@ -343,6 +345,21 @@ class Checkout {
     await this.follow(this.settings.statusUrl, {});
   }
 
+  /**
+   * What the customer keeps; without it the form is what it is for anybody.
+   * @returns {Promise<string|undefined>}
+   */
+  async session() {
+    if (!this.settings.sessionUrl) return undefined;
+    try {
+      const response = await within(this.server.send(this.settings.sessionUrl, {}), SESSION_PATIENCE_MS);
+      const answer = response.ok ? await response.json() : {};
+      return answer.client_secret ?? undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
   // -- the two Elements -------------------------------------------------------------------------
 
   /** @param {string} kind */
@@ -504,6 +521,7 @@ function settingsOf(form) {
     publishableKey: read("publishableKey"),
     token: read("token"),
     confirmUrl: read("confirmUrl"),
+    sessionUrl: read("sessionUrl"),
     invoiceUrl: read("invoiceUrl"),
     statusUrl: read("statusUrl"),
     returnUrl: read("returnUrl"),

@@ -7,6 +7,7 @@ const SLOW_AFTER_MS = 5_000;
 /**
  * What the page wants to know.
  * @typedef {object} Watcher
+ * @property {() => Promise<string|undefined>} session the secret of what the customer keeps
  * @property {(kind: string) => void} onReady
  * @property {(kind: string, trouble: "slow"|"failed") => void} onTrouble
  * @property {(kind: string) => void} onChange
@@ -64,8 +65,8 @@ export class StripeForm {
   async start() {
     this.watch();
     try {
-      await loadScript(this.order.stripeJs);
-      this.mountAll();
+      const [session] = await Promise.all([this.watcher.session(), loadScript(this.order.stripeJs)]);
+      this.mountAll(session);
     } catch {
       this.fail(this.firstPending());
     }
@@ -104,13 +105,14 @@ export class StripeForm {
     this.watcher.onTrouble(kind, "failed");
   }
 
-  mountAll() {
+  /** @param {string|undefined} customerSessionClientSecret */
+  mountAll(customerSessionClientSecret) {
     if (this.stripe || !window.Stripe) return;
     const { publishableKey } = this.order;
     const locale = /** @type {StripeElementLocale} */ (this.order.locale);
     this.stripe = window.Stripe(publishableKey, { locale });
     this.elements = this.stripe.elements({
-      ...this.intent(), locale, paymentMethodCreation: "manual", appearance: appearance(),
+      ...this.intent(), ...(customerSessionClientSecret ? { customerSessionClientSecret } : {}), locale, paymentMethodCreation: "manual", appearance: appearance(),
     });
     this.mountAddress(this.elements);
     if (this.asks("payment")) this.mountPayment(this.elements);
