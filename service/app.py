@@ -21,6 +21,7 @@ from service.payments.switching import Switching
 from service.settings import PROJECT, Settings
 from service.store.session import Store
 from service.web import answers
+from service.web.account import account, sessions
 from service.web.bodies import MAX_BODY
 from service.web.checkout import checkout
 from service.web.context import Services
@@ -95,8 +96,8 @@ def create_app(
     app.jinja_env.filters.update(money=money, period=period)
     app.jinja_env.globals.update(merchant=settings.merchant, simulated=settings.simulated)
     answers.install(app)
-    pages = (shop, checkout, overrides, reports)
-    programs = (orders, events, flags, features, webhooks, health, metrics)
+    pages = (shop, checkout, account, overrides, reports)
+    programs = (orders, sessions, events, flags, features, webhooks, health, metrics)
     for blueprint in (*pages, *programs):
         app.register_blueprint(blueprint)
     if simulator is not None:

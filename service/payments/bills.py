@@ -134,30 +134,28 @@ class Biller:
 
     def customer(self, checkout: Checkout, buyer: Buyer | None) -> str:
         """Whom Stripe knows the buyer as: the same for every order of a merchant's customer."""
-        known = self._account(checkout.customer)
-        if known is not None:
-            if buyer is not None:
-                self.billing.change_customer(known, buyer)
-            return known
-        names = {"customer": checkout.customer} if checkout.customer else {}
-        asked = replace(buyer or Buyer(checkout.email), metadata=names)
-        told = json.dumps(asdict(asked), sort_keys=True)
-        digest = hashlib.sha256(told.encode()).hexdigest()[:16]
-        made = self.billing.open_customer(
-            asked, idempotency_key=f"{checkout.checkout_id}:customer:{digest}"
-        )
+        asked = buyer or Buyer(checkout.email)
+        # Of this order: another installation may have a customer of the same name.
+        key = f"{checkout.checkout_id}:customer:{_digest(asked)}"
         if checkout.customer is None:
-            return made
-        account = {"customer": checkout.customer, "customer_id": made, "created_at": self.clock()}
-        with self.store.write() as connection:
-            row, _ours = insert_or_read(connection, accounts, account, key=[accounts.c.customer])
-        return str(row.customer_id)
+            return self.billing.open_customer(asked, idempotency_key=key)
+        known = self.account(checkout.customer, asked, idempotency_key=key)
+        if buyer is not None:
+            self.billing.change_customer(known, buyer)
+        return known
 
-    def _account(self, customer: str | None) -> str | None:
-        if customer is None:
-            return None
+    def account(self, customer: str, buyer: Buyer, *, idempotency_key: str) -> str:
+        """Whom Stripe knows a merchant's customer as, from now on if not before."""
         with self.store.read() as connection:
-            return account_of(connection, customer)
+            known = account_of(connection, customer)
+        if known is not None:
+            return known
+        named = replace(buyer, metadata={"customer": customer})
+        made = self.billing.open_customer(named, idempotency_key=idempotency_key)
+        account = {"customer": customer, "customer_id": made, "created_at": self.clock()}
+        with self.store.write() as connection:
+            row, _ours = insert_or_read(connection, accounts, account)
+        return str(row.customer_id)
 
     def _made(self, begun: Row[Any], purchase: Purchase) -> Bill:
         if "interval" in begun.terms:
@@ -182,6 +180,11 @@ def _purchase(
         metadata=metadata_of(checkout),
         methods=tuple(methods),
     )
+
+
+def _digest(buyer: Buyer) -> str:
+    told = json.dumps(asdict(buyer), sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
 def account_of(connection: Connection, customer: str) -> str | None:

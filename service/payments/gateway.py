@@ -63,6 +63,7 @@ class Payment:
     customer_id: str | None = None
     created_at: datetime | None = None
     charge_id: str | None = None
+    payment_method_id: str | None = None
     failure: Failure | None = None
     client_secret: str | None = field(default=None, repr=False)
     verification: Verification | None = None

@@ -57,6 +57,7 @@ class _Intent(Object):
     last_payment_error: _Decline | None = None
     client_secret: str | None = None
     customer: Id | Object | None = None
+    payment_method: Id | Object | None = None
     created: Seconds | None = None
     next_action: _NextAction | None = None
 
@@ -67,6 +68,7 @@ class _Setup(Object):
     last_setup_error: _Decline | None = None
     client_secret: str | None = None
     customer: Id | Object | None = None
+    payment_method: Id | Object | None = None
     created: Seconds | None = None
     next_action: _NextAction | None = None
 
@@ -121,6 +123,7 @@ def read_payment(obj: Mapping[str, Any]) -> Payment:
         customer_id=_id(intent.customer),
         created_at=_moment(intent.created),
         charge_id=_id(intent.latest_charge),
+        payment_method_id=_id(intent.payment_method),
         failure=_failure(intent.last_payment_error),
         client_secret=intent.client_secret,
         verification=_verification(intent.next_action),
@@ -138,6 +141,7 @@ def _read_setup(obj: Mapping[str, Any]) -> Payment:
         order_id=(setup.metadata or {}).get("order_id"),
         customer_id=_id(setup.customer),
         created_at=_moment(setup.created),
+        payment_method_id=_id(setup.payment_method),
         failure=_failure(setup.last_setup_error),
         client_secret=setup.client_secret,
         verification=_verification(setup.next_action),

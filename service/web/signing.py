@@ -30,6 +30,7 @@ class Signing:
         self._preview = URLSafeTimedSerializer(keys, salt="kassa.preview")
         self._override = URLSafeSerializer(keys, salt="kassa.override")
         self._analyst = URLSafeTimedSerializer(keys, salt="kassa.analyst")
+        self._account = URLSafeTimedSerializer(keys, salt="kassa.account")
 
     def visitor_cookie(self, unit_id: str) -> str:
         """The cookie's value for a visitor."""
@@ -89,6 +90,22 @@ class Signing:
         except BadData:
             pass
         return None
+
+    def account_token(self, customer: str) -> str:
+        """What lets a merchant's customer see and change what is theirs, for twelve hours."""
+        return str(self._account.dumps(customer))
+
+    def account_customer(self, token: str) -> str:
+        """The customer whose account a link opens.
+
+        Raises:
+            Forbidden: the token is edited or older than twelve hours.
+        """
+        match _loaded(self._account, token, LINK_LIFETIME):
+            case str(customer):
+                return customer
+            case _:
+                raise Forbidden("this link is not valid any more; ask for a new one")
 
     def analyst_token(self) -> str:
         """A sign-in for reports, good for twelve hours."""

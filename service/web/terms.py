@@ -99,5 +99,9 @@ def _invoice(terms: InvoiceTerms, amount: int, price: str, today: date) -> Told:
 
 def period(terms: Subscription) -> str:
     """What a price is paid for, e.g. ``a month`` or ``every 3 months``."""
-    count, interval = terms.interval_count, terms.interval
+    return period_words(terms.interval, terms.interval_count)
+
+
+def period_words(interval: str, count: int) -> str:
+    """A number of intervals in words, e.g. ``every 3 months``."""
     return f"a {interval}" if count == 1 else f"every {count} {interval}s"

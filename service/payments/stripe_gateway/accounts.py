@@ -40,9 +40,9 @@ class StripeAccounts:
 
     def methods(self, customer_id: str) -> list[SavedMethod]:
         """See `Accounts.methods`."""
-        default = self._default(customer_id)
+        used = self._used(customer_id)
         listing = self._v1.payment_methods.list
-        return [_method(found, default) for found in pages(listing, {"customer": customer_id})]
+        return [_method(found, used) for found in pages(listing, {"customer": customer_id})]
 
     def keep(
         self, customer_id: str, confirmation_token: str, *, return_url: str, idempotency_key: str
@@ -76,10 +76,8 @@ class StripeAccounts:
 
     def plans(self, customer_id: str) -> list[Plan]:
         """See `Accounts.plans`."""
-        listing = self._v1.subscriptions.list
-        found = pages(listing, {"customer": customer_id, "expand": ["data.items.data.price"]})
         names = _Names(self._v1)
-        return [_plan(each, names) for each in found if each["status"] in _LIVING]
+        return [_plan(each, names) for each in self._living(customer_id)]
 
     def end(self, subscription_id: str, *, ends: bool) -> None:
         """See `Accounts.end`."""
@@ -108,11 +106,18 @@ class StripeAccounts:
             for found in pages(self._v1.invoices.list, wanted)
         ]
 
-    def _default(self, customer_id: str) -> str | None:
+    def _used(self, customer_id: str) -> set[str | None]:
+        """What the customer's invoices and running subscriptions are charged to."""
         customer = asked(lambda: self._v1.customers.retrieve(customer_id)).to_dict()
         settings = customer.get("invoice_settings") or {}
-        found: str | None = settings.get("default_payment_method")
-        return found
+        living = self._living(customer_id)
+        own = {found["default_payment_method"] for found in living}
+        # One of the subscription's own is charged in place of the customer's.
+        return own if living and None not in own else own | {settings.get("default_payment_method")}
+
+    def _living(self, customer_id: str) -> list[dict[str, Any]]:
+        found = pages(self._v1.subscriptions.list, {"customer": customer_id})
+        return [each for each in found if each["status"] in _LIVING]
 
     def _change(self, subscription_id: str, values: Any) -> None:
         asked(lambda: self._v1.subscriptions.update(subscription_id, values))
@@ -131,7 +136,7 @@ class _Names:
         return self._known[product]
 
 
-def _method(found: dict[str, Any], default: str | None) -> SavedMethod:
+def _method(found: dict[str, Any], used: set[str | None]) -> SavedMethod:
     kind = found["type"]
     details = found.get(kind) or {}
     expires = (details["exp_month"], details["exp_year"]) if "exp_month" in details else None
@@ -142,7 +147,7 @@ def _method(found: dict[str, Any], default: str | None) -> SavedMethod:
         label=(label or kind).replace("_", " ").title(),
         last4=details.get("last4") or "",
         expires=expires,
-        default=found["id"] == default,
+        default=found["id"] in used,
     )
 
 

@@ -261,7 +261,7 @@ function kindOf(host) {
  * @param {string} address
  * @returns {Promise<void>}
  */
-function loadScript(address) {
+export function loadScript(address) {
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
     script.src = address;
@@ -279,7 +279,7 @@ function darkMode() {
  * The page's own tokens, so that Stripe's fields look like ours in light and dark.
  * @returns {Appearance}
  */
-function appearance() {
+export function appearance() {
   const style = getComputedStyle(document.documentElement);
   const token = (/** @type {string} */ name) => style.getPropertyValue(`--${name}`).trim();
   return {
