@@ -378,6 +378,7 @@ class Books(Protocol):
 
 LISTED = (
     "payment_intent",
+    "setup_intent",
     "charge",
     "refund",
     "dispute",

@@ -159,7 +159,7 @@ def _differs(
     connection: Connection, kind: str, obj: Mapping[str, Any], now: datetime
 ) -> datetime | None:
     """When the object was seen to be otherwise than the ledger has it; None where it is not."""
-    if kind == "payment_intent":
+    if kind in {"payment_intent", "setup_intent"}:
         return now if _payment_differs(connection, obj) else None
     observed_at = now.replace(microsecond=0)
     for snapshot in read_snapshots(f"{RECONCILE}.{kind}", "", {"object": obj}, observed_at) or []:

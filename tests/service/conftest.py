@@ -153,6 +153,8 @@ class Shop:
             "amount": int(page.attributes["amount"]) if amount is None else amount,
             "currency": page.attributes["currency"],
         }
+        if elements["mode"] == "setup":
+            del elements["amount"]
         if page.attributes["methods"]:
             elements["allowed_payment_method_types"] = page.attributes["methods"].split()
         if session:
@@ -208,7 +210,8 @@ class Shop:
     def authenticate(self, client_secret: str, outcome: str = "succeed") -> None:
         intent = client_secret.partition("_secret")[0]
         body = {"key": "pk_test_simulated", "client_secret": client_secret, "outcome": outcome}
-        answer = self.client.post(f"/sim/v1/payment_intents/{intent}/authenticate", json=body)
+        kind = "setup_intents" if intent.startswith("seti_") else "payment_intents"
+        answer = self.client.post(f"/sim/v1/{kind}/{intent}/authenticate", json=body)
         assert answer.status_code == 200, answer.text
 
     def deliver(self, payload: dict[str, Any] | str | bytes, **signing: Any) -> TestResponse:

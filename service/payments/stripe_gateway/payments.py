@@ -104,6 +104,7 @@ class StripeGateway:
         v1 = self._client.v1
         return {
             "payment_intent": v1.payment_intents.list,
+            "setup_intent": v1.setup_intents.list,
             "charge": v1.charges.list,
             "refund": v1.refunds.list,
             "dispute": v1.disputes.list,

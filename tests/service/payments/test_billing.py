@@ -123,10 +123,7 @@ def test_a_subscription_waits_for_what_the_bank_asks(shop: Shop, terms: dict[str
     asked = shop.pay(page, AUTHENTICATES)
     assert asked["status"] == "requires_action"
     secret = asked["next_action"]["client_secret"]
-    kind = "setup_intents" if secret.startswith("seti_") else "payment_intents"
-    body = {"key": "pk_test_simulated", "client_secret": secret, "outcome": "succeed"}
-    intent = secret.partition("_secret")[0]
-    shop.client.post(f"/sim/v1/{kind}/{intent}/authenticate", json=body)
+    shop.authenticate(secret)
     answer = shop.client.post(
         page.attributes["status-url"], json={}, headers={"X-Kassa-Token": page.attributes["token"]}
     )

@@ -87,9 +87,7 @@ def test_a_card_that_the_bank_asks_about_is_used_once_it_is_confirmed(
     link = _link(shop, acme)
     asked = _keep(shop, link, AUTHENTICATES)
     secret = asked["next_action"]["client_secret"]
-    intent = secret.partition("_secret")[0]
-    body = {"key": "pk_test_simulated", "client_secret": secret, "outcome": "succeed"}
-    shop.client.post(f"/sim/v1/setup_intents/{intent}/authenticate", json=body)
+    shop.authenticate(secret)
     settled = reply(shop.client.post(asked["use_url"], json={}))
     assert "Used for invoices and renewals." in _page(shop, settled["redirect"])
 
