@@ -131,8 +131,13 @@ class Invoicing:
     def _send(self, checkout: Checkout, begun: Row[Any]) -> None:
         billing = self.gateway.billing
         made = Biller(self.store, billing, self.clock).make(checkout, begun)
+        # A minute later it is sent once more: a second email is less than none at all, which is
+        # what a failure that Stripe keeps for the key would leave.
+        minute = int(self.clock().timestamp() // 60)
         try:
-            billing.send_invoice(made.invoice_id, idempotency_key=f"{made.invoice_id}:send")
+            billing.send_invoice(
+                made.invoice_id, idempotency_key=f"{made.invoice_id}:send:{minute}"
+            )
         except PaymentRefused:
             billing.take_back(made)
             raise

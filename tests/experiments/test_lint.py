@@ -680,7 +680,7 @@ BESIDE: dict[str, tuple[str, str, list[str]]] = {
                 "37 months are longer than three years; write at most 36"
             ),
             (
-                "8:30 out-of-range offers[0].invoice.days_until_due: 0 is below 1; "
+                "8:31 out-of-range offers[0].invoice.days_until_due: 0 is below 1; "
                 "write days until a sent invoice is due, 1 to 365"
             ),
         ],
