@@ -56,7 +56,7 @@ def test_after_recovery_nothing_is_charged_twice_and_nothing_is_lost(
 
 @pytest.mark.timeout(1500)
 @pytest.mark.usefixtures("hurried")
-@pytest.mark.parametrize("schedules", [20, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("schedules", [10, pytest.param(500, marks=pytest.mark.slow)])
 def test_after_recovery_nothing_is_billed_twice_and_nothing_is_forgotten(
     make_shop: MakeShop, schedules: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
