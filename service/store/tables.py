@@ -174,6 +174,8 @@ bills = Table(
     Column("buyer", JSON),
     Column("created_at", UtcTime, nullable=False),
     Column("sent_at", UtcTime),
+    Index(None, "invoice_id"),
+    Index(None, "payment_intent_id"),
 )
 
 # Whom Stripe knows a merchant's customer as.

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy import Connection, Select, bindparam, select, text, update
 
 from service.errors import Malformed
 from service.payments.ledger import facts
@@ -22,11 +22,13 @@ from service.payments.ledger.payments import (
     opened,
     settle_charge,
     settle_disputes,
+    settle_invoice,
 )
 from service.payments.ledger.reading import authentication_of, read_snapshots
 from service.payments.ledger.snapshots import learn
 from service.payments.wire import StripeEvent, read_event, read_payment
 from service.store.tables import (
+    bills,
     checkouts,
     invoice_payments,
     invoices,
@@ -69,7 +71,12 @@ def apply_again(connection: Connection, payment_intent_id: str, *states: Receipt
     """Apply the events of a payment again, those in these states: it has got its checkout."""
     told = select(stripe_events.c.event_id, stripe_events.c.payload, stripe_events.c.received_at)
     about = stripe_events.c.payment_intent_id == payment_intent_id
-    for row in connection.execute(told.where(about, stripe_events.c.state.in_(states))).all():
+    _apply_all(connection, told.where(about, stripe_events.c.state.in_(states)))
+
+
+def _apply_all(connection: Connection, told: Select[Any]) -> None:
+    in_order = told.order_by(stripe_events.c.received_at, stripe_events.c.event_id)
+    for row in connection.execute(in_order).all():
         receipt = apply_event(connection, read_event(row.payload), received_at=row.received_at)
         mark(connection, row.event_id, receipt)
 
@@ -83,6 +90,7 @@ def link_payment(connection: Connection, checkout_id: str, payment_intent_id: st
     opened(connection, opening)
     if before is None or before.checkout_id is None:
         apply_again(connection, payment_intent_id, Receipt.WAITING, Receipt.APPLIED)
+    _apply_all(connection, _INVOICE_PAID.params(payment=payment_intent_id))
 
 
 def one_at_a_time(connection: Connection, subject: str | None) -> None:
@@ -174,7 +182,7 @@ def _account_of(
     return Account(connection, row, event.created_at, received_at)
 
 
-def _follow_invoice(
+def _follow_invoice_payment(
     connection: Connection, about: Any, _event: StripeEvent, _received_at: datetime
 ) -> None:
     """Link the payments of a checkout's invoice to it, whichever of the three was told first."""
@@ -183,12 +191,25 @@ def _follow_invoice(
         link_payment(connection, row.checkout_id, row.payment_intent_id)
 
 
+def _follow_invoice(
+    connection: Connection, invoice: Any, event: StripeEvent, received_at: datetime
+) -> None:
+    _follow_invoice_payment(connection, invoice, event, received_at)
+    # A trial's is paid at once, with nothing.
+    if invoice.status != "paid" or not invoice.amount_paid:
+        return
+    bill = connection.execute(_BILL, {"invoice": invoice.invoice_id}).one_or_none()
+    if bill is not None and bill.payment_intent_id is not None:
+        row = opened(connection, Opening(bill.payment_intent_id, bill.checkout_id))
+        settle_invoice(invoice, Account(connection, row, event.created_at, received_at))
+
+
 _Follow = Callable[[Connection, Any, StripeEvent, datetime], None]
 _FOLLOWED: Mapping[type[Snapshot], _Follow] = {
     facts.Charge: _follow_charge,
     facts.Dispute: _follow_dispute,
     facts.Invoice: _follow_invoice,
-    facts.InvoicePayment: _follow_invoice,
+    facts.InvoicePayment: _follow_invoice_payment,
 }
 _TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0))")
 _MARK = (
@@ -197,6 +218,17 @@ _MARK = (
     .values(state=bindparam("receipt"))
 )
 _OWNER = select(payments.c.checkout_id).where(payments.c.payment_intent_id == bindparam("payment"))
+_BILL = select(bills.c.checkout_id, bills.c.payment_intent_id).where(
+    bills.c.invoice_id == bindparam("invoice")
+)
+_INVOICE_PAID = (
+    select(stripe_events.c.event_id, stripe_events.c.payload, stripe_events.c.received_at)
+    .join(bills, bills.c.invoice_id == stripe_events.c.object_id)
+    .where(
+        bills.c.payment_intent_id == bindparam("payment"),
+        stripe_events.c.type == "invoice.paid",
+    )
+)
 _TO_LINK = (
     select(invoices.c.checkout_id, invoice_payments.c.payment_intent_id)
     .join(invoice_payments, invoice_payments.c.invoice_id == invoices.c.invoice_id)

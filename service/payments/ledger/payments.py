@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from experiments import FunnelEvent
 from service import funnel
 from service.payments.gateway import Payment, PaymentStatus
-from service.payments.ledger.facts import Charge, ChargeStatus
+from service.payments.ledger.facts import Charge, ChargeStatus, Invoice
 from service.payments.ledger.joining import snapshot_of
 from service.payments.ledger.snapshots import learn
 from service.payments.ledger.standing import Standing, join_standings, settled, standing_of
 from service.store.session import insert_once
-from service.store.tables import charges, checkouts, disputes, payments
+from service.store.tables import bills, charges, checkouts, disputes, payments, stripe_events
 
 log = logging.getLogger(__name__)
 
@@ -111,9 +111,7 @@ def opened(connection: Connection, opening: Opening) -> Row[Any]:
 def learn_payment(payment: Payment, account: Account) -> None:
     """Add what a PaymentIntent says of itself."""
     row, proved = account.row, standing_of(payment)
-    mismatch = row.checkout_id is not None and _differs(
-        payment.amount, payment.currency, _order_of(account)
-    )
+    mismatch = row.checkout_id is not None and _differs(account, payment.amount, payment.currency)
     if payment.charge_id is not None and payment.status is PaymentStatus.PROCESSING:
         learn(account.connection, _pending_charge(payment, payment.charge_id, account.occurred_at))
     succeeded_at = row.succeeded_at
@@ -141,6 +139,19 @@ def learn_payment(payment: Payment, account: Account) -> None:
         _record(account, FunnelEvent.PAYMENT_DECLINED, key, payment.amount)
 
 
+def settle_invoice(invoice: Invoice, account: Account) -> None:
+    """Let an order be paid whose invoice is, with whatever money: a bank transfer has no charge."""
+    paid_at = min(filter(None, (account.row.succeeded_at, account.occurred_at)))
+    _settle(
+        account,
+        proved=Standing.SUCCEEDED.value,
+        amount_received=max(account.row.amount_received, invoice.amount_paid),
+        succeeded_at=paid_at,
+    )
+    key = account.row.payment_intent_id
+    _record(account, FunnelEvent.PAYMENT_SUCCEEDED, key, invoice.amount_paid)
+
+
 def settle_charge(charge: Charge, account: Account) -> None:
     """Let the payment follow one of its charges."""
     _settle(account)
@@ -159,15 +170,16 @@ def settle_disputes(charge_id: str, account: Account) -> None:
     """Mark a charge as disputed that any dispute names, whichever was told first."""
     connection = account.connection
     row = connection.execute(_CHARGE, {"charge": charge_id}).one_or_none()
-    about = select(disputes.c.created_at).where(disputes.c.charge_id == charge_id)
-    disputed = connection.scalars(about.order_by(disputes.c.created_at)).first()
-    if row is None or disputed is None:
+    first = connection.execute(_FIRST_DISPUTE, {"charge": charge_id}).first()
+    if row is None or first is None:
         return
     if not row.disputed:
         here = charges.c.charge_id == charge_id
         connection.execute(update(charges).where(here).values(disputed=True))
-    first = Account(connection, account.row, disputed, account.received_at)
-    _record(first, FunnelEvent.PAYMENT_DISPUTED, charge_id, row.amount)
+    # When it was told of, and not when this was applied: the same however often, in any order.
+    told_at = first.told_at or account.received_at
+    disputed = Account(connection, account.row, first.created_at, told_at)
+    _record(disputed, FunnelEvent.PAYMENT_DISPUTED, charge_id, row.amount)
 
 
 def _settle(account: Account, **values: Any) -> None:
@@ -216,12 +228,18 @@ def _new(opening: Opening, checkout: Any | None) -> dict[str, Any]:
     }
 
 
-def _differs(amount: int, currency: str | None, checkout: Any) -> bool:
-    return (amount, currency or checkout.currency) != (checkout.amount, checkout.currency)
+def _differs(account: Account, amount: int, currency: str | None) -> bool:
+    """Whether Stripe's amount is not the order's; of an invoice paid in part the rest is asked."""
+    order = account.connection.execute(_ORDER, {"order": account.row.checkout_id}).one()
+    if (amount, currency or order.currency) == (order.amount, order.currency):
+        return False
+    rest = currency == order.currency and amount < order.amount
+    return not (rest and _is_billed(account))
 
 
-def _order_of(account: Account) -> Any:
-    return account.connection.execute(_ORDER, {"order": account.row.checkout_id}).one()
+def _is_billed(account: Account) -> bool:
+    values = {"payment_intent_id": account.row.payment_intent_id}
+    return account.connection.execute(_BILLED, values).one_or_none() is not None
 
 
 def _locked(connection: Connection, payment_intent_id: str) -> Row[Any] | None:
@@ -258,8 +276,18 @@ _STATUSES = select(charges.c.status).where(
 _CHARGE = select(charges.c.disputed, charges.c.amount).where(
     charges.c.charge_id == bindparam("charge")
 )
+_FIRST_DISPUTE = (
+    select(disputes.c.created_at, func.min(stripe_events.c.received_at).label("told_at"))
+    .outerjoin(stripe_events, stripe_events.c.object_id == disputes.c.dispute_id)
+    .where(disputes.c.charge_id == bindparam("charge"))
+    .group_by(disputes.c.dispute_id, disputes.c.created_at)
+    .order_by(disputes.c.created_at, disputes.c.dispute_id)
+)
 _ORDER = select(checkouts.c.checkout_id, checkouts.c.amount, checkouts.c.currency).where(
     checkouts.c.checkout_id == bindparam("order")
+)
+_BILLED = select(bills.c.checkout_id).where(
+    bills.c.payment_intent_id == bindparam("payment_intent_id")
 )
 _LOCKED = (
     select(payments, checkouts.c.unit_id)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, delete, exists, func, or_, select
+from sqlalchemy import Connection, Table, and_, delete, exists, func, or_, select, union_all
 
 from experiments import LEDGER_EVENTS
 from service.errors import Malformed
@@ -29,6 +29,7 @@ from service.payments.wire import StripeEvent, read_event
 from service.store.session import Store
 from service.store.tables import (
     authentications,
+    bills,
     card_updates,
     charges,
     confirmations,
@@ -41,6 +42,10 @@ from service.store.watermarks import forget, reach, reached
 
 WATERMARK = "ledger rebuild"
 _AT_ONCE = 20
+# What Stripe answered when it was asked for a payment or for a bill.
+_ANSWERED = union_all(
+    *(select(table.c.checkout_id, table.c.payment_intent_id) for table in (confirmations, bills))
+).subquery("answered")
 _SUBJECT = func.coalesce(stripe_events.c.payment_intent_id, stripe_events.c.object_id)
 
 
@@ -186,10 +191,8 @@ def _described(told: list[StripeEvent]) -> set[tuple[Table, str]]:
 
 
 def _link(connection: Connection, payment_intent_id: str) -> None:
-    """What the cashier was answered: whose the payment is."""
-    ours = select(confirmations.c.checkout_id).where(
-        confirmations.c.payment_intent_id == payment_intent_id
-    )
+    """What Stripe answered when it was asked for: whose the payment is."""
+    ours = select(_ANSWERED.c.checkout_id).where(_ANSWERED.c.payment_intent_id == payment_intent_id)
     checkout_id = connection.scalars(ours.limit(1)).first()
     if checkout_id is not None:
         link_payment(connection, checkout_id, payment_intent_id)
@@ -221,10 +224,10 @@ def _told_of(kind: type[Any], table: Table) -> Any:
 def _open_what_nothing_was_told_of(store: Store) -> None:
     """Payments that Stripe answered with and has not sent an event of yet."""
     missing = (
-        select(confirmations.c.checkout_id, confirmations.c.payment_intent_id)
-        .outerjoin(payments, payments.c.payment_intent_id == confirmations.c.payment_intent_id)
+        select(_ANSWERED)
+        .outerjoin(payments, payments.c.payment_intent_id == _ANSWERED.c.payment_intent_id)
         .where(
-            confirmations.c.payment_intent_id.is_not(None),
+            _ANSWERED.c.payment_intent_id.is_not(None),
             payments.c.payment_intent_id.is_(None),
         )
         .distinct()
