@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from service.notices.outbox import LIFETIME, post
-from service.payments.notifying import Addressee, notices_of
+from service.payments.notifying import Addressee, Occasion, notices_of
 from service.payments.retries import plan_retry
 from service.payments.wire import StripeEvent
 from service.store.tables import checkouts
@@ -30,7 +30,8 @@ def follow(connection: Connection, event: StripeEvent, *, now: datetime) -> None
     obj: Mapping[str, Any] = event.data["object"]
     next_try = _next_try(connection, event, obj) if event.type == FAILED else None
     addressee = _addressee(connection, obj)
-    for notice in notices_of(event.type, obj, addressee, next_try=next_try):
+    occasion = Occasion(event.created_at, next_try)
+    for notice in notices_of(event.type, obj, addressee, occasion):
         post(connection, notice, now=now)
 
 
@@ -43,12 +44,10 @@ def _next_try(
         return datetime.fromtimestamp(planned, UTC)
     if event.object_id is None or obj.get("status") != "open":
         return None
-    return plan_retry(
-        connection,
-        event.object_id,
-        attempt=int(obj.get("attempt_count") or 0),
-        failed_at=event.created_at,
-    )
+    # Only tries that Stripe makes by itself are counted: it has made them all.
+    if int(obj.get("attempt_count") or 0) > 1:
+        return None
+    return plan_retry(connection, event.object_id, failed_at=event.created_at)
 
 
 def _addressee(connection: Connection, obj: Mapping[str, Any]) -> Addressee:

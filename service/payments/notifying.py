@@ -28,6 +28,19 @@ class Addressee:
     locale: str | None = None
 
 
+@dataclass(frozen=True)
+class Occasion:
+    """When it happened, and what comes next.
+
+    Attributes:
+        happened_at: which tells one failed try from another.
+        next_try: when a failed payment is tried again; None: not by itself.
+    """
+
+    happened_at: datetime
+    next_try: datetime | None = None
+
+
 class _Invoice(BaseModel):
     id: str
     number: str | None = None
@@ -37,10 +50,16 @@ class _Invoice(BaseModel):
     amount_paid: int = 0
     amount_remaining: int = 0
     amount_overpaid: int = 0
-    attempt_count: int = 0
+    billing_reason: str | None = None
+    collection_method: str | None = None
     customer_email: str | None = None
     due_date: Moment | None = None
     hosted_invoice_url: str | None = None
+
+    @property
+    def sent_renewal(self) -> bool:
+        of_plan = (self.billing_reason or "").startswith("subscription")
+        return of_plan and self.collection_method == "send_invoice"
 
 
 class _Billing(BaseModel):
@@ -91,8 +110,7 @@ def notices_of(
     event_type: str,
     obj: Mapping[str, Any],
     addressee: Addressee,
-    *,
-    next_try: datetime | None = None,
+    occasion: Occasion,
 ) -> list[Notice]:
     """The notices that an event causes; each has the same id however often the event comes.
 
@@ -100,7 +118,7 @@ def notices_of(
         event_type: Stripe's name.
         obj: the object as the event describes it.
         addressee: whom Kassa knows the customer as.
-        next_try: when a failed payment is tried again; None: not by itself.
+        occasion: when it happened.
 
     Returns:
         None of them where there is nobody to write to, or nothing to tell.
@@ -109,39 +127,41 @@ def notices_of(
     if build is None:
         return []
     try:
-        return build(obj, addressee, next_try)
+        return build(obj, addressee, occasion)
     except ValidationError:
         # The ledger tells of shapes it does not know; nobody is written by guess.
         return []
 
 
-_Build = Callable[[Mapping[str, Any], Addressee, datetime | None], list[Notice]]
+_Build = Callable[[Mapping[str, Any], Addressee, Occasion], list[Notice]]
 
 
 def _of_invoice(kind: Kind, amount: Callable[[_Invoice], int]) -> _Build:
-    def build(
-        obj: Mapping[str, Any], addressee: Addressee, _next_try: datetime | None
-    ) -> list[Notice]:
+    def build(obj: Mapping[str, Any], addressee: Addressee, _occasion: Occasion) -> list[Notice]:
         invoice = _Invoice.model_validate(obj)
         return _letter(kind, invoice, addressee, amount(invoice), "")
 
     return build
 
 
-def _failed(
-    obj: Mapping[str, Any], addressee: Addressee, next_try: datetime | None
-) -> list[Notice]:
-    invoice = _Invoice.model_validate(obj)
+def _failed(obj: Mapping[str, Any], addressee: Addressee, occasion: Occasion) -> list[Notice]:
+    invoice, next_try = _Invoice.model_validate(obj), occasion.next_try
     kind = Kind.PAYMENT_FAILED if next_try else Kind.PAYMENT_FAILED_FINALLY
     # One for each try, whichever of the two it turned out to be.
-    again = f":{invoice.attempt_count}"
+    again = f":{occasion.happened_at:%Y%m%dT%H%M%S}"
     found = _letter(kind, invoice, addressee, invoice.amount_remaining, again, next_try)
     return [_named(each, f"{Kind.PAYMENT_FAILED}:{invoice.id}{again}") for each in found]
 
 
-def _partly_paid(
-    obj: Mapping[str, Any], addressee: Addressee, _next_try: datetime | None
-) -> list[Notice]:
+def _ready(obj: Mapping[str, Any], addressee: Addressee, _occasion: Occasion) -> list[Notice]:
+    """A renewal's invoice is sent by itself; whether Stripe says so depends on its settings."""
+    invoice = _Invoice.model_validate(obj)
+    if not invoice.sent_renewal:
+        return []
+    return _letter(Kind.INVOICE_SENT, invoice, addressee, invoice.amount_remaining, "")
+
+
+def _partly_paid(obj: Mapping[str, Any], addressee: Addressee, _occasion: Occasion) -> list[Notice]:
     invoice = _Invoice.model_validate(obj)
     if invoice.status != "open" or not invoice.amount_paid or not invoice.amount_remaining:
         return []
@@ -174,9 +194,7 @@ def _letter(
 
 
 def _of_debit(kind: Kind) -> _Build:
-    def build(
-        obj: Mapping[str, Any], addressee: Addressee, _next_try: datetime | None
-    ) -> list[Notice]:
+    def build(obj: Mapping[str, Any], addressee: Addressee, _occasion: Occasion) -> list[Notice]:
         charge = _Charge.model_validate(obj)
         address = charge.billing_details.email or addressee.email
         if not address or not charge.bank_debit_of_an_order:
@@ -188,9 +206,7 @@ def _of_debit(kind: Kind) -> _Build:
 
 
 def _of_subscription(kind: Kind) -> _Build:
-    def build(
-        obj: Mapping[str, Any], addressee: Addressee, _next_try: datetime | None
-    ) -> list[Notice]:
+    def build(obj: Mapping[str, Any], addressee: Addressee, _occasion: Occasion) -> list[Notice]:
         subscription = _Subscription.model_validate(obj)
         if not addressee.email:
             return []
@@ -206,6 +222,7 @@ def _named(notice: Notice, notice_id: str) -> Notice:
 
 
 _NOTICES: Mapping[str, _Build] = {
+    "invoice.finalized": _ready,
     "invoice.sent": _of_invoice(Kind.INVOICE_SENT, lambda invoice: invoice.amount_remaining),
     "invoice.paid": _of_invoice(Kind.INVOICE_PAID, lambda invoice: invoice.amount_paid),
     "invoice.overdue": _of_invoice(Kind.INVOICE_OVERDUE, lambda invoice: invoice.amount_remaining),

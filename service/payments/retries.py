@@ -15,7 +15,7 @@ from service.errors import PaymentBusy, PaymentIndeterminate, PaymentRefused
 from service.payments.dunning import CARD, Try, next_try
 from service.payments.gateway import Collecting
 from service.store.session import Store, insert_once
-from service.store.tables import charges, invoice_payments, invoices, retries
+from service.store.tables import charges, invoice_payments, invoices, retries, subscriptions
 
 log = logging.getLogger(__name__)
 # Longer than the gateway's three tries together: nobody else asks meanwhile.
@@ -29,21 +29,19 @@ class State(StrEnum):
     DONE = "done"
     """Stripe was asked; what came of it is in the ledger."""
     NEEDLESS = "needless"
-    """The invoice was paid, voided or given up before."""
+    """The invoice was paid, voided or given up before, or what it bills has ended."""
     FORBIDDEN = "forbidden"
     """Another try would be against advice."""
 
 
-def plan_retry(
-    connection: Connection, invoice_id: str, *, attempt: int, failed_at: datetime
-) -> datetime | None:
+def plan_retry(connection: Connection, invoice_id: str, *, failed_at: datetime) -> datetime | None:
     """Plan the try after a failed one, once.
 
     Args:
         connection: a writing transaction.
         invoice_id: what was not paid.
-        attempt: how many tries there were.
-        failed_at: when the last one failed.
+        failed_at: when the last one failed, which tells it from the others: Stripe does not
+            count tries that it is asked for.
 
     Returns:
         When it will be tried; None where that would be against advice, or was enough.
@@ -52,7 +50,7 @@ def plan_retry(
     # The charge's own event may come after the invoice's.
     due_at = next_try(known or [Try(failed_at)])
     row = {
-        "retry_id": f"{invoice_id}:{attempt}",
+        "retry_id": f"{invoice_id}:{failed_at:%Y%m%dT%H%M%S}",
         "invoice_id": invoice_id,
         "due_at": due_at,
         "state": (State.FORBIDDEN if due_at is None else State.PLANNED).value,
@@ -85,8 +83,14 @@ class Collector:
     def _claimed(self) -> list[tuple[str, str]]:
         now = self.clock()
         due = (
-            select(retries.c.retry_id, retries.c.invoice_id, invoices.c.status)
+            select(
+                retries.c.retry_id,
+                retries.c.invoice_id,
+                invoices.c.status,
+                subscriptions.c.status.label("plan"),
+            )
             .outerjoin(invoices, invoices.c.invoice_id == retries.c.invoice_id)
+            .outerjoin(subscriptions, subscriptions.c.subscription_id == invoices.c.subscription_id)
             .where(retries.c.state == State.PLANNED.value, retries.c.due_at <= now)
             .order_by(retries.c.due_at, retries.c.retry_id)
             .with_for_update(of=retries, skip_locked=True)
@@ -94,7 +98,7 @@ class Collector:
         claimed = []
         with self.store.write() as connection:
             for row in connection.execute(due).all():
-                values = _judged(connection, row.invoice_id, row.status, now)
+                values = _judged(connection, row, now)
                 _change(connection, row.retry_id, **values)
                 if "state" not in values and values["due_at"] == now + LEASE:
                     claimed.append((row.retry_id, row.invoice_id))
@@ -114,13 +118,11 @@ class Collector:
         return True
 
 
-def _judged(
-    connection: Connection, invoice_id: str, status: str | None, now: datetime
-) -> dict[str, Any]:
+def _judged(connection: Connection, planned: Any, now: datetime) -> dict[str, Any]:
     """What becomes of a planned try now: much may have happened since it was planned."""
-    if status != _OWED:
+    if planned.status != _OWED or planned.plan in _ENDED:
         return {"state": State.NEEDLESS.value}
-    known = _tries(connection, invoice_id)
+    known = _tries(connection, planned.invoice_id)
     advised = next_try(known) if known else now
     if advised is None:
         return {"state": State.FORBIDDEN.value}
@@ -149,6 +151,8 @@ def _change(connection: Connection, retry_id: str, **values: Any) -> None:
 
 
 _OWED = "open"
+# Nobody pays for a plan that they no longer have.
+_ENDED = frozenset({"canceled", "incomplete_expired"})
 _FAILED_TRIES = (
     select(charges)
     .join(invoice_payments, invoice_payments.c.payment_intent_id == charges.c.payment_intent_id)

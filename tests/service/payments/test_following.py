@@ -52,7 +52,13 @@ def declined(shop: Shop, number: int, code: str, **outcome: str) -> None:
         "amount_requested": 2400, "status": "open", "created": stamp,
         "payment": {"type": "payment_intent", "payment_intent": "pi_in_1"},
     })  # fmt: skip
-    tell(shop, "invoice.payment_failed", invoice(shop, attempt_count=number))
+    # Stripe counts the first try and those it makes by itself, and no others.
+    tell(shop, "invoice.payment_failed", invoice(shop, attempt_count=1))
+
+
+def moment(shop: Shop) -> str:
+    """Now, as one try is told from another."""
+    return f"{shop.clock():%Y%m%dT%H%M%S}"
 
 
 def notices(shop: Shop) -> list[tuple[Any, ...]]:
@@ -102,6 +108,7 @@ def test_the_customer_is_told_once_of_each_turn(
     ("kind", "parts"),
     [
         ("invoice.created", {"status": "draft"}),
+        ("invoice.finalized", {}),
         ("invoice.updated", {}),
         ("invoice.paid", {"status": "paid", "total": 0, "amount_due": 0}),
         ("invoice.sent", {"customer_email": None}),
@@ -145,7 +152,7 @@ def test_a_failed_charge_is_told_with_the_day_of_the_next_try(shop: Shop) -> Non
     known = json.loads(matter) if isinstance(matter, str) else matter
     planned = datetime.fromisoformat(known["next_try"])
     assert planned - shop.clock() == pytest.approx(timedelta(days=3), abs=timedelta(seconds=2))
-    assert notices(shop)[0][:2] == ("payment_failed:in_1:1", "payment_failed")
+    assert notices(shop)[0][:2] == (f"payment_failed:in_1:{moment(shop)}", "payment_failed")
 
 
 def test_stripes_own_next_try_is_told_and_not_doubled(shop: Shop) -> None:
@@ -158,6 +165,37 @@ def test_stripes_own_next_try_is_told_and_not_doubled(shop: Shop) -> None:
     assert shop.rows("SELECT * FROM retries") == []
 
 
+def test_when_stripe_has_tried_often_enough_nobody_tries_again(shop: Shop) -> None:
+    tell(shop, "invoice.payment_failed", invoice(shop, attempt_count=4))
+    assert [kind for _, kind, *_ in notices(shop)] == ["payment_failed_finally"]
+    assert shop.rows("SELECT * FROM retries") == []
+
+
+def test_what_a_plan_owed_is_not_charged_once_it_has_ended(shop: Shop) -> None:
+    parent = {"subscription_details": {"subscription": "sub_1"}}
+    declined(shop, 1, "insufficient_funds")
+    tell(shop, "invoice.updated", invoice(shop, attempt_count=1, parent=parent))
+    stamp = int(shop.clock().timestamp())
+    tell(shop, "customer.subscription.deleted", {
+        "id": "sub_1", "object": "subscription", "status": "canceled", "customer": "cus_1",
+        "currency": "usd", "collection_method": "charge_automatically", "metadata": {},
+        "items": {"object": "list", "data": []}, "created": stamp, "start_date": stamp,
+        "cancel_at_period_end": False,
+    })  # fmt: skip
+    shop.clock.pass_by(days=3, seconds=2)
+    billing = Billing()
+    assert Collector(shop.store, billing, shop.clock).collect() == 0
+    assert billing.asked == []
+    assert shop.rows("SELECT state FROM retries") == [("needless",)]
+
+
+def test_the_invoice_of_a_renewal_is_told_of_when_it_is_ready(shop: Shop) -> None:
+    renewal = {"billing_reason": "subscription_cycle", "collection_method": "send_invoice"}
+    for kind in ("invoice.finalized", "invoice.sent"):
+        tell(shop, kind, invoice(shop, **renewal))
+    assert [kind for _, kind, *_ in notices(shop)] == ["invoice_sent"]
+
+
 @pytest.mark.parametrize(
     ("code", "outcome"),
     [("stolen_card", {}), ("do_not_honor", {"advice_code": "do_not_try_again"})],
@@ -166,7 +204,7 @@ def test_a_try_against_advice_is_neither_promised_nor_made(
     shop: Shop, code: str, outcome: dict[str, str]
 ) -> None:
     declined(shop, 1, code, **outcome)
-    assert notices(shop)[0][:2] == ("payment_failed:in_1:1", "payment_failed_finally")
+    assert notices(shop)[0][:2] == (f"payment_failed:in_1:{moment(shop)}", "payment_failed_finally")
     shop.clock.pass_by(days=60)
     billing = Billing()
     assert Collector(shop.store, billing, shop.clock).collect() == 0
@@ -175,12 +213,13 @@ def test_a_try_against_advice_is_neither_promised_nor_made(
 
 def test_a_planned_try_is_made_once_when_its_time_comes(shop: Shop) -> None:
     declined(shop, 1, "insufficient_funds")
+    key = f"retry:in_1:{moment(shop)}"
     billing = Billing()
     collector = Collector(shop.store, billing, shop.clock)
     assert collector.collect() == 0
     shop.clock.pass_by(days=3, seconds=2)
     assert (collector.collect(), collector.collect()) == (1, 0)
-    assert billing.asked == [("in_1", "retry:in_1:1")]
+    assert billing.asked == [("in_1", key)]
     assert shop.rows("SELECT state, outcome FROM retries") == [("done", "paid")]
 
 
@@ -197,6 +236,7 @@ def test_an_invoice_that_was_paid_meanwhile_is_left_alone(shop: Shop) -> None:
 
 def test_an_unanswered_try_is_repeated_with_the_same_key(shop: Shop) -> None:
     declined(shop, 1, "insufficient_funds")
+    key = f"retry:in_1:{moment(shop)}"
     shop.clock.pass_by(days=3, seconds=2)
     billing = Billing(answers=[PaymentBusy("slow down"), "paid"])
     collector = Collector(shop.store, billing, shop.clock)
@@ -204,7 +244,7 @@ def test_an_unanswered_try_is_repeated_with_the_same_key(shop: Shop) -> None:
     assert collector.collect() == 0
     shop.clock.pass_by(seconds=LEASE.total_seconds() + 1)
     assert collector.collect() == 1
-    assert [key for _, key in billing.asked] == ["retry:in_1:1"] * 2
+    assert [asked for _, asked in billing.asked] == [key] * 2
 
 
 def test_a_refused_try_is_over_and_its_reason_kept(shop: Shop) -> None:
