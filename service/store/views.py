@@ -71,7 +71,7 @@ VIEWS: Mapping[str, str] = {
         SELECT payment_intent_id, customer_id, proved AS status, amount, amount_received, currency,
           {at:created_at} AS created_at, {at:succeeded_at} AS succeeded_at,
           {day:created_at} AS day, {month:created_at} AS month
-        FROM ledger_payments""",
+        FROM ledger_payments WHERE payment_intent_id NOT LIKE 'seti%'""",
     "payments": """
         SELECT p.payment_intent_id, p.checkout_id, g.origin_checkout_id, g.invoice_id,
           g.subscription_id, p.customer_id, {whose}, p.status, p.amount, p.amount_received,
@@ -89,7 +89,8 @@ VIEWS: Mapping[str, str] = {
               MAX(CASE WHEN disputed THEN 1 ELSE 0 END) AS disputed
             FROM ledger_charges GROUP BY payment_intent_id
           ) c ON c.payment_intent_id = p.payment_intent_id
-          {of:p}""",
+          {of:p}
+        WHERE p.checkout_id IS NOT NULL OR p.payment_intent_id NOT LIKE 'seti%'""",
     "charges": """
         SELECT c.charge_id, c.payment_intent_id, g.origin_checkout_id AS checkout_id, g.invoice_id,
           g.subscription_id, c.customer_id, {whose}, c.payment_method_id, c.status, c.amount,
