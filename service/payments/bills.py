@@ -207,6 +207,7 @@ _INVOICE: Select[Any] = (
         invoices.c.number,
         invoices.c.status,
         invoices.c.due_at,
+        invoices.c.amount_due,
         invoices.c.amount_remaining,
         invoices.c.hosted_invoice_url,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from pydantic import BaseModel, ConfigDict, StringConstraints
+from sqlalchemy import Row
 from werkzeug import Response as AnyResponse
 
 from experiments import InvoiceTerms
@@ -181,12 +182,13 @@ def finished(checkout_id: str) -> AnyResponse | str:
     outcome = kassa.cashier.check(found, resume_within=looking)
     if outcome is None:
         return redirect(url_for(".show", checkout_id=checkout_id), 303)
-    state = _state(outcome)
-    if state in {"failed", "action_needed"} and found.expired(kassa.clock()):
-        return _expired(found)
-    today = kassa.clock().date()
+    now = kassa.clock()
     with kassa.store.read() as connection:
         sent = invoice_of(connection, checkout_id) if outcome.invoiced else None
+    state = _state_of_invoice(sent, now) if outcome.invoiced else _state(outcome)
+    if state in {"failed", "action_needed"} and found.expired(now):
+        return _expired(found)
+    today = now.date()
     return render_template(
         "checkout/complete.html",
         state=state,
@@ -196,14 +198,24 @@ def finished(checkout_id: str) -> AnyResponse | str:
         terms=terms.told(found, today=today),
         invoice=sent,
         due=sent and sent.due_at and terms.day(sent.due_at.date(), today),
+        remaining=found.price if sent is None else sent.amount_remaining,
         verification=outcome.verification,
         deposit_day=_deposit_day(outcome, today),
     )
 
 
-def _state(outcome: Outcome) -> str:
-    if outcome.invoiced:
+def _state_of_invoice(sent: Row[Any] | None, now: datetime) -> str:
+    """How an invoice stands that is not paid; at first no webhook has told of it."""
+    if sent is None or sent.status is None:
         return "invoiced"
+    if sent.status == "void":
+        return "voided"
+    if sent.status == "uncollectible" or (sent.due_at and sent.due_at < now):
+        return "overdue"
+    return "partly_paid" if sent.amount_remaining < sent.amount_due else "invoiced"
+
+
+def _state(outcome: Outcome) -> str:
     if outcome.verification is not None:
         return "verify"
     return _STATE.get(outcome.status, "failed")
