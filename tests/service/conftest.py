@@ -21,7 +21,7 @@ from werkzeug.test import TestResponse
 
 from experiments import Catalog
 from service.app import create_app
-from service.payments.simulator.process import SimulatorProcess, start
+from service.payments.simulator.process import start
 from service.payments.stripe_gateway import StripeGateway
 from service.server import SIMULATED_KEYS
 from service.settings import PROJECT, Settings
@@ -54,12 +54,8 @@ class Clock:
 class Simulator:
     """A running simulator and where it keeps its state."""
 
-    process: SimulatorProcess
+    url: str
     state: Path
-
-    @property
-    def url(self) -> str:
-        return self.process.url
 
     def client(self) -> stripe.StripeClient:
         return stripe.StripeClient("sk_test_simulated", base_addresses={"api": self.url})
@@ -150,11 +146,10 @@ class Shop:
         """A confirmation token for a card or an account, as the Stripe.js stand-in makes it."""
         elements: dict[str, Any] = {
             "mode": page.attributes["mode"],
-            "amount": int(page.attributes["amount"]) if amount is None else amount,
             "currency": page.attributes["currency"],
         }
-        if elements["mode"] == "setup":
-            del elements["amount"]
+        if elements["mode"] != "setup":
+            elements["amount"] = int(page.attributes["amount"]) if amount is None else amount
         if page.attributes["methods"]:
             elements["allowed_payment_method_types"] = page.attributes["methods"].split()
         if session:
@@ -283,7 +278,7 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
         webhook_url="http://127.0.0.1:9/webhooks/stripe",
         webhook_secret=SIMULATED_KEYS.webhook_secrets[0],
     )
-    yield Simulator(process, state)
+    yield Simulator(process.url, state)
     process.stop()
 
 
@@ -291,7 +286,13 @@ MakeShop = Callable[..., Shop]
 
 
 @pytest.fixture
-def make_shop(migrated_store_url: str, simulator: Simulator) -> Iterator[MakeShop]:
+def clock() -> Clock:
+    """The time of every application of a test."""
+    return Clock()
+
+
+@pytest.fixture
+def make_shop(migrated_store_url: str, simulator: Simulator, clock: Clock) -> Iterator[MakeShop]:
     """Makes applications over one migrated database: SQLite, and then real PostgreSQL."""
     stores: list[Store] = []
 
@@ -303,7 +304,7 @@ def make_shop(migrated_store_url: str, simulator: Simulator) -> Iterator[MakeSho
             api_keys=(API_KEY,),
             **changes,
         )
-        store, clock = Store(migrated_store_url), Clock()
+        store = Store(migrated_store_url)
         stores.append(store)
         simulated = StripeGateway(SIMULATED_KEYS, base_address=simulator.url)
         gateway = StripeGateway(settings.stripe) if settings.stripe else simulated
