@@ -198,7 +198,7 @@ def finished(checkout_id: str) -> AnyResponse | str:
         terms=terms.told(found, today=today),
         invoice=sent,
         due=sent and sent.due_at and terms.day(sent.due_at.date(), today),
-        remaining=found.price if sent is None else sent.amount_remaining,
+        remaining=found.price if sent is None else sent.amount_remaining or 0,
         verification=outcome.verification,
         deposit_day=_deposit_day(outcome, today),
     )
