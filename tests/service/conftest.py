@@ -141,9 +141,13 @@ class Shop:
         proof: str | None = None,
         session: str | None = None,
         method: str | None = None,
+        wallet: str | None = None,
         save: bool = False,
     ) -> str:
-        """A confirmation token for a card or an account, as the Stripe.js stand-in makes it."""
+        """A confirmation token for a card or an account, as the Stripe.js stand-in makes it.
+
+        Of a wallet, or of ``link``, the card is the one that it holds.
+        """
         elements: dict[str, Any] = {
             "mode": page.attributes["mode"],
             "currency": page.attributes["currency"],
@@ -162,6 +166,10 @@ class Shop:
             account = {"account_number": number, "routing_number": "110000000"}
             account |= {"verification_method": proof} if proof else {}
             entered = {"type": "us_bank_account", "us_bank_account": account}
+        if wallet == "link":
+            entered = {"type": "link", "link": {"number": number}}
+        elif wallet:
+            entered["card"]["wallet"] = wallet
         billing = {"name": "Ada", "email": "ada@example.com"}
         answer = self.client.post(
             "/sim/v1/confirmation_tokens",

@@ -31,7 +31,7 @@ REMOVE = Parameters(
     {"key": text, "customer_session_client_secret": filled},
     required=("key", "customer_session_client_secret"),
 )
-_SHOWN = ("id", "type", "billing_details", "card", "us_bank_account")
+_SHOWN = ("id", "type", "billing_details", "card", "link", "us_bank_account")
 
 
 def begin(work: Work, given: Json) -> Json:

@@ -28,7 +28,13 @@ from service.payments.simulator.resources import (
     setup_intents,
 )
 from service.payments.simulator.resources.confirmation_tokens import Details
-from service.payments.simulator.resources.payment_methods import Source, preview, source_behind
+from service.payments.simulator.resources.payment_methods import (
+    FAR_EXPIRY,
+    Source,
+    preview,
+    source_behind,
+)
+from service.payments.simulator.wallets import WALLET_BY_NAME
 from service.payments.simulator.wire import LIVE_PREFIXES, PUBLISHABLE_KEY, Json
 from service.payments.simulator.work import Work
 
@@ -38,7 +44,9 @@ _ACCOUNT = mapping(
     routing_number=text,
     verification_method=choice("instant", "microdeposits"),
 )
-_CARD = mapping(number=text, exp_month=integer, exp_year=integer, cvc=text)
+_CARD = mapping(
+    number=text, exp_month=integer, exp_year=integer, cvc=text, wallet=choice(*WALLET_BY_NAME)
+)
 _BILLING = mapping(name=text, email=text, phone=text, address=ADDRESS)
 TOKEN = Parameters(
     {
@@ -46,8 +54,9 @@ TOKEN = Parameters(
         "elements": elements.OPTIONS,
         "payment_method": mapping(
             id=text,
-            type=choice("card", "us_bank_account"),
+            type=choice("card", "link", "us_bank_account"),
             card=_CARD,
+            link=mapping(number=text),
             us_bank_account=_ACCOUNT,
             billing_details=_BILLING,
         ),
@@ -74,7 +83,7 @@ _OF_PAYMENT = (
     "source", "status",
 )  # fmt: skip
 _PREVIEWED = (
-    "type", "allow_redisplay", "billing_details", "card", "us_bank_account", "customer",
+    "type", "allow_redisplay", "billing_details", "card", "link", "us_bank_account", "customer",
     "customer_account",
 )  # fmt: skip
 _OF_SETUP = (
@@ -186,8 +195,9 @@ def _entered(work: Work, options: Json, method: Json, *, save: bool) -> Details:
     usage = _usage(options)
     if save:
         redisplay, usage = "always", _saving(work, options) or usage
+    billing, link = method.get("billing_details") or {}, method.get("type") == "link"
     return Details(
-        preview(source, entered, method.get("billing_details") or {}, redisplay),
+        preview(source, entered, billing, redisplay, link=link),
         source,
         _initialised(options),
         setup_future_usage=usage,
@@ -205,6 +215,8 @@ def _source(work: Work, options: Json, method: Json) -> tuple[Source, Json]:
     if kind == "us_bank_account":
         return confirmation_tokens.listed_account(entered, "account_number"), entered
     card = _listed(entered.get("number") or "")
+    if kind == "link" or entered.get("wallet"):
+        return card, entered | FAR_EXPIRY  # nobody types the rest of a card that a wallet holds
     _check_entry(work, card, entered)
     return card, entered
 

@@ -179,6 +179,23 @@ def test_a_paid_checkout_stays_paid_after_it_expires(shop: Shop) -> None:
     assert outcome.status is AttemptStatus.SUCCEEDED
 
 
+@pytest.mark.parametrize(
+    ("chosen", "method", "wallet"), [("google_pay", "card", "google_pay"), ("link", "link", None)]
+)
+def test_the_ledger_tells_which_wallet_paid(
+    shop: Shop, chosen: str, method: str, wallet: str | None
+) -> None:
+    page = shop.visit()
+    for number in (DECLINES, PAYS):
+        shop.confirm(page, shop.token(page, number, wallet=chosen))
+    shop.deliver_all(page)
+    assert shop.rows(
+        "SELECT method, wallet, outcome FROM payment_attempts WHERE checkout_id = :id"
+        " ORDER BY attempt_number",
+        id=page.checkout_id,
+    ) == [(method, wallet, "declined"), (method, wallet, "authorized")]
+
+
 def test_every_attempt_has_a_key_of_its_own_and_shares_the_intent(shop: Shop) -> None:
     page = shop.visit()
     for number in (DECLINES, DECLINES, PAYS):

@@ -53,10 +53,9 @@ def confirm(work: Work, intent: Json, given: Json) -> Json | Declined:
             f"This PaymentIntent's status is {intent['status']} and can't be confirmed.", intent
         )
     method, card, token = _chosen(work, intent, given)
-    kind = payment_methods.type_of(card)
-    if kind not in intent["payment_method_types"]:
+    if method["type"] not in intent["payment_method_types"]:
         raise ApiError(
-            f"The PaymentMethod provided ({kind}) is not allowed for this PaymentIntent.",
+            f"The PaymentMethod provided ({method['type']}) is not allowed for this PaymentIntent.",
             code="payment_intent_incompatible_payment_method",
             param="payment_method",
         )

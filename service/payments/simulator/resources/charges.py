@@ -56,12 +56,13 @@ def _charge(
     work: Work, intent: Json, method: Json, card: ListedCard, *, authenticated: bool
 ) -> Json:
     decline, paid = card.decline, card.decline is None
-    details = {
-        "card": _card_details(intent, method, card, authenticated=authenticated),
-        "type": "card",
-    }
+    if method["type"] == "link":
+        prefix, details = "py", {"type": "link", "link": {"country": card.country}}
+    else:
+        shown = _card_details(intent, method, card, authenticated=authenticated)
+        prefix, details = "ch", {"type": "card", "card": shown}
     return _plain(work, intent, method, details) | {
-        "id": new_id("ch"),
+        "id": new_id(prefix),
         "amount_captured": intent["amount"] if paid else 0,
         "captured": paid,
         "failure_code": decline.code if decline else None,
@@ -182,8 +183,8 @@ def _outcome(decline: Decline | None) -> Json:
 
 
 def _card_details(intent: Json, method: Json, card: ListedCard, *, authenticated: bool) -> Json:
+    approved, wallet = card.decline is None, method["card"]["wallet"]
     cvc = "fail" if card.decline and card.decline.code == "incorrect_cvc" else "pass"
-    approved = card.decline is None
     shown = ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4")
     return {
         **{name: method["card"][name] for name in shown},
@@ -192,7 +193,7 @@ def _card_details(intent: Json, method: Json, card: ListedCard, *, authenticated
         "checks": {
             "address_line1_check": None,
             "address_postal_code_check": None,
-            "cvc_check": cvc,
+            "cvc_check": None if wallet else cvc,  # a wallet asks for no security code
         },
         "extended_authorization": {"status": "disabled"},
         "incremental_authorization": _UNAVAILABLE,
@@ -206,7 +207,7 @@ def _card_details(intent: Json, method: Json, card: ListedCard, *, authenticated
         "regulated_status": "unregulated",
         "three_d_secure": _passed_challenge() if authenticated else None,
         "transaction_link_id": None,
-        "wallet": None,
+        "wallet": wallet,
     }
 
 

@@ -91,7 +91,7 @@ def _dispute(work: Work, charge: Json, reason: str) -> Json:
 
 
 def _details(details: Json) -> Json | None:
-    """What is disputed; of a bank debit Stripe says nothing here."""
+    """What is disputed; of bank debits and Link Stripe says nothing here."""
     if details["type"] != "card":
         return None
     return {

@@ -261,7 +261,7 @@ def _check_methods(given: Json) -> None:
 
 def method_types(given: Json) -> list[str]:
     """The methods that a payment may be made with: those of its currency, less what is left out."""
-    known = ["card", "us_bank_account"] if given.get("currency") == "usd" else ["card"]
+    known = ["card", "link"] + (["us_bank_account"] if given.get("currency") == "usd" else [])
     allowed = given.get("allowed_payment_method_types")
     excluded = given.get("excluded_payment_method_types") or ()
     return [each for each in known if (not allowed or each in allowed) and each not in excluded]

@@ -1,4 +1,4 @@
-"""Payment methods: a listed card with the payer's billing details."""
+"""Payment methods: a listed card or account with the payer's billing details."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from service.payments.simulator.cards import BY_ALIAS, BY_NAME, ListedCard
 from service.payments.simulator.errors import ApiError, missing_resource
 from service.payments.simulator.pages import listed
 from service.payments.simulator.parameters import PAGE, Parameters, filled, text
+from service.payments.simulator.wallets import WALLET_BY_NAME
 from service.payments.simulator.wire import Json
 from service.payments.simulator.work import Work, new_id, random_text
 
@@ -25,7 +26,7 @@ DETACH = Parameters()
 LIST = Parameters({**PAGE, "customer": text, "type": text})
 UPDATED = Parameters({"payment_method": filled, "last4": text}, required=("payment_method",))
 _ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
-_FAR_EXPIRY = {"exp_month": 12, "exp_year": 2034}
+FAR_EXPIRY = {"exp_month": 12, "exp_year": 2034}
 
 
 def retrieve(work: Work, _given: Json, method: str) -> Json:
@@ -75,18 +76,24 @@ def detach(work: Work, _given: Json, method: str) -> Json:
 
 
 def preview(
-    source: Source, entered: Json, billing: Json, allow_redisplay: str = "unspecified"
+    source: Source,
+    entered: Json,
+    billing: Json,
+    allow_redisplay: str = "unspecified",
+    *,
+    link: bool = False,
 ) -> Json:
     """The part of a payment method that a confirmation token shows.
 
     Args:
         source: the listed card or bank account.
-        entered: of a card ``exp_month`` 1…12 and ``exp_year``; of an account, who holds it.
+        entered: of a card ``exp_month`` 1…12, ``exp_year``, and the ``wallet`` it came out of if of
+            one; of an account, who holds it.
         billing: ``name``, ``email``, ``phone``, ``address``; absent ones become null.
         allow_redisplay: always, limited or unspecified.
+        link: whether the payer's Link account pays with the card; Stripe then shows no card.
     """
-    shown = _bank(source, entered) if isinstance(source, ListedBank) else _card(source, entered)
-    kind = type_of(source)
+    kind, shown = _shown(source, entered, billing, link=link)
     return {
         "type": kind,
         "allow_redisplay": allow_redisplay,
@@ -95,11 +102,6 @@ def preview(
         "customer": None,
         "customer_account": None,
     }
-
-
-def type_of(source: Source) -> str:
-    """Stripe's type of what is paid with."""
-    return "us_bank_account" if isinstance(source, ListedBank) else "card"
 
 
 def billing_details(given: Json) -> Json:
@@ -143,7 +145,7 @@ def named(work: Work, identity: str) -> Json:
     """
     source = _ALIASES.get(identity)
     if source is not None:
-        return created(work, preview(source, _FAR_EXPIRY, {}), source)
+        return created(work, preview(source, FAR_EXPIRY, {}), source)
     return work.require("payment_method", identity, param="payment_method", status=400)
 
 
@@ -199,7 +201,7 @@ def ready_made(identity: str) -> tuple[Json, Source]:
     source = _ALIASES.get(identity)
     if source is None:
         raise missing_resource("payment_method", identity, "payment_method", status=400)
-    return preview(source, _FAR_EXPIRY, {}), source
+    return preview(source, FAR_EXPIRY, {}), source
 
 
 def source_named(name: str) -> Source:
@@ -222,6 +224,15 @@ def source_behind(work: Work, method: Json) -> Source:
     return source_named(private.get("source") or private.get("card") or "")
 
 
+def _shown(source: Source, entered: Json, billing: Json, *, link: bool) -> tuple[str, Json]:
+    """Stripe's type of a payment method, and what stands below that name."""
+    if isinstance(source, ListedBank):
+        return "us_bank_account", _bank(source, entered)
+    if link:
+        return "link", {"email": billing.get("email"), "persistent_token": None}
+    return "card", _card(source, entered)
+
+
 def _bank(bank: ListedBank, entered: Json) -> Json:
     return {
         "account_holder_type": entered.get("account_holder_type") or "individual",
@@ -236,7 +247,8 @@ def _bank(bank: ListedBank, entered: Json) -> Json:
     }
 
 
-def _card(card: ListedCard, expiry: Json) -> Json:
+def _card(card: ListedCard, entered: Json) -> Json:
+    wallet = WALLET_BY_NAME.get(entered.get("wallet") or "")
     return {
         "brand": card.brand,
         "checks": {
@@ -246,8 +258,8 @@ def _card(card: ListedCard, expiry: Json) -> Json:
         },
         "country": card.country,
         "display_brand": "american_express" if card.brand == "amex" else card.brand,
-        "exp_month": expiry["exp_month"],
-        "exp_year": expiry["exp_year"],
+        "exp_month": entered["exp_month"],
+        "exp_year": entered["exp_year"],
         "fingerprint": card.fingerprint,
         "funding": card.funding,
         "generated_from": None,
@@ -255,5 +267,5 @@ def _card(card: ListedCard, expiry: Json) -> Json:
         "networks": {"available": [card.brand], "preferred": None},
         "regulated_status": "unregulated",
         "three_d_secure_usage": {"supported": True},
-        "wallet": None,
+        "wallet": wallet and wallet.holding(card),
     }

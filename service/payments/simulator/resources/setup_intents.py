@@ -244,7 +244,7 @@ def _setup(work: Work, given: Json) -> Json:
         "payment_method_configuration_details": {"id": "pmc_simulated", "parent": None},
         "payment_method_options": {"card": {"mandate_options": None, "network": None,
                                             "request_three_d_secure": "automatic"}},
-        "payment_method_types": ["card", "us_bank_account"],
+        "payment_method_types": ["card", "link", "us_bank_account"],
         "status": "requires_payment_method",
         "usage": given.get("usage") or "off_session",
     }  # fmt: skip

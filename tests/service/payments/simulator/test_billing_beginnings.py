@@ -18,6 +18,7 @@ AGREED = {
         }
     }
 }
+EVERY_TYPE = ["card", "link", "us_bank_account"]
 DEPOSITS = {"us_bank_account": {"verification_method": "microdeposits"}}
 TOLD = {"amounts": [32, 45]}
 
@@ -60,10 +61,10 @@ def test_no_named_methods_are_all_methods(shop: Shop, types: Any) -> None:
     settings: Any = {"payment_settings": {"payment_method_types": types}}
     invoice = shop.invoice(customer, **settings)
     assert invoice.payment_settings.payment_method_types is None
-    assert shop.intent_of(invoice.id).payment_method_types == ["card", "us_bank_account"]
+    assert shop.intent_of(invoice.id).payment_method_types == EVERY_TYPE
     made = begin(shop, **settings)
     assert made.payment_settings.payment_method_types is None
-    assert shop.intent_of(made.latest_invoice).payment_method_types == ["card", "us_bank_account"]
+    assert shop.intent_of(made.latest_invoice).payment_method_types == EVERY_TYPE
 
 
 def test_an_invoice_that_is_sent_may_be_paid_by_bank_transfer_only(shop: Shop) -> None:

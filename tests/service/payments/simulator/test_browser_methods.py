@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from service.payments.simulator.banks import BANKS, ListedBank
+from service.payments.simulator.wallets import WALLETS, Wallet
 from tests.service.payments.simulator.conftest import Simulator, order
 from tests.service.payments.simulator.test_browser import TOKENS, assert_nowhere, error
 
@@ -36,6 +37,19 @@ def bank_order(number: str = "000123456789", **account: Any) -> dict[str, Any]:
     billing = {"name": "Mara", "email": "m@example.org"}
     method = {"type": "us_bank_account", "us_bank_account": entered, "billing_details": billing}
     return order() | {"payment_method": method}
+
+
+def wallet_order(wallet: str, number: str = "4242424242424242") -> dict[str, Any]:
+    return _held("card", {"number": number, "wallet": wallet})
+
+
+def link_order(number: str = "4242424242424242") -> dict[str, Any]:
+    return _held("link", {"number": number})
+
+
+def _held(kind: str, entered: dict[str, str]) -> dict[str, Any]:
+    billing = {"name": "Mara", "email": "m@example.org"}
+    return order() | {"payment_method": {"type": kind, kind: entered, "billing_details": billing}}
 
 
 def token(browser: FlaskClient, given: dict[str, Any]) -> dict[str, Any]:
@@ -79,6 +93,11 @@ def set_up(simulator: Simulator, token_id: str, **extra: Any) -> stripe.SetupInt
     return simulator.client.v1.setup_intents.create(params | extra)
 
 
+def charge_of(intent: stripe.PaymentIntent) -> dict[str, Any]:
+    assert isinstance(intent.latest_charge, stripe.Charge)
+    return intent.latest_charge.to_dict()
+
+
 @pytest.mark.parametrize("bank", BANKS, ids=lambda bank: bank.name)
 def test_every_listed_account_makes_a_token_that_agrees_to_a_debit(
     simulator: Simulator, browser: FlaskClient, bank: ListedBank
@@ -112,20 +131,89 @@ def test_the_accounts_are_published(browser: FlaskClient) -> None:
     assert outcomes > {"succeeds", "disputed", "processing", "account_closed"}
 
 
+@pytest.mark.parametrize("wallet", WALLETS, ids=lambda wallet: wallet.name)
+def test_a_wallet_pays_with_the_listed_card_it_holds(
+    simulator: Simulator, browser: FlaskClient, wallet: Wallet
+) -> None:
+    made = token(browser, wallet_order(wallet.name))
+    shown = made["payment_method_preview"]["card"]["wallet"]
+    assert (shown["type"], shown[wallet.name]) == (wallet.name, {})
+    assert shown["dynamic_last4"] == ("4242" if wallet.has_device_number else None)
+    paid = simulator.pay(confirmation_token=made["id"], expand=["latest_charge"])
+    card = charge_of(paid)["payment_method_details"]["card"]
+    assert (card["wallet"], card["checks"]["cvc_check"]) == (shown, None)
+    assert_nowhere(simulator.database, "4242424242424242")
+
+
+def test_link_pays_and_shows_no_card(simulator: Simulator, browser: FlaskClient) -> None:
+    made = token(browser, link_order())
+    shown = made["payment_method_preview"]
+    assert shown["link"] == {"email": "m@example.org", "persistent_token": None}
+    assert (shown["type"], "card" in shown) == ("link", False)
+    charge = charge_of(simulator.pay(confirmation_token=made["id"], expand=["latest_charge"]))
+    assert charge["payment_method_details"] == {"type": "link", "link": {"country": "US"}}
+    assert charge["id"].startswith("py_")
+
+
+def test_a_card_is_declined_also_in_a_wallet(simulator: Simulator, browser: FlaskClient) -> None:
+    for given in (wallet_order("google_pay", "4000000000009995"), link_order("4000000000009995")):
+        made = token(browser, given)
+        with pytest.raises(stripe.CardError) as caught:
+            simulator.pay(confirmation_token=made["id"])
+        assert caught.value.error is not None
+        assert caught.value.error.decline_code == "insufficient_funds"
+
+
+def test_no_wallet_holds_a_card_that_is_not_listed(
+    simulator: Simulator, browser: FlaskClient
+) -> None:
+    for given in (wallet_order("apple_pay", "4111111111111111"), link_order("4111111111111111")):
+        answer = browser.post(TOKENS, json=given)
+        assert (answer.status_code, error(answer)["code"]) == (400, "card_number_not_listed")
+    assert_nowhere(simulator.database, "4111111111111111")
+    assert browser.post(TOKENS, json=wallet_order("samsung_pay")).status_code == 400
+
+
+@pytest.mark.parametrize("given", [wallet_order("google_pay"), link_order()], ids=["card", "link"])
+def test_what_a_subscription_keeps_of_a_wallet_is_charged_later(
+    simulator: Simulator, browser: FlaskClient, given: dict[str, Any]
+) -> None:
+    customer = simulator.client.v1.customers.create({"name": "Mara"}).id
+    made = token(browser, given | {"elements": options(mode="subscription")})
+    first = simulator.pay(confirmation_token=made["id"], customer=customer)
+    secret = session(simulator, customer, payment_method_allow_redisplay_filters=["limited"])
+    answer = begin(browser, customer_session_client_secret=secret).get_json()
+    [shown] = answer["customer"]["payment_methods"]
+    assert (shown["id"], shown["type"]) == (first.payment_method, given["payment_method"]["type"])
+    later = simulator.client.v1.payment_intents.create(
+        {
+            "amount": 500,
+            "currency": "usd",
+            "customer": customer,
+            "payment_method": shown["id"],
+            "confirm": True,
+            "off_session": True,
+        }
+    )
+    assert later.status == "succeeded"
+
+
 @pytest.mark.parametrize(
-    "elements",
+    ("elements", "offered"),
     [
-        options(currency="eur"),
-        options(allowed_payment_method_types=["card"]),
-        options(excluded_payment_method_types=["us_bank_account"]),
+        (options(currency="eur"), ["card", "link"]),
+        (options(allowed_payment_method_types=["card"]), ["card"]),
+        (options(excluded_payment_method_types=["us_bank_account"]), ["card", "link"]),
     ],
 )
 def test_a_method_that_elements_does_not_offer_makes_no_token(
-    browser: FlaskClient, elements: dict[str, Any]
+    browser: FlaskClient, elements: dict[str, Any], offered: list[str]
 ) -> None:
-    assert begin(browser, **elements).get_json()["payment_method_types"] == ["card"]
-    answer = browser.post(TOKENS, json=bank_order() | {"elements": elements})
-    assert (answer.status_code, error(answer)["param"]) == (400, "payment_method[type]")
+    assert begin(browser, **elements).get_json()["payment_method_types"] == offered
+    given = {"card": order(), "link": link_order(), "us_bank_account": bank_order()}
+    for kind in given.keys() - set(offered):
+        answer = browser.post(TOKENS, json=given[kind] | {"elements": elements})
+        assert (answer.status_code, error(answer)["param"]) == (400, "payment_method[type]")
 
 
 @pytest.mark.parametrize(
