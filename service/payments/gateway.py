@@ -258,6 +258,7 @@ class SavedMethod:
     Attributes:
         kind: Stripe's type: card, us_bank_account and so on.
         label: its brand or its bank, as people know it.
+        last4: the last digits of its number; empty where it has none.
         expires: month and year of a card's last day, or None.
         default: whether invoices are charged to it.
     """

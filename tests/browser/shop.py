@@ -72,7 +72,10 @@ class Shop:
 
     def rows(self) -> list[str]:
         """The methods to choose from, as they are read."""
-        return [each.strip() for each in self.frame.locator(".Choice:visible").all_inner_texts()]
+        return [
+            each.strip()
+            for each in self.frame.locator(".Method > .Choice:visible").all_inner_texts()
+        ]
 
     def heard(self, event: str) -> list[Any]:
         """What the Element told the page, oldest first."""

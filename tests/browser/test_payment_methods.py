@@ -19,6 +19,16 @@ EVERYTHING: Any = {
     "payment_method_save_usage": "off_session",
 }
 RETURN_URL = "https://shop.example/return"
+CARD, BANK = "Card", "US bank account"
+LINK, APPLE, GOOGLE = (f"{name} SIMULATED" for name in ("Link", "Apple Pay", "Google Pay"))
+# The name of each row, as it is read, and Stripe's.
+TYPES = {
+    CARD: "card",
+    BANK: "us_bank_account",
+    LINK: "link",
+    APPLE: "apple_pay",
+    GOOGLE: "google_pay",
+}
 
 
 @pytest.fixture
@@ -85,12 +95,13 @@ def pay(shop: Shop, token: str, **extra: Any) -> stripe.PaymentIntent:
 @pytest.mark.parametrize(
     ("options", "rows"),
     [
-        ({}, ["Card", "US bank account"]),
-        ({"currency": "eur"}, []),
-        ({"allowedPaymentMethodTypes": ["card"]}, []),
-        ({"excludedPaymentMethodTypes": ["us_bank_account"]}, []),
-        ({"mode": "subscription", "amount": 0}, ["Card", "US bank account"]),
-        ({"mode": "setup", "amount": None}, ["Card", "US bank account"]),
+        ({}, [CARD, BANK, LINK, APPLE, GOOGLE]),
+        ({"currency": "eur"}, [CARD, LINK, APPLE, GOOGLE]),
+        ({"allowedPaymentMethodTypes": ["card"]}, [CARD, APPLE, GOOGLE]),
+        ({"allowedPaymentMethodTypes": ["us_bank_account"]}, []),
+        ({"excludedPaymentMethodTypes": ["us_bank_account"]}, [CARD, LINK, APPLE, GOOGLE]),
+        ({"mode": "subscription", "amount": 0}, [CARD, BANK, LINK, APPLE, GOOGLE]),
+        ({"mode": "setup", "amount": None}, [CARD, BANK, LINK, APPLE, GOOGLE]),
     ],
 )
 def test_there_is_a_choice_only_where_more_than_one_method_is_possible(
@@ -98,11 +109,10 @@ def test_there_is_a_choice_only_where_more_than_one_method_is_possible(
 ) -> None:
     shop.mount(**options)
     assert shop.rows() == rows
-    expect(shop.frame.locator("#number")).to_be_visible()
+    expect(shop.frame.locator("#number" if rows else "#routing")).to_be_visible()
     [told] = shop.heard("availablepaymentmethodschange")
     assert told["paymentMethods"] == {
-        "card": {"available": True},
-        "us_bank_account": {"available": bool(rows)},
+        kind: {"available": name in (rows or [BANK])} for name, kind in TYPES.items()
     }
 
 
@@ -111,7 +121,7 @@ def test_the_methods_change_with_the_options(shop: Shop) -> None:
     shop.give_account()
     shop.page.evaluate("() => group.update({ currency: 'eur', amount: 500 })")
     expect(shop.frame.locator("#routing")).to_be_hidden()
-    assert shop.rows() == []
+    assert shop.rows() == [CARD, LINK, APPLE, GOOGLE]
     shop.give_card()
     token = shop.token()["id"]
     assert pay(shop, token, amount=500, currency="eur").status == "succeeded"
@@ -157,6 +167,55 @@ def test_a_bank_account_is_chosen_and_paid_with_by_keyboard(shop: Shop) -> None:
     shown = token["payment_method_preview"]["us_bank_account"]
     assert (shown["last4"], shown["account_holder_type"]) == ("6789", "company")
     assert pay(shop, token["id"]).status == "processing"
+
+
+def test_google_pay_is_chosen_and_paid_with_by_keyboard(shop: Shop) -> None:
+    shop.mount()
+    keyboard = shop.page.keyboard
+    shop.frame.get_by_label(CARD, exact=True).focus()
+    for _ in range(4):
+        keyboard.press("ArrowDown")
+    expect(shop.frame.get_by_label(GOOGLE, exact=True)).to_be_focused()
+    keyboard.press("Tab")
+    expect(shop.frame.get_by_label("Test card in Google Pay")).to_be_focused()
+    keyboard.type("Mastercard")
+    told = shop.heard("change")[-1]
+    assert (told["complete"], told["empty"]) == (True, False)
+    assert told["value"] == {"type": "google_pay"}
+    answer = shop.submit()
+    assert answer["selectedPaymentMethod"] == "google_pay"
+    token = answer["confirmationToken"]
+    card = token["payment_method_preview"]["card"]
+    assert (card["brand"], card["wallet"]["type"]) == ("mastercard", "google_pay")
+    assert pay(shop, token["id"]).status == "succeeded"
+
+
+def test_link_pays_and_may_be_declined(shop: Shop) -> None:
+    shop.mount()
+    shop.frame.get_by_label(LINK, exact=True).check()
+    token = shop.token()
+    assert token["payment_method_preview"]["type"] == "link"
+    assert pay(shop, token["id"]).status == "succeeded"
+    held = shop.frame.get_by_label("Test card in Link")
+    held.select_option("Visa •••• 0002: generic decline")
+    with pytest.raises(stripe.CardError):
+        pay(shop, shop.token()["id"])
+
+
+def test_a_page_hides_the_wallets_it_does_not_want(shop: Shop) -> None:
+    shop.mount()
+    shop.frame.get_by_label(APPLE, exact=True).check()
+    shop.page.evaluate(
+        """async () => {
+          const payment = group.getElement("payment");
+          const changed = new Promise(resolve => payment.once("change", resolve));
+          payment.update({ wallets: { applePay: "never", link: "never", googlePay: "auto" } });
+          await changed;
+        }"""
+    )
+    assert shop.rows() == [CARD, BANK, GOOGLE]
+    expect(shop.frame.get_by_label(CARD, exact=True)).to_be_checked()
+    assert len(shop.heard("availablepaymentmethodschange")) == 2
 
 
 def test_the_mandate_is_hidden_where_the_page_shows_its_own(shop: Shop) -> None:
@@ -245,7 +304,7 @@ def test_a_card_is_set_up_after_the_bank_was_asked(
 
 def test_a_saved_method_is_first_and_pays(shop: Shop, mara: str) -> None:
     shop.mount(customerSessionClientSecret=session(shop, mara))
-    assert shop.rows() == ["Visa •••• 4242", "Bank •••• 6789", "Card", "US bank account"]
+    assert shop.rows() == ["Visa •••• 4242", "Bank •••• 6789", *TYPES]
     expect(shop.frame.get_by_label("Visa •••• 4242", exact=True)).to_be_checked()
     expect(shop.frame.locator("#number")).to_be_hidden()
     expect(shop.frame.locator("#save")).to_be_hidden()
@@ -266,7 +325,7 @@ def test_a_saved_method_is_removed_where_the_session_allows_it(shop: Shop, mara:
     shop.mount(customerSessionClientSecret=session(shop, mara))
     shop.frame.get_by_role("button", name="Remove Visa •••• 4242").click()
     expect(shop.frame.get_by_label("Bank •••• 6789", exact=True)).to_be_focused()
-    assert shop.rows() == ["Bank •••• 6789", "Card", "US bank account"]
+    assert shop.rows() == ["Bank •••• 6789", *TYPES]
     assert shop.heard("savedpaymentmethodremove")[0]["success"] is True
     left = shop.stripe.v1.payment_methods.list({"customer": mara}).data
     assert [method.type for method in left] == ["us_bank_account"]
@@ -301,7 +360,11 @@ def test_nobody_is_shut_out_of_the_accordion(
         assert accessibility.violations(shop.page) == []
 
     shop.mount()
-    look("40-two-methods")
+    look("40-many-methods")
+    for theme in ("stripe", "night"):
+        shop.mount(appearance={"theme": theme})
+        shop.frame.get_by_label(GOOGLE, exact=True).check()
+        look(f"45-wallet-{theme}")
     shop.mount(customerSessionClientSecret=session(shop, mara))
     look("41-saved")
     shop.frame.get_by_label("US bank account").check()

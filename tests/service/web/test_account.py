@@ -81,6 +81,14 @@ def test_a_customer_sets_up_automatic_payment_alone(shop: Shop, acme: str, numbe
     assert "Used for invoices and renewals." in page
 
 
+def test_what_has_no_number_is_kept_by_its_name(shop: Shop, acme: str) -> None:
+    page = shop.open(**MONTHLY, customer=acme)
+    assert reply(shop.confirm(page, shop.token(page, wallet="link"))) == {"status": "succeeded"}
+    account = _page(shop, _link(shop, acme))
+    assert '<p class="entry__name">Link<small>' in account
+    assert "ending in" not in account
+
+
 def test_a_card_that_the_bank_asks_about_is_used_once_it_is_confirmed(
     shop: Shop, acme: str
 ) -> None:

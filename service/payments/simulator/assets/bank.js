@@ -30,6 +30,7 @@ function problemOf(field) {
 /** @type {Form} */
 export const bank = {
   type: "us_bank_account",
+  pays: "us_bank_account",
   fields: [routing, account],
   problemOf,
   async learn() {

@@ -5,6 +5,15 @@ import { digitsOf, inputWith, tell } from "./frame.js";
 
 /** @import { Form, Problem } from "./payment.js" */
 
+/**
+ * A listed card, as far as it is shown or asked about here.
+ * @typedef {object} TestCard
+ * @property {string} number
+ * @property {string} brand
+ * @property {boolean} challenge whether 3-D Secure is asked for first
+ * @property {string} outcome
+ */
+
 const TEST_CARDS = "../test-cards.json";
 
 const number = inputWith("number");
@@ -14,6 +23,15 @@ const fields = [number, expiry, cvc];
 
 /** @type {Set<string>} */
 const accepted = new Set();
+
+/** @type {Promise<TestCard[]>|undefined} */
+let listed;
+
+/** Every card that is accepted, asked for once. */
+export function testCards() {
+  listed ??= fetch(TEST_CARDS).then((response) => response.json());
+  return listed;
+}
 
 /** @type {Map<HTMLInputElement, () => Problem>} */
 const CHECKS = new Map([[number, numberProblem], [expiry, expiryProblem], [cvc, cvcProblem]]);
@@ -114,11 +132,11 @@ function cvcTyped() {
 /** @type {Form} */
 export const card = {
   type: "card",
+  pays: "card",
   fields,
   problemOf: (field) => CHECKS.get(field)?.(),
   async learn() {
-    const response = await fetch(TEST_CARDS);
-    for (const listed of await response.json()) accepted.add(listed.number);
+    for (const test of await testCards()) accepted.add(test.number);
   },
   watch() {
     number.addEventListener("input", numberTyped);

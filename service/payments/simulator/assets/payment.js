@@ -4,7 +4,9 @@ import { bank, writeMandate } from "./bank.js";
 import { card } from "./card.js";
 import { dress, Frame, inputWith, PRESS_MS, tell } from "./frame.js";
 import { rowOf } from "./saved.js";
+import { wallets } from "./wallets.js";
 
+/** @import { PaymentWalletsOption } from "@stripe/stripe-js" */
 /** @import { Setting } from "./frame.js" */
 /** @import { Method } from "./saved.js" */
 
@@ -16,7 +18,9 @@ import { rowOf } from "./saved.js";
 /**
  * New details of one kind of payment method.
  * @typedef {object} Form
- * @property {"card"|"us_bank_account"} type
+ * @property {string} type as Stripe.js calls the choice
+ * @property {"card"|"link"|"us_bank_account"} pays the type of the payment method it makes
+ * @property {keyof PaymentWalletsOption} [option] of a wallet: by which a page hides it
  * @property {HTMLInputElement[]} fields
  * @property {(field: HTMLInputElement) => Problem} problemOf
  * @property {() => Promise<void>} learn which numbers are accepted
@@ -33,7 +37,7 @@ import { rowOf } from "./saved.js";
 
 const ELEMENTS = "../v1/elements";
 const TOKENS = "../v1/confirmation_tokens";
-const FORMS = [card, bank];
+const FORMS = [card, bank, ...wallets];
 
 const methods = elementWith("methods");
 const saved = elementWith("saved");
@@ -82,7 +86,12 @@ function savedMethods() {
 }
 
 function offeredForms() {
-  return FORMS.filter(({ type }) => session.payment_method_types.includes(type));
+  return FORMS.filter(({ pays, option }) => session.payment_method_types.includes(pays) && !(option && isHidden(option)));
+}
+
+/** @param {keyof PaymentWalletsOption} option */
+function isHidden(option) {
+  return setting.options?.wallets?.[option] === "never";
 }
 
 /** @returns {HTMLElement} where the visitor goes on */
@@ -98,7 +107,9 @@ function select(choice) {
   const radio = inputWith(`method-${choice}`);
   if (radio) radio.checked = true;
   for (const { type } of FORMS) elementWith(`details-${type}`).hidden = type !== choice;
-  saving.hidden = !(session.customer?.save && chosenForm());
+  const form = chosenForm();
+  // What a wallet holds is kept by the wallet.
+  saving.hidden = !(session.customer?.save && form && !form.option);
 }
 
 // -- what may be chosen ---------------------------------------------------------------------------
@@ -117,12 +128,10 @@ function draw() {
 }
 
 async function begin() {
-  const before = offeredForms().length;
   const answer = await post(ELEMENTS, { key: setting.key, elements: setting.elements });
   if (answer.error) throw new Error(answer.error.message);
   session = answer;
   draw();
-  return offeredForms().length !== before;
 }
 
 function tellAvailable() {
@@ -132,15 +141,24 @@ function tellAvailable() {
 
 /** @param {Setting} changes */
 async function update(changes) {
-  const same = JSON.stringify(changes.elements) === JSON.stringify(setting.elements);
+  const [asked, before] = [askedOf(setting), offeredForms().length];
   adopt(changes);
-  if (same) return;
+  if (askedOf(changes) === asked) return;
   try {
-    if (await begin()) tellAvailable();
+    await begin();
+    if (offeredForms().length !== before) tellAvailable();
     changed();
   } catch {
     frame.emit("loaderror");
   }
+}
+
+/**
+ * By what it is decided which methods there are.
+ * @param {Setting} setting
+ */
+function askedOf({ elements, options }) {
+  return JSON.stringify([elements, options?.wallets]);
 }
 
 /** @param {Setting} given */
@@ -195,7 +213,7 @@ function changed() {
   const { id = "", type = selected, billing_details: billing = {} } = method ?? {};
   frame.emit("change", {
     complete: !form || form.fields.every((field) => !form.problemOf(field)),
-    empty: Boolean(form?.fields.every((field) => field.value === "")),
+    empty: Boolean(form?.fields.length && form.fields.every((field) => field.value === "")),
     collapsed: false,
     value: {
       type,
@@ -211,7 +229,7 @@ async function tokenize({ billing_details: billing, ...order }) {
   if (error) return { error };
   const form = chosenForm();
   if (!form) return send({ ...order, payment_method: { id: selected } });
-  const details = { type: form.type, [form.type]: form.entered(), billing_details: billing };
+  const details = { type: form.pays, [form.pays]: form.entered(), billing_details: billing };
   return send({ ...order, payment_method: details, save: !saving.hidden && save.checked });
 }
 

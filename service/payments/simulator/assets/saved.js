@@ -3,17 +3,19 @@
 /**
  * @typedef {object} Method
  * @property {string} id
- * @property {"card"|"us_bank_account"} type
+ * @property {"card"|"link"|"us_bank_account"} type
  * @property {object} billing_details
  * @property {{brand: string, last4: string}} [card]
+ * @property {{email: string|null}} [link]
  * @property {{last4: string}} [us_bank_account]
  */
 
 /** @type {Record<string, string>} */
 const BRANDS = { visa: "Visa", mastercard: "Mastercard", amex: "American Express" };
 
-/** @param {Method} method */
-export function nameOf({ card, us_bank_account: account }) {
+/** @param {Pick<Method, "card"|"link"|"us_bank_account">} method */
+export function nameOf({ card, link, us_bank_account: account }) {
+  if (link) return `Link ${link.email ?? ""}`;
   return card ? `${BRANDS[card.brand] ?? card.brand} •••• ${card.last4}` : `Bank •••• ${account?.last4}`;
 }
 
