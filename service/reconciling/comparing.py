@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, Table, select
 
 from service.payments.gateway import LISTED, Books
 from service.payments.intake import take
-from service.payments.ledger.joining import joined, snapshot_of
+from service.payments.ledger.joining import Snapshot, joined, snapshot_of
 from service.payments.ledger.reading import read_snapshots
 from service.payments.ledger.receiving import RECONCILE
 from service.payments.ledger.snapshots import TABLES
@@ -33,6 +33,7 @@ GRACE = timedelta(minutes=5)
 OVERLAP = timedelta(hours=2)
 # As long as Stripe keeps events.
 FIRST = timedelta(days=30)
+_INTENTS = frozenset({"payment_intent", "setup_intent"})
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def _read(payloads: Iterable[bytes]) -> Iterator[tuple[StripeEvent, bytes]]:
 def _compare(run: _Run, kind: str, objects: Sequence[Mapping[str, Any]]) -> None:
     run.objects[kind] += len(objects)
     with run.store.read() as connection:
-        looked = [(obj, _differs(connection, kind, obj, run.now)) for obj in objects]
+        looked = _looked_at(connection, kind, objects, run.now)
     otherwise = [
         _as_event(kind, obj, observed_at) for obj, observed_at in looked if observed_at is not None
     ]
@@ -155,38 +156,72 @@ def _made(obj: Mapping[str, Any]) -> datetime:
     return datetime.fromtimestamp(int(obj["created"]), UTC)
 
 
-def _differs(
-    connection: Connection, kind: str, obj: Mapping[str, Any], now: datetime
-) -> datetime | None:
-    """When the object was seen to be otherwise than the ledger has it; None where it is not."""
-    if kind in {"payment_intent", "setup_intent"}:
-        return now if _payment_differs(connection, obj) else None
+def _looked_at(
+    connection: Connection, kind: str, objects: Sequence[Mapping[str, Any]], now: datetime
+) -> list[tuple[Mapping[str, Any], datetime | None]]:
+    """Each object, and when it was seen to be otherwise than the ledger has it, or None."""
+    if kind in _INTENTS:
+        known = _rows(connection, payments, [str(obj["id"]) for obj in objects])
+        return [
+            (obj, now if _payment_differs(known.get(obj["id"]), obj) else None) for obj in objects
+        ]
     observed_at = now.replace(microsecond=0)
-    for snapshot in read_snapshots(f"{RECONCILE}.{kind}", "", {"object": obj}, observed_at) or []:
-        table = TABLES[type(snapshot)]
-        (key,) = table.primary_key.columns
-        row = connection.execute(
-            select(table).where(key == getattr(snapshot, key.name))
-        ).one_or_none()
+    read = [
+        read_snapshots(f"{RECONCILE}.{kind}", "", {"object": obj}, observed_at) or []
+        for obj in objects
+    ]
+    kept = _kept(connection, [snapshot for each in read for snapshot in each])
+    return [
+        (obj, _differs(kept, snapshots, observed_at))
+        for obj, snapshots in zip(objects, read, strict=True)
+    ]
+
+
+def _differs(
+    kept: Mapping[tuple[Table, str], Any], told: Sequence[Snapshot], observed_at: datetime
+) -> datetime | None:
+    for snapshot in told:
+        row = kept.get(_place(snapshot))
         if row is None:
             return observed_at
-        kept = snapshot_of(type(snapshot), row)
+        known = snapshot_of(type(snapshot), row)
         # Of a moment in the future, as a simulator's clock has it, the fetched word is newer still.
-        observed_at = max(observed_at, kept.observed_at)
-        if _content(joined(kept, snapshot)) != _content(kept):
+        observed_at = max(observed_at, known.observed_at)
+        if _content(joined(known, snapshot)) != _content(known):
             return observed_at
     return None
+
+
+def _kept(connection: Connection, told: Sequence[Snapshot]) -> dict[tuple[Table, str], Any]:
+    """The rows of what is described, a query for each table."""
+    keys: dict[Table, list[str]] = {}
+    for table, key in map(_place, told):
+        keys.setdefault(table, []).append(key)
+    return {
+        (table, key): row
+        for table, wanted in keys.items()
+        for key, row in _rows(connection, table, wanted).items()
+    }
+
+
+def _rows(connection: Connection, table: Table, keys: Sequence[str]) -> dict[str, Row[Any]]:
+    (key,) = table.primary_key.columns
+    found = connection.execute(select(table).where(key.in_(keys)))
+    return {getattr(row, key.name): row for row in found}
+
+
+def _place(snapshot: Snapshot) -> tuple[Table, str]:
+    table = TABLES[type(snapshot)]
+    (key,) = table.primary_key.columns
+    return table, getattr(snapshot, key.name)
 
 
 def _content(snapshot: Any) -> dict[str, Any]:
     return {k: v for k, v in vars(snapshot).items() if k not in {"observed_at", "version"}}
 
 
-def _payment_differs(connection: Connection, obj: Mapping[str, Any]) -> bool:
+def _payment_differs(row: Row[Any] | None, obj: Mapping[str, Any]) -> bool:
     payment = read_payment(obj)
-    row = connection.execute(
-        select(payments).where(payments.c.payment_intent_id == payment.payment_intent_id)
-    ).one_or_none()
     if row is None:
         return True
     proved = Standing(row.proved)

@@ -277,14 +277,20 @@ class _Books:
         self._year = year
 
     def events(self, *, since: datetime, until: datetime) -> Iterator[bytes]:
-        oldest = int(max(since, self._year.now - KEPT).timestamp())
-        for event in self._year.all_of("event"):
-            if oldest <= event["created"] <= until.timestamp():
-                yield json.dumps(event).encode()
+        oldest = max(since, self._year.now - KEPT)
+        return (body.encode() for body in self._bodies("event", oldest, until))
 
     def listed(self, kind: str, *, since: datetime) -> Iterator[Mapping[str, Any]]:
-        oldest = int(since.timestamp())
-        return (obj for obj in self._year.all_of(kind) if obj["created"] >= oldest)
+        return (json.loads(body) for body in self._bodies(kind, since, self._year.now))
+
+    def _bodies(self, kind: str, oldest: datetime, newest: datetime) -> list[str]:
+        with self._year.api.looking() as work:
+            rows = work.connection.execute(
+                "SELECT body FROM objects WHERE object = ? AND created BETWEEN ? AND ? "
+                "ORDER BY seq",
+                (kind, int(oldest.timestamp()), int(newest.timestamp())),
+            ).fetchall()
+        return [row["body"] for row in rows]
 
 
 _COMPARED = (
