@@ -8,7 +8,7 @@ WITHOUT ?= $(KASSA_TEST_WITHOUT)
 PYTEST := $(BIN)/python -m pytest --without="$(WITHOUT)"
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-slow year test-stripe test-programs lint bench serve schemas lock clean help
+.PHONY: demo test test-slow year schedules test-stripe test-programs lint bench serve schemas lock clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -46,6 +46,9 @@ test-programs: $(VENV)/.dev
 
 year: test-programs  ## 5,000 customers for a year, on both databases: two books agree to the cent
 	@KASSA_YEAR_CUSTOMERS=5000 $(PYTEST) -m slow --numprocesses=2 tests/service/payments/test_year.py
+
+schedules: test-programs  ## 500 random schedules of faults for each way to pay, on both databases
+	@KASSA_SCHEDULES=500 $(PYTEST) -m slow --numprocesses=2 tests/service/payments/test_fault_schedules.py $(ARGS)
 
 bench: $(VENV)/.dev  ## side by side: assignments, bulk, definitions and checkout pages against their peers
 	@$(BIN)/python -m bench $(ARGS)

@@ -99,6 +99,34 @@ def test_a_card(journey: Journey) -> None:
     )
 
 
+def test_a_wallet(journey: Journey) -> None:
+    journey.order()
+    assert journey.pay(PAYS, wallet="google_pay") == {"status": "succeeded"}
+    says(
+        journey,
+        "Payment received",
+        """
+        order payment 2400 usd
+        attempt card visa google_pay 2400 authorized
+        payment succeeded 2400
+        """,
+    )
+
+
+def test_link(journey: Journey) -> None:
+    journey.order()
+    assert journey.pay(PAYS, wallet="link") == {"status": "succeeded"}
+    says(
+        journey,
+        "Payment received",
+        """
+        order payment 2400 usd
+        attempt link 2400 authorized
+        payment succeeded 2400
+        """,
+    )
+
+
 def test_a_card_that_is_declined_and_another(journey: Journey) -> None:
     journey.order()
     assert journey.pay(DECLINES)["error"]["code"] == "payment_declined"
