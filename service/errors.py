@@ -193,6 +193,10 @@ class PaymentIndeterminate(Unavailable):
     title = "Payment being checked"
 
 
+class PaymentFaulted(PaymentIndeterminate):
+    """Stripe failed at it, and says so for a day: what came of it is to be looked up."""
+
+
 class PaymentBusy(Unavailable):
     """Stripe asks to slow down; nothing was charged."""
 

@@ -15,7 +15,14 @@ from typing import Any
 from sqlalchemy import Row
 
 from service.checkout.checkouts import Checkout, Mode
-from service.errors import Expired, PaymentBusy, PaymentIndeterminate, PaymentRefused, Refused
+from service.errors import (
+    Expired,
+    PaymentBusy,
+    PaymentFaulted,
+    PaymentIndeterminate,
+    PaymentRefused,
+    Refused,
+)
 from service.payments.attempts import (
     CANCELED,
     KEY_LIFETIME,
@@ -47,6 +54,7 @@ from service.payments.ledger.receiving import open_payment
 from service.payments.metadata import metadata_of
 from service.payments.switching import Switch, Switching
 from service.store.session import Store
+from service.store.tables import EPOCH, microseconds
 
 _PATIENCE = 25.0
 _PAUSE = 0.1
@@ -200,11 +208,30 @@ class Cashier:
             payment = self.gateway.confirm(confirmation)
         except PaymentRefused as exc:
             return self._refuse(attempt, str(exc))
+        except PaymentFaulted:
+            return self._looked_up(checkout, attempt)
         except (PaymentBusy, PaymentIndeterminate):
             # Stripe may have done the work: only the same key may ask again.
             self._change(attempt, leased_until=self.clock())
             return Outcome(AttemptStatus.STARTED)
         return self._finish(checkout, attempt, payment)
+
+    def _looked_up(self, checkout: Checkout, attempt: Row[Any]) -> Outcome:
+        """What came of a try that Stripe failed at; the next may need a key without a past."""
+        now = self.clock()
+        changes: dict[str, Any] = {"leased_until": now}
+        try:
+            used_for = self.gateway.paid_with(attempt.confirmation_token)
+            if used_for is not None:
+                return self._finish(checkout, attempt, self.gateway.retrieve(used_for))
+        except (PaymentBusy, PaymentIndeterminate, PaymentRefused):
+            pass  # known no better than before: the same key asks again
+        else:
+            # The token pays once and did not: nothing came of the key that Stripe failed at.
+            key = f"{checkout.checkout_id}:{attempt.number}:{microseconds(now - EPOCH)}"
+            changes["idempotency_key"] = key
+        self._change(attempt, **changes)
+        return Outcome(AttemptStatus.STARTED)
 
     @property
     def _biller(self) -> Biller:

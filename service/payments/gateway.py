@@ -159,7 +159,18 @@ class PaymentGateway(Protocol):
         Raises:
             PaymentRefused: Stripe will not take the request, e.g. an expired token.
             PaymentBusy: Stripe asked to slow down.
+            PaymentFaulted: Stripe failed at it, and says so again for the same idempotency key.
             PaymentIndeterminate: no answer; repeat with the same idempotency key.
+        """
+        ...
+
+    def paid_with(self, confirmation_token: str) -> str | None:
+        """The payment that a token was used for, which it is once; None where it was not yet.
+
+        Raises:
+            PaymentRefused: Stripe does not know the token, or no more.
+            PaymentBusy: Stripe asked to slow down.
+            PaymentIndeterminate: no answer.
         """
         ...
 

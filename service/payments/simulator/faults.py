@@ -10,7 +10,7 @@ from service.payments.simulator.errors import InvalidParameterError
 from service.payments.simulator.wire import Json
 
 BEFORE = frozenset({"hang", "drop", "status"})
-AFTER = frozenset({"hang_after", "drop_after"})
+AFTER = frozenset({"hang_after", "drop_after", "status_after"})
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "do": str,
     "status": int,
@@ -28,12 +28,13 @@ class Fault:
 
     Attributes:
         do: ``drop`` cuts the connection instead of working, ``drop_after`` once the work is done;
-            ``hang`` and ``hang_after`` keep silent first; ``status`` answers an error.
-        status: for ``status``: 409, 429, 500, 502 or 503.
+            ``hang`` and ``hang_after`` keep silent first; ``status`` answers an error, and
+            ``status_after`` once the work is done.
+        status: of an answered error: 409, 429, 500, 502 or 503.
         path: only requests whose path starts so.
         times: how many requests, at least 1.
         seconds: how long to keep silent.
-        stored: for ``status``: whether the idempotency key remembers the error.
+        stored: of an answered error: whether the idempotency key remembers the error.
     """
 
     do: str

@@ -51,7 +51,7 @@ class Front:
         return response if fault is None else self._fail(fault, request)
 
     def _fail(self, fault: Fault, request: Request) -> Response | None:
-        if fault.do == "status":
+        if fault.do.startswith("status"):
             return self.api.fail(request, fault.status, stored=fault.stored)
         if fault.do.startswith("hang"):
             self.stopping.wait(fault.seconds)

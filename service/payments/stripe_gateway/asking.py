@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import stripe
 
-from service.errors import PaymentBusy, PaymentIndeterminate, PaymentRefused
+from service.errors import PaymentBusy, PaymentFaulted, PaymentIndeterminate, PaymentRefused
 from service.payments.gateway import Payment
 from service.payments.wire import read_payment
 
@@ -32,6 +32,7 @@ def asked(call: Callable[[], _T]) -> _T:
     Raises:
         PaymentRefused: Stripe will not take the request; the message is its code.
         PaymentBusy: Stripe asked to slow down.
+        PaymentFaulted: Stripe failed at it.
         PaymentIndeterminate: no answer, or one that says nothing about the charge.
     """
     with translated():
@@ -79,7 +80,10 @@ def translated() -> Iterator[None]:
     except stripe.RateLimitError as exc:
         raise PaymentBusy("Stripe asks to slow down; nothing was charged") from exc
     except (stripe.APIConnectionError, stripe.APIError) as exc:
-        raise PaymentIndeterminate("Stripe did not answer; the payment is being checked") from exc
+        # Only a 500 is Stripe's last word on a request; behind others it may still be at work.
+        faulted = exc.http_status == HTTPStatus.INTERNAL_SERVER_ERROR
+        kind = PaymentFaulted if faulted else PaymentIndeterminate
+        raise kind("Stripe did not answer; the payment is being checked") from exc
     except _OUR_FAULT as exc:
         # About our keys or our parameters, never about the charge: an earlier try may have paid.
         log.error("Stripe refuses our requests: %s, request %s", exc, exc.request_id)  # noqa: TRY400 - the sentence is what an operator needs

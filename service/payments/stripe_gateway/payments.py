@@ -16,7 +16,7 @@ import stripe
 from service.errors import InvalidSignature
 from service.payments.gateway import Confirmation, Payment
 from service.payments.stripe_gateway.accounts import StripeAccounts
-from service.payments.stripe_gateway.asking import answered, pages
+from service.payments.stripe_gateway.asking import answered, asked, pages
 from service.payments.stripe_gateway.billing import StripeBilling
 from service.settings import StripeKeys
 
@@ -76,6 +76,11 @@ class StripeGateway:
                 known, {"confirmation_token": token, "return_url": return_url}, options
             )
         )
+
+    def paid_with(self, confirmation_token: str) -> str | None:
+        """See `PaymentGateway.paid_with`."""
+        found = asked(lambda: self._client.v1.confirmation_tokens.retrieve(confirmation_token))
+        return found.payment_intent or found.setup_intent
 
     def retrieve(self, payment_intent_id: str) -> Payment:
         """See `PaymentGateway.retrieve`."""

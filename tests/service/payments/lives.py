@@ -22,6 +22,7 @@ _FAULTS: list[dict[str, Any]] = [
     {"do": "drop_after"},
     {"do": "status", "status": 500},
     {"do": "status", "status": 500, "stored": True},
+    {"do": "status_after", "status": 500, "stored": True},
     {"do": "status", "status": 409},
     {"do": "status", "status": 429},
     {"do": "status", "status": 503},

@@ -105,6 +105,37 @@ def test_an_attempt_that_stripe_never_answered_is_checked_with_its_own_key(shop:
     assert _charges(shop, page) == ["succeeded"]
 
 
+@pytest.mark.parametrize("number", [PAYS, DECLINES])
+def test_what_stripe_did_before_it_failed_for_good_is_looked_up(shop: Shop, number: str) -> None:
+    page = shop.visit()
+    kept = {"do": "status_after", "status": 500, "stored": True}
+    shop.simulator.faults(kept | {"path": "/v1/payment_intents"})
+    answer = reply(shop.confirm(page, shop.token(page, number)))
+    assert ("error" in answer) is (number == DECLINES)
+    assert len(_intents(shop, page)) == len(_charges(shop, page)) == 1
+
+
+def test_a_failure_that_stripe_keeps_for_a_key_does_not_keep_the_visitor(shop: Shop) -> None:
+    page = shop.visit()
+    kept = {"do": "status", "status": 500, "stored": True}
+    shop.simulator.faults(kept | {"path": "/v1/payment_intents"})
+    assert reply(shop.confirm(page, shop.token(page))) == {"status": "checking"}
+    answer = shop.client.post(
+        page.attributes["status-url"], json={}, headers={"X-Kassa-Token": page.attributes["token"]}
+    )
+    assert reply(answer) == {"status": "succeeded"}
+    assert _charges(shop, page) == ["succeeded"]
+
+
+def test_without_word_of_the_token_the_key_stays_what_it_was(shop: Shop) -> None:
+    page = shop.visit()
+    kept = {"do": "status_after", "status": 500, "stored": True, "path": "/v1/payment_intents"}
+    shop.simulator.faults(kept, {"do": "drop", "path": "/v1/confirmation_tokens", "times": 3})
+    assert reply(shop.confirm(page, shop.token(page))) == {"status": "checking"}
+    ((key,),) = shop.rows("SELECT idempotency_key FROM confirmations")
+    assert key == f"{page.checkout_id}:1"
+
+
 def test_another_card_after_an_unanswered_attempt_first_finds_out_about_that_one(
     shop: Shop,
 ) -> None:
