@@ -52,11 +52,10 @@ def screen(request: pytest.FixtureRequest) -> Screen:
     return found
 
 
-@pytest.fixture(params=["two_page", "one_page"])
-def variant(request: pytest.FixtureRequest) -> str:
-    """Every test that asks for it, once in each arm."""
-    found: str = request.param
-    return found
+@pytest.fixture
+def variant(screen: Screen) -> str:
+    """Each arm on one screen; where it is paid, tests ask for both on both."""
+    return "one_page" if screen is PHONE else "two_page"
 
 
 @pytest.fixture(scope="session")

@@ -11,17 +11,11 @@ from playwright.sync_api import expect
 
 from tests.browser import accessibility
 from tests.browser.books import Books
-from tests.browser.visits import AUTHENTICATES, PHONE, Come, Screen, Visit
+from tests.browser.visits import AUTHENTICATES, Come, Visit
 from tests.service.processes import API_KEY
 
 BANK = "000123456789"
 MONTHLY = {"mode": "subscription", "subscription": {"interval": "month"}}
-
-
-@pytest.fixture
-def variant(screen: Screen) -> str:
-    """Each arm on one screen."""
-    return "one_page" if screen is PHONE else "two_page"
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,8 @@ from playwright.sync_api import expect
 from tests.browser.books import Books
 from tests.browser.visits import ADDRESS, AMOUNT, AUTHENTICATES, EMAIL, Come, Visit
 
+both = pytest.mark.parametrize("variant", ["two_page", "one_page"])
+
 
 def ask_the_bank(visit: Visit) -> None:
     """Up to the bank's question, which takes the focus."""
@@ -25,6 +27,7 @@ def abandon(visit: Visit) -> None:
     visit.page.keyboard.press("Escape")
 
 
+@both
 def test_a_payment_that_the_bank_confirms_is_paid_once(
     come: Come, books: Books, variant: str
 ) -> None:
@@ -43,6 +46,7 @@ def test_a_payment_that_the_bank_confirms_is_paid_once(
     assert "payment_declined" not in names
 
 
+@both
 @pytest.mark.parametrize("leave", [fail, abandon])
 def test_a_check_that_was_not_passed_charges_nothing_and_another_card_pays(
     come: Come, books: Books, variant: str, leave: Callable[[Visit], None]

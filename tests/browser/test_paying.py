@@ -17,6 +17,9 @@ from tests.browser.visits import (
     Come,
 )
 
+# Both arms on both screens.
+pytestmark = pytest.mark.parametrize("variant", ["two_page", "one_page"])
+
 WAY = [
     "checkout_viewed",
     "payment_form_ready",

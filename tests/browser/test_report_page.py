@@ -2,21 +2,20 @@
 
 from urllib.parse import urlsplit
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser import accessibility
 from tests.browser.books import EXPERIMENT
-from tests.browser.visits import Come
+from tests.browser.visits import PHONE, Come, Screen
 from tests.service.processes import KassaProcess
 
 PATH = f"/reports/{EXPERIMENT}"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_printed_link_signs_in_and_the_report_fits_the_screen(
-    come: Come, kassa: KassaProcess, scheme: str
+    come: Come, kassa: KassaProcess, screen: Screen
 ) -> None:
+    scheme = "light" if screen is PHONE else "dark"
     buyer = come("one_page").open_checkout()
     buyer.give_details()
     buyer.pay()

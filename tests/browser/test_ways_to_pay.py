@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.browser import accessibility
 from tests.browser.books import Books
-from tests.browser.visits import DECLINES, PHONE, Come, Screen, Visit
+from tests.browser.visits import DECLINES, Come, Visit
 
 BANK = "000123456789"
 LARGE = {"lines": [{"description": "Enterprise plan, one year", "amount": 1_200_000}]}
@@ -18,12 +18,6 @@ MONTHLY = {"mode": "subscription", "subscription": {"interval": "month"}}
 TRIAL = {"mode": "subscription", "subscription": {"interval": "month", "trial_days": 14}}
 SENT = {"mode": "invoice", "invoice": {"days_until_due": 14}}
 INSUFFICIENT = "4000000000009995"
-
-
-@pytest.fixture
-def variant(screen: Screen) -> str:
-    """Each arm on one screen: `test_paying` has both of both."""
-    return "one_page" if screen is PHONE else "two_page"
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from experiments import RULES, InvalidDefinition, Problem, lint
 from experiments.document import Mark, parse, path_text, read
+from tests.pace import second
 
 
 def refused(source: bytes) -> list[Problem]:
@@ -85,7 +86,7 @@ def test_a_hostile_file_is_refused_within_a_second_with_its_place(
     file.write_bytes(source)
     start = time.process_time()
     problems = lint([file])
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < second()
     first = problems[0]
     assert f"{first.line}:{first.column} {first.rule}" == answer
     assert first.message
@@ -118,7 +119,7 @@ def test_a_file_with_thousands_of_mistakes_is_answered_within_a_second(
     file.write_bytes(LABORIOUS[name])
     start = time.process_time()
     problems = lint([file])
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < second()
     assert 1 <= len(problems) <= 220
     assert sum(len(str(problem)) for problem in problems) < 200_000
 
@@ -129,7 +130,7 @@ def test_offers_of_unknown_currencies_are_answered_within_a_second(tmp_path: Pat
     file.write_bytes(b"offers:\n" + offer * 1_600)
     start = time.process_time()
     problems = lint([file])
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < second()
     assert problems[0].rule == "unknown-currency"
 
 
@@ -144,7 +145,7 @@ def test_names_of_many_metrics_are_answered_within_a_second(tmp_path: Path) -> N
     (definitions / "any.yaml").write_text(f"metrics: {{primary: a, secondary: [{names}]}}\n")
     start = time.process_time()
     problems = lint([definitions])
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < second()
     assert sum(problem.rule == "unknown-metric" for problem in problems) == 100
     assert max(len(str(problem)) for problem in problems) < 1000
 

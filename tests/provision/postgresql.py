@@ -14,8 +14,9 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -40,6 +41,7 @@ class PostgresServer:
     port: int
     directory: Path
     version: str
+    _drops: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1), repr=False)
 
     def url(self, database: str) -> str:
         """The SQLAlchemy URL of one database."""
@@ -52,8 +54,12 @@ class PostgresServer:
         return name
 
     def drop_database(self, name: str) -> None:
-        """Drops a database, whoever is still connected to it."""
-        self._administer("DROP DATABASE {} WITH (FORCE)", name)
+        """Drops a database soon, whoever is still connected: nobody waits for its checkpoint."""
+        self._drops.submit(self._administer, "DROP DATABASE {} WITH (FORCE)", name)
+
+    def close(self) -> None:
+        """Waits until what is to be dropped is."""
+        self._drops.shutdown()
 
     def _administer(self, statement: str, *names: str) -> None:
         identifiers = [sql.Identifier(name) for name in names]
@@ -76,7 +82,9 @@ def running_server() -> Iterator[PostgresServer]:
         _initialise(programs, directory)
         process, port = _start(programs, directory)
         try:
-            yield PostgresServer(port=port, directory=directory, version=_version(port))
+            server = PostgresServer(port=port, directory=directory, version=_version(port))
+            yield server
+            server.close()
         finally:
             _stop(process)
     finally:

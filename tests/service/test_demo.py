@@ -74,6 +74,7 @@ def _funnel(report: str) -> list[str]:
     return re.findall(r"^ *(?:checkout|details|payment)_\w+ .*$", report, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_a_demo_ends_with_a_report_and_the_same_seed_with_the_same_counts(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()

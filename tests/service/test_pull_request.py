@@ -99,6 +99,7 @@ def cases_of(*, first: str, second: str) -> str:
     return "\n".join(["version: 1", "tests:", *cases, ""])
 
 
+@pytest.mark.slow
 def test_a_pull_request_is_checked_merged_and_taken_up_as_it_was_planned(
     tmp_path: Path, origin: Path
 ) -> None:

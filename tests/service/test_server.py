@@ -461,7 +461,7 @@ def _judge(
     assert accepted <= len(stored)
 
 
-@pytest.mark.parametrize("rounds", [4, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_what_was_answered_before_a_kill_is_stored_once_on_sqlite(
     rounds: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -472,6 +472,7 @@ def test_what_was_answered_before_a_kill_is_stored_once_on_sqlite(
     connection.close()
 
 
+@pytest.mark.slow
 def test_what_was_answered_before_a_kill_is_stored_once_on_postgresql(
     tmp_path: Path, postgresql_server: PostgresServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
