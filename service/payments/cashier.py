@@ -209,21 +209,25 @@ class Cashier:
         except PaymentRefused as exc:
             return self._refuse(attempt, str(exc))
         except PaymentFaulted:
-            return self._looked_up(checkout, attempt)
+            return self._looked_up(checkout, attempt, confirmation.payment_intent_id)
         except (PaymentBusy, PaymentIndeterminate):
             # Stripe may have done the work: only the same key may ask again.
             self._change(attempt, leased_until=self.clock())
             return Outcome(AttemptStatus.STARTED)
         return self._finish(checkout, attempt, payment)
 
-    def _looked_up(self, checkout: Checkout, attempt: Row[Any]) -> Outcome:
+    def _looked_up(self, checkout: Checkout, attempt: Row[Any], known: str | None) -> Outcome:
         """What came of a try that Stripe failed at; the next may need a key without a past."""
         now = self.clock()
         changes: dict[str, Any] = {"leased_until": now}
         try:
             used_for = self.gateway.paid_with(attempt.confirmation_token)
             if used_for is not None:
-                return self._finish(checkout, attempt, self.gateway.retrieve(used_for))
+                payment = self.gateway.retrieve(used_for)
+                if checkout.checkout_id != payment.order_id and known != used_for:
+                    # Browsers name tokens: one that has paid another order pays no second.
+                    return self._refuse(attempt, "confirmation_token_used")
+                return self._finish(checkout, attempt, payment)
         except (PaymentBusy, PaymentIndeterminate, PaymentRefused):
             pass  # known no better than before: the same key asks again
         else:

@@ -90,7 +90,8 @@ def link_payment(connection: Connection, checkout_id: str, payment_intent_id: st
     opened(connection, opening)
     if before is None or before.checkout_id is None:
         apply_again(connection, payment_intent_id, Receipt.WAITING, Receipt.APPLIED)
-    _apply_all(connection, _INVOICE_PAID.params(payment=payment_intent_id))
+    # Its invoice may have been paid with other money before the bill was written down.
+    _apply_all(connection, _OF_INVOICE.params(payment=payment_intent_id))
 
 
 def one_at_a_time(connection: Connection, subject: str | None) -> None:
@@ -221,13 +222,10 @@ _OWNER = select(payments.c.checkout_id).where(payments.c.payment_intent_id == bi
 _BILL = select(bills.c.checkout_id, bills.c.payment_intent_id).where(
     bills.c.invoice_id == bindparam("invoice")
 )
-_INVOICE_PAID = (
+_OF_INVOICE = (
     select(stripe_events.c.event_id, stripe_events.c.payload, stripe_events.c.received_at)
     .join(bills, bills.c.invoice_id == stripe_events.c.object_id)
-    .where(
-        bills.c.payment_intent_id == bindparam("payment"),
-        stripe_events.c.type == "invoice.paid",
-    )
+    .where(bills.c.payment_intent_id == bindparam("payment"))
 )
 _TO_LINK = (
     select(invoices.c.checkout_id, invoice_payments.c.payment_intent_id)

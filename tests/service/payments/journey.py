@@ -99,7 +99,7 @@ class Journey:
         self.hear()
         for _ in range(days):
             self.shop.clock.pass_by(days=1)
-            if self._asked("clock", advance=0)["ran"]:
+            if self.ask("clock", advance=0)["ran"]:
                 self.hear()
             gateway = self.shop.gateway.billing
             if Collector(self.shop.store, gateway, self.shop.clock).collect():
@@ -107,10 +107,11 @@ class Journey:
 
     def control(self, endpoint: str, **asked: Any) -> None:
         """What happens at the simulator, and is heard of."""
-        self._asked(endpoint, **asked)
+        self.ask(endpoint, **asked)
         self.hear()
 
-    def _asked(self, endpoint: str, **asked: Any) -> Any:
+    def ask(self, endpoint: str, **asked: Any) -> Any:
+        """The same, before anybody hears of it."""
         url = f"{self.shop.simulator.url}/_control/{endpoint}"
         answer = requests.post(url, json=asked, timeout=30)
         assert answer.status_code == 200, answer.text

@@ -115,6 +115,16 @@ def test_what_stripe_did_before_it_failed_for_good_is_looked_up(shop: Shop, numb
     assert len(_intents(shop, page)) == len(_charges(shop, page)) == 1
 
 
+def test_a_token_that_paid_another_order_pays_no_second(shop: Shop) -> None:
+    token = shop.token(shop.visit())
+    first, second = shop.visit(), shop.open()
+    shop.confirm(first, token)
+    kept = {"do": "status", "status": 500, "stored": True}
+    shop.simulator.faults(kept | {"path": "/v1/payment_intents"})
+    assert reply(shop.confirm(second, token))["error"]["code"] == "payment_refused"
+    assert shop.stands(second)["status"] != "paid"
+
+
 def test_a_failure_that_stripe_keeps_for_a_key_does_not_keep_the_visitor(shop: Shop) -> None:
     page = shop.visit()
     kept = {"do": "status", "status": 500, "stored": True}

@@ -626,6 +626,17 @@ def test_an_invoice_that_is_overpaid(journey: Journey) -> None:
     )
 
 
+def test_an_invoice_whose_payment_is_told_by_another_webhook_than_usual(journey: Journey) -> None:
+    journey.order(**SENT)
+    journey.ask_for_invoice()
+    journey.ask("invoice-payments", invoice=_invoice(journey), amount=2400)
+    for event in journey.untold():
+        if event["type"] != "invoice.paid":
+            journey.shop.deliver(event)
+    assert journey.seen == "Payment received"
+    assert rebuild(journey.shop.store).identical
+
+
 def test_an_invoice_that_is_overdue_and_given_up(journey: Journey) -> None:
     journey.order(**SENT)
     journey.ask_for_invoice()
