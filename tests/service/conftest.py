@@ -8,6 +8,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -276,10 +277,10 @@ class Shop:
         return found | fields
 
 
-@pytest.fixture(scope="session")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+@contextmanager
+def running_simulator(directory: Path) -> Iterator[Simulator]:
     """The shipped simulator in a process of its own; tests deliver its webhooks themselves."""
-    state = tmp_path_factory.mktemp("simulator") / "stripe-simulator.db"
+    state = directory / "stripe-simulator.db"
     process = start(
         state,
         port=0,
@@ -288,6 +289,13 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     )
     yield Simulator(process.url, state)
     process.stop()
+
+
+@pytest.fixture(scope="session")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    """One for all tests: each has objects of its own."""
+    with running_simulator(tmp_path_factory.mktemp("simulator")) as running:
+        yield running
 
 
 MakeShop = Callable[..., Shop]
