@@ -606,6 +606,28 @@ def test_an_invoice_that_is_sent_and_paid_in_parts(journey: Journey) -> None:
     )
 
 
+def test_an_invoice_that_is_paid_in_part_and_the_rest_by_card(journey: Journey) -> None:
+    journey.order(**SENT)
+    journey.ask_for_invoice()
+    _transfer(journey, 1000)
+    ((intent,),) = journey.shop.rows("SELECT payment_intent_id FROM bills")
+    journey.stripe.payment_intents.confirm(intent, {"payment_method": "pm_card_visa"})
+    journey.hear()
+    # The rest is no other amount than the order's.
+    assert journey.shop.rows("SELECT mismatch FROM payments") == [(0,)]
+    says(
+        journey,
+        "Payment received",
+        """
+        order invoice 2400 usd
+        attempt card visa 1400 authorized
+        payment succeeded 2400
+        invoice paid 2400 of 2400
+        """,
+        ["Invoice N from Kassa", "Part of invoice N is paid", "Invoice N is paid"],
+    )
+
+
 def test_an_invoice_that_is_overpaid(journey: Journey) -> None:
     journey.order(**SENT)
     journey.ask_for_invoice()
