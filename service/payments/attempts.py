@@ -174,7 +174,7 @@ def start_attempt(
             attempt_id=f"att_{secrets.token_urlsafe(16)}",
             checkout_id=checkout.checkout_id,
             number=number,
-            idempotency_key=f"{checkout.checkout_id}:{number}",
+            idempotency_key=first_key(checkout.checkout_id, number),
             confirmation_token=new.confirmation_token,
             return_url=new.return_url,
             payment_intent_id=known[-1] if known else None,
@@ -184,6 +184,11 @@ def start_attempt(
         )
         .returning(confirmations)
     ).one()
+
+
+def first_key(checkout_id: str, number: int) -> str:
+    """The idempotency key that an attempt begins with."""
+    return f"{checkout_id}:{number}"
 
 
 def settled_by(attempts: Sequence[Row[Any]], confirmation_token: str) -> Row[Any] | None:

@@ -32,6 +32,7 @@ from service.payments.attempts import (
     Outcome,
     attempts_of,
     change_attempt,
+    first_key,
     lease,
     paid_by_ledger,
     recorded,
@@ -207,7 +208,12 @@ class Cashier:
                 confirmation = replace(confirmation, customer_id=known)
             payment = self.gateway.confirm(confirmation)
         except PaymentRefused as exc:
-            return self._refuse(attempt, str(exc))
+            if attempt.idempotency_key == first_key(checkout.checkout_id, attempt.number):
+                return self._refuse(attempt, str(exc))
+            # What an earlier key began may have used the token after all.
+            return self._looked_up(
+                checkout, attempt, confirmation.payment_intent_id, refused=str(exc)
+            )
         except PaymentFaulted:
             return self._looked_up(checkout, attempt, confirmation.payment_intent_id)
         except (PaymentBusy, PaymentIndeterminate):
@@ -216,7 +222,14 @@ class Cashier:
             return Outcome(AttemptStatus.STARTED)
         return self._finish(checkout, attempt, payment)
 
-    def _looked_up(self, checkout: Checkout, attempt: Row[Any], known: str | None) -> Outcome:
+    def _looked_up(
+        self,
+        checkout: Checkout,
+        attempt: Row[Any],
+        known: str | None,
+        *,
+        refused: str | None = None,
+    ) -> Outcome:
         """What came of a try that Stripe failed at; the next may need a key without a past."""
         now = self.clock()
         changes: dict[str, Any] = {"leased_until": now}
@@ -231,6 +244,8 @@ class Cashier:
         except (PaymentBusy, PaymentIndeterminate, PaymentRefused):
             pass  # known no better than before: the same key asks again
         else:
+            if refused is not None:
+                return self._refuse(attempt, refused)
             # The token pays once and did not: nothing came of the key that Stripe failed at.
             key = f"{checkout.checkout_id}:{attempt.number}:{microseconds(now - EPOCH)}"
             changes["idempotency_key"] = key

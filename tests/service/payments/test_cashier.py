@@ -137,6 +137,25 @@ def test_a_failure_that_stripe_keeps_for_a_key_does_not_keep_the_visitor(shop: S
     assert _charges(shop, page) == ["succeeded"]
 
 
+def test_a_try_that_stripe_ends_after_it_failed_is_found_by_its_token(shop: Shop) -> None:
+    page = shop.visit()
+    token = shop.token(page)
+    kept = {"do": "status", "status": 500, "stored": True}
+    shop.simulator.faults(kept | {"path": "/v1/payment_intents"})
+    assert reply(shop.confirm(page, token)) == {"status": "checking"}
+    late: Any = {
+        "amount": int(page.attributes["amount"]),
+        "currency": page.attributes["currency"],
+        "confirm": True,
+        "confirmation_token": token,
+        "return_url": page.attributes["return-url"],
+        "metadata": {"order_id": page.checkout_id},
+    }
+    shop.simulator.client().v1.payment_intents.create(late)
+    assert reply(shop.confirm(page, token)) == {"status": "succeeded"}
+    assert _charges(shop, page) == ["succeeded"]
+
+
 def test_without_word_of_the_token_the_key_stays_what_it_was(shop: Shop) -> None:
     page = shop.visit()
     kept = {"do": "status_after", "status": 500, "stored": True, "path": "/v1/payment_intents"}
