@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -21,20 +22,21 @@ def receive(store: Store, event: StripeEvent, payload: bytes, *, now: datetime) 
         StoreUnavailable: nothing was kept; Stripe will send it again.
     """
     with store.write() as connection:
-        return take(connection, event, payload, now=now)
+        (receipt,) = take(connection, [(event, payload)], now=now)
+    return receipt
 
 
 def take(
     connection: Connection,
-    event: StripeEvent,
-    payload: bytes,
+    arrived: Sequence[tuple[StripeEvent, bytes]],
     *,
     now: datetime,
     source: str | None = None,
-) -> Receipt:
-    """Take in an event inside a writing transaction; arguments as of `take_in`."""
-    receipt = take_in(connection, event, payload, now=now, source=source)
-    if receipt is Receipt.APPLIED:
-        learn_consent(connection, event)
-        follow(connection, event, now=now)
-    return receipt
+) -> list[Receipt]:
+    """Take in events inside a writing transaction; arguments and result as of `take_in`."""
+    receipts = take_in(connection, arrived, now=now, source=source)
+    for (event, _), receipt in zip(arrived, receipts, strict=True):
+        if receipt is Receipt.APPLIED:
+            learn_consent(connection, event)
+            follow(connection, event, now=now)
+    return receipts

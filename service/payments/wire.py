@@ -166,7 +166,8 @@ def read_event(body: bytes | str) -> StripeEvent:
         Malformed: it is not a snapshot event.
     """
     try:
-        event = validated(_Event, json.loads(body))
+        parsed = json.loads(body)
+        event = validated(_Event, parsed)
     except (ValueError, RecursionError) as exc:
         raise Malformed("the body is not JSON") from exc
     return StripeEvent(
@@ -176,7 +177,7 @@ def read_event(body: bytes | str) -> StripeEvent:
         livemode=event.livemode,
         object_id=_plain_id(event.data.object.get("id")),
         payment_intent_id=_payment_intent_id(event),
-        data=event.data.model_dump(),
+        data=parsed["data"],
     )
 
 

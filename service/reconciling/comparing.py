@@ -18,7 +18,7 @@ from service.payments.intake import take
 from service.payments.ledger.joining import Snapshot, joined, snapshot_of
 from service.payments.ledger.reading import read_snapshots
 from service.payments.ledger.receiving import RECONCILE
-from service.payments.ledger.snapshots import TABLES
+from service.payments.ledger.rows import TABLES, key_of
 from service.payments.ledger.standing import Standing, join_standings, standing_of
 from service.payments.wire import StripeEvent, read_event, read_payment
 from service.store.session import Store
@@ -126,11 +126,10 @@ def _take_events(run: _Run, payloads: Sequence[bytes]) -> None:
         missing = told.keys() - set(connection.scalars(known))
     if not missing:
         return
+    arrived = [told[event_id] for event_id in sorted(missing)]
     with run.store.write() as connection:
-        for event_id in sorted(missing):
-            event, payload = told[event_id]
-            take(connection, event, payload, now=run.now, source=RECONCILE)
-            run.missed[event.type] += 1
+        take(connection, arrived, now=run.now, source=RECONCILE)
+    run.missed.update(event.type for event, _ in arrived)
 
 
 def _read(payloads: Iterable[bytes]) -> Iterator[tuple[StripeEvent, bytes]]:
@@ -147,8 +146,7 @@ def _compare(run: _Run, kind: str, objects: Sequence[Mapping[str, Any]]) -> None
     if not otherwise:
         return
     with run.store.write() as connection:
-        for payload in otherwise:
-            take(connection, read_event(payload), payload, now=run.now, source=RECONCILE)
+        take(connection, list(_read(otherwise)), now=run.now, source=RECONCILE)
     run.differed[kind] += len(otherwise)
 
 
@@ -211,9 +209,7 @@ def _rows(connection: Connection, table: Table, keys: Sequence[str]) -> dict[str
 
 
 def _place(snapshot: Snapshot) -> tuple[Table, str]:
-    table = TABLES[type(snapshot)]
-    (key,) = table.primary_key.columns
-    return table, getattr(snapshot, key.name)
+    return TABLES[type(snapshot)], key_of(snapshot)
 
 
 def _content(snapshot: Any) -> dict[str, Any]:

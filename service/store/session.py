@@ -136,6 +136,14 @@ def insert_or_read(
     return connection.execute(table.select().where(*same)).one(), False
 
 
+def replacing(dialect: str, table: Table) -> _Insert:
+    """A statement that inserts a row, or writes every column of the one with its key anew."""
+    (key,) = table.primary_key.columns
+    insert = _INSERTS[dialect](table)
+    others = {column.name: insert.excluded[column.name] for column in table.c if column is not key}
+    return insert.on_conflict_do_update(index_elements=[key], set_=others)
+
+
 @lru_cache(maxsize=256)
 def _once(
     dialect: str, table: Table, unique: tuple[Column[Any], ...], returned: tuple[Column[Any], ...]

@@ -1,9 +1,11 @@
-"""What an event does to the ledger."""
+"""What events do to the ledger: read first, each by itself; then applied, together."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -11,13 +13,13 @@ from typing import Any
 from sqlalchemy import Connection, Select, bindparam, select, text, update
 
 from service.errors import Malformed
-from service.payments.ledger import facts
+from service.payments.gateway import Payment
+from service.payments.ledger.facts import Charge, Dispute, Invoice, InvoicePayment
 from service.payments.ledger.joining import Snapshot
 from service.payments.ledger.payments import (
     Account,
     Opening,
     is_checkout,
-    is_known,
     learn_payment,
     opened,
     settle_charge,
@@ -25,7 +27,8 @@ from service.payments.ledger.payments import (
     settle_invoice,
 )
 from service.payments.ledger.reading import authentication_of, read_snapshots
-from service.payments.ledger.snapshots import learn
+from service.payments.ledger.rows import Rows, key_of
+from service.payments.ledger.standing import Entry
 from service.payments.wire import StripeEvent, read_event, read_payment
 from service.store.tables import (
     bills,
@@ -52,173 +55,243 @@ class Receipt(StrEnum):
     DUPLICATE = "duplicate"
 
 
-def apply_event(connection: Connection, event: StripeEvent, *, received_at: datetime) -> Receipt:
-    """Let the ledger learn from an event; again, and it learns nothing new.
+@dataclass(frozen=True)
+class Told:
+    """An event, read.
+
+    Attributes:
+        refused: what becomes of it without a look at the ledger; None where it may be applied.
+        payment: of an intent what it says of the payment.
+        snapshots: what it says of other objects.
+        order_id: the checkout of Kassa that it says it is about; it waits for that.
+    """
+
+    event: StripeEvent
+    received_at: datetime
+    refused: Receipt | None = None
+    payment: Payment | None = None
+    snapshots: Sequence[Snapshot] = ()
+    order_id: str | None = None
+
+    @property
+    def subjects(self) -> set[str]:
+        """Whose turn it needs: its payment's, or its object's; and its invoice's."""
+        about = self.event.payment_intent_id or self.event.object_id
+        invoices_paid = {s.invoice_id for s in self.snapshots if isinstance(s, InvoicePayment)}
+        return invoices_paid | ({about} if about is not None else set())
+
+
+def read(event: StripeEvent, *, received_at: datetime) -> Told:
+    """What an event says, before anybody knows whether it can be applied.
 
     Args:
-        connection: a writing transaction.
         event: as Stripe sent it.
         received_at: when it came.
     """
     try:
-        return _applied(connection, event, received_at)
+        return _read(event, received_at)
     except Malformed as exc:
         log.error("webhook %s is kept and not applied: %s", event.event_id, exc)  # noqa: TRY400 - the sentence is what an operator needs
-        return Receipt.UNREADABLE
+        return Told(event, received_at, refused=Receipt.UNREADABLE)
 
 
-def apply_again(connection: Connection, payment_intent_id: str, *states: Receipt) -> None:
-    """Apply the events of a payment again, those in these states: it has got its checkout."""
+def apply_all(rows: Rows, told: Sequence[Told]) -> list[Receipt]:
+    """Let the ledger learn from events, one after the other; again, and it learns nothing new.
+
+    Args:
+        rows: whoever calls holds the turns of the events' subjects, and writes the rows.
+        told: in any order.
+
+    Returns:
+        What became of each.
+    """
+    _look_up(rows, told)
+    return [each.refused or _applied(rows, each) for each in told]
+
+
+def apply_again(rows: Rows, payment_intent_ids: Iterable[str], *states: Receipt) -> None:
+    """Apply the events of payments again, those in these states: they have got their checkouts."""
     told = select(stripe_events.c.event_id, stripe_events.c.payload, stripe_events.c.received_at)
-    about = stripe_events.c.payment_intent_id == payment_intent_id
-    _apply_all(connection, told.where(about, stripe_events.c.state.in_(states)))
+    about = stripe_events.c.payment_intent_id.in_(sorted(payment_intent_ids))
+    _apply_stored(rows, told.where(about, stripe_events.c.state.in_(states)))
 
 
-def _apply_all(connection: Connection, told: Select[Any]) -> None:
-    in_order = told.order_by(stripe_events.c.received_at, stripe_events.c.event_id)
-    for row in connection.execute(in_order).all():
-        receipt = apply_event(connection, read_event(row.payload), received_at=row.received_at)
-        mark(connection, row.event_id, receipt)
+def _apply_stored(rows: Rows, stored: Select[Any]) -> None:
+    in_order = stored.order_by(stripe_events.c.received_at, stripe_events.c.event_id)
+    told = [
+        read(read_event(row.payload), received_at=row.received_at)
+        for row in rows.connection.execute(in_order)
+    ]
+    mark(rows.connection, told, apply_all(rows, told))
 
 
-def link_payment(connection: Connection, checkout_id: str, payment_intent_id: str) -> None:
+def link_payment(rows: Rows, checkout_id: str, payment_intent_id: str) -> None:
     """Know that a payment is a checkout's, and let everything told of it so far count there."""
     # What an invoice's event finds may be another event's that is just being written.
-    one_at_a_time(connection, payment_intent_id)
-    opening = Opening(payment_intent_id, checkout_id)
-    before = connection.execute(_OWNER, {"payment": payment_intent_id}).one_or_none()
-    opened(connection, opening)
+    take_turns(rows.connection, [payment_intent_id])
+    before = rows.get(Entry, payment_intent_id)
+    opened(rows, Opening(payment_intent_id, checkout_id))
     if before is None or before.checkout_id is None:
-        apply_again(connection, payment_intent_id, Receipt.WAITING, Receipt.APPLIED)
+        apply_again(rows, [payment_intent_id], Receipt.WAITING, Receipt.APPLIED)
     # Its invoice may have been paid with other money before the bill was written down.
-    _apply_all(connection, _OF_INVOICE.params(payment=payment_intent_id))
+    _apply_stored(rows, _OF_INVOICE.params(payment=payment_intent_id))
 
 
-def one_at_a_time(connection: Connection, subject: str | None) -> None:
-    """Let the events of one payment take turns, also before it has a row to lock.
+def take_turns(connection: Connection, subjects: Iterable[str]) -> None:
+    """Let the events of one subject take turns, also before it has a row to lock.
 
     Else one that waits for what another is just writing would wait for ever.
     """
-    if subject is not None and connection.dialect.name == "postgresql":
-        connection.execute(_TURN, {"subject": subject})
+    wanted = sorted(subjects)
+    if wanted and connection.dialect.name == "postgresql":
+        connection.execute(_TURNS, {"subjects": wanted})
 
 
-def mark(connection: Connection, event_id: str, receipt: Receipt) -> None:
-    """Write down what became of an event."""
-    connection.execute(_MARK, {"event": event_id, "receipt": receipt.value})
+def mark(connection: Connection, told: Sequence[Told], receipts: Sequence[Receipt]) -> None:
+    """Write down what became of events."""
+    became: dict[Receipt, list[str]] = defaultdict(list)
+    for each, receipt in zip(told, receipts, strict=True):
+        became[receipt].append(each.event.event_id)
+    for receipt, event_ids in became.items():
+        connection.execute(_MARK, {"events": sorted(event_ids), "receipt": receipt.value})
 
 
-def _applied(connection: Connection, event: StripeEvent, received_at: datetime) -> Receipt:
+def _read(event: StripeEvent, received_at: datetime) -> Told:
     obj = event.data["object"]
     if obj.get("object") in _INTENTS:
-        return _apply_intent(connection, event, received_at)
-    told = read_snapshots(event.type, event.event_id, event.data, event.created_at)
-    if told is None:
-        return Receipt.IGNORED
-    order_id = (obj.get("metadata") or {}).get("order_id") if event.payment_intent_id else None
-    if _waits(connection, order_id):
+        payment = read_payment(obj)
+        failed = authentication_of(obj, event.created_at)
+        return Told(
+            event,
+            received_at,
+            payment=payment,
+            snapshots=() if failed is None else (failed,),
+            order_id=payment.order_id if is_checkout(payment.order_id) else None,
+        )
+    snapshots = read_snapshots(event.type, event.event_id, event.data, event.created_at)
+    if snapshots is None:
+        return Told(event, received_at, refused=Receipt.IGNORED)
+    order_id = _order_id(event) if event.payment_intent_id else None
+    return Told(event, received_at, snapshots=snapshots, order_id=order_id)
+
+
+def _order_id(event: StripeEvent) -> str | None:
+    metadata = event.data["object"].get("metadata")
+    found = metadata.get("order_id") if isinstance(metadata, dict) else None
+    return found if isinstance(found, str) and is_checkout(found) else None
+
+
+def _look_up(rows: Rows, told: Sequence[Told]) -> None:
+    """Read in a few queries what the events will ask for."""
+    known: dict[type[Snapshot], set[str]] = defaultdict(set)
+    paying, charged = set[str](), set[str]()
+    for each in told:
+        if each.payment is not None:
+            paying.add(each.payment.payment_intent_id)
+        for snapshot in each.snapshots:
+            known[type(snapshot)].add(key_of(snapshot))
+            if isinstance(snapshot, Charge | Dispute):
+                paying.update(filter(None, [snapshot.payment_intent_id]))
+                charged.update(filter(None, [snapshot.charge_id]))
+            elif isinstance(snapshot, InvoicePayment):
+                known[Invoice].add(snapshot.invoice_id)
+    known[Charge] |= charged
+    for kind, keys in known.items():
+        rows.look_up(kind, keys)
+    rows.look_up(Entry, paying)
+    rows.look_up_related(Charge, "payment_intent_id", paying)
+    rows.look_up_related(Dispute, "charge_id", charged)
+    rows.look_up_orders({each.order_id for each in told if each.order_id})
+
+
+def _applied(rows: Rows, told: Told) -> Receipt:
+    if told.order_id is not None and rows.order(told.order_id) is None:
         return Receipt.WAITING
-    for snapshot in told:
-        learn(connection, snapshot)
+    if told.payment is not None:
+        opening = Opening(
+            payment_intent_id=told.payment.payment_intent_id,
+            checkout_id=told.order_id,
+            customer_id=told.payment.customer_id,
+            amount=told.payment.amount,
+            currency=told.payment.currency,
+            created_at=told.payment.created_at,
+        )
+        learn_payment(told.payment, _opened(rows, opening, told))
+    for snapshot in told.snapshots:
+        rows.learn(snapshot)
         # What this event says, and not what is known by now: that happened at another time.
         follow = _FOLLOWED.get(type(snapshot))
         if follow is not None:
-            follow(connection, snapshot, event, received_at)
+            follow(rows, snapshot, told)
     return Receipt.APPLIED
 
 
-def _waits(connection: Connection, order_id: str | None) -> bool:
-    return order_id is not None and is_checkout(order_id) and not is_known(connection, order_id)
-
-
-def _apply_intent(connection: Connection, event: StripeEvent, received_at: datetime) -> Receipt:
-    obj = event.data["object"]
-    payment = read_payment(obj)
-    if _waits(connection, payment.order_id):
-        return Receipt.WAITING
-    opening = Opening(
-        payment_intent_id=payment.payment_intent_id,
-        checkout_id=payment.order_id,
-        customer_id=payment.customer_id,
-        amount=payment.amount,
-        currency=payment.currency,
-        created_at=payment.created_at,
-    )
-    row = opened(connection, opening)
-    learn_payment(payment, Account(connection, row, event.created_at, received_at))
-    failed = authentication_of(obj, event.created_at)
-    if failed is not None:
-        learn(connection, failed)
-    return Receipt.APPLIED
-
-
-def _follow_charge(
-    connection: Connection, charge: Any, event: StripeEvent, received_at: datetime
-) -> None:
-    account = _account_of(connection, charge, event, received_at)
+def _follow_charge(rows: Rows, charge: Any, told: Told) -> None:
+    account = _account_of(rows, charge, told)
     if account is not None:
         settle_charge(charge, account)
 
 
-def _follow_dispute(
-    connection: Connection, dispute: Any, event: StripeEvent, received_at: datetime
-) -> None:
-    account = _account_of(connection, dispute, event, received_at)
+def _follow_dispute(rows: Rows, dispute: Any, told: Told) -> None:
+    account = _account_of(rows, dispute, told)
     if account is not None and dispute.charge_id is not None:
         settle_disputes(dispute.charge_id, account)
 
 
-def _account_of(
-    connection: Connection, about: Any, event: StripeEvent, received_at: datetime
-) -> Account | None:
+def _account_of(rows: Rows, about: Any, told: Told) -> Account | None:
     if about.payment_intent_id is None:
         return None
     opening = Opening(
         payment_intent_id=about.payment_intent_id,
-        checkout_id=(event.data["object"].get("metadata") or {}).get("order_id"),
+        checkout_id=told.order_id,
         amount=about.amount,
         currency=about.currency,
     )
-    row = opened(connection, opening)
-    return Account(connection, row, event.created_at, received_at)
+    return _opened(rows, opening, told)
 
 
-def _follow_invoice_payment(
-    connection: Connection, about: Any, _event: StripeEvent, _received_at: datetime
-) -> None:
+def _opened(rows: Rows, opening: Opening, told: Told) -> Account:
+    opened(rows, opening)
+    return Account(rows, opening.payment_intent_id, told.event.created_at, told.received_at)
+
+
+def _follow_invoice_payment(rows: Rows, about: Any, _told: Told) -> None:
     """Link the payments of a checkout's invoice to it, whichever of the three was told first."""
-    linked = connection.execute(_TO_LINK, {"invoice": about.invoice_id}).all()
-    for row in linked:
-        link_payment(connection, row.checkout_id, row.payment_intent_id)
-
-
-def _follow_invoice(
-    connection: Connection, invoice: Any, event: StripeEvent, received_at: datetime
-) -> None:
-    _follow_invoice_payment(connection, invoice, event, received_at)
-    # A trial's is paid at once, with nothing.
-    if invoice.status != "paid" or not invoice.amount_paid:
+    invoice = rows.get(Invoice, about.invoice_id)
+    if invoice is None or invoice.checkout_id is None:
         return
-    bill = connection.execute(_BILL, {"invoice": invoice.invoice_id}).one_or_none()
+    rows.write()
+    for row in rows.connection.execute(_TO_LINK, {"invoice": about.invoice_id}).all():
+        link_payment(rows, row.checkout_id, row.payment_intent_id)
+
+
+def _follow_invoice(rows: Rows, invoice: Any, told: Told) -> None:
+    _follow_invoice_payment(rows, invoice, told)
+    # A trial's is paid at once, with nothing.
+    if invoice.status != "paid" or not invoice.amount_paid or invoice.checkout_id is None:
+        return
+    bill = rows.connection.execute(_BILL, {"invoice": invoice.invoice_id}).one_or_none()
     if bill is not None and bill.payment_intent_id is not None:
-        row = opened(connection, Opening(bill.payment_intent_id, bill.checkout_id))
-        settle_invoice(invoice, Account(connection, row, event.created_at, received_at))
+        opening = Opening(bill.payment_intent_id, bill.checkout_id)
+        settle_invoice(invoice, _opened(rows, opening, told))
 
 
-_Follow = Callable[[Connection, Any, StripeEvent, datetime], None]
+_Follow = Callable[[Rows, Any, Told], None]
 _FOLLOWED: Mapping[type[Snapshot], _Follow] = {
-    facts.Charge: _follow_charge,
-    facts.Dispute: _follow_dispute,
-    facts.Invoice: _follow_invoice,
-    facts.InvoicePayment: _follow_invoice_payment,
+    Charge: _follow_charge,
+    Dispute: _follow_dispute,
+    Invoice: _follow_invoice,
+    InvoicePayment: _follow_invoice_payment,
 }
-_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended(:subject, 0))")
+_TURNS = text(
+    "SELECT count(pg_advisory_xact_lock(hashtextextended(subject, 0)))"
+    " FROM unnest(CAST(:subjects AS text[])) AS subject"
+)
 _MARK = (
     update(stripe_events)
-    .where(stripe_events.c.event_id == bindparam("event"))
+    .where(stripe_events.c.event_id.in_(bindparam("events", expanding=True)))
     .values(state=bindparam("receipt"))
 )
-_OWNER = select(payments.c.checkout_id).where(payments.c.payment_intent_id == bindparam("payment"))
 _BILL = select(bills.c.checkout_id, bills.c.payment_intent_id).where(
     bills.c.invoice_id == bindparam("invoice")
 )

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self, TypeVar
 
 S = TypeVar("S", bound="Snapshot")
+T = TypeVar("T")
 
 
 def greatest(default: Any = None) -> Any:
@@ -58,7 +59,7 @@ class Snapshot:
 
     def versioned(self) -> Self:
         """The same with its version, which follows from what it says."""
-        said = {f.name: getattr(self, f.name) for f in fields(self) if _newest(f)}
+        said = {name: getattr(self, name) for name in _shape(type(self)).newest}
         text = json.dumps(said, sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()[:32]
         steps = "".join(f"{step:012d}:" for step in self.progress)
@@ -72,23 +73,54 @@ def rank_of(status: str | None, order: Sequence[str]) -> int:
 
 def joined(one: S, other: S) -> S:
     """Everything both say of the same object."""
-    newest, older = sorted((one, other), key=lambda s: (s.observed_at, s.version), reverse=True)
-    changes = {
-        f.name: f.metadata["join"](getattr(newest, f.name), getattr(older, f.name))
-        for f in fields(newest)
-        if "join" in f.metadata
-    }
-    return replace(newest, **changes)
+    newest, older = one, other
+    if (one.observed_at, one.version) < (other.observed_at, other.version):
+        newest, older = other, one
+    changes = {}
+    for name, join in _shape(type(newest)).joins:
+        said = getattr(newest, name)
+        both = join(said, getattr(older, name))
+        if both is not said:
+            changes[name] = both
+    return replace(newest, **changes) if changes else newest
 
 
-def row_of(snapshot: Snapshot) -> dict[str, Any]:
-    """The columns of a description."""
-    return {f.name: getattr(snapshot, f.name) for f in fields(snapshot)}
+def row_of(kept: Any) -> dict[str, Any]:
+    """The columns of a row's dataclass, a description for instance."""
+    return {name: getattr(kept, name) for name in _shape(type(kept)).names}
 
 
-def snapshot_of(kind: type[S], row: Any) -> S:
-    """The description that a row keeps."""
-    return kind(**{f.name: getattr(row, f.name) for f in fields(kind)})
+def snapshot_of(kind: type[T], row: Any) -> T:
+    """The dataclass, a description for instance, whose columns a row has."""
+    return kind(**{name: getattr(row, name) for name in _shape(kind).names})
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """The fields of a kind: all, those that join, and those that are taken from the newest."""
+
+    names: tuple[str, ...]
+    joins: tuple[tuple[str, Callable[[Any, Any], Any]], ...]
+    newest: tuple[str, ...]
+
+
+_SHAPES: dict[type[Any], _Shape] = {}
+
+
+def _shape(kind: type[Any]) -> _Shape:
+    """Asked for each description: found once for each kind."""
+    if kind not in _SHAPES:
+        _SHAPES[kind] = _found(kind)
+    return _SHAPES[kind]
+
+
+def _found(kind: type[Any]) -> _Shape:
+    found = fields(kind)
+    return _Shape(
+        names=tuple(f.name for f in found),
+        joins=tuple((f.name, f.metadata["join"]) for f in found if "join" in f.metadata),
+        newest=tuple(f.name for f in found if _newest(f)),
+    )
 
 
 def _newest(each: Field[Any]) -> bool:

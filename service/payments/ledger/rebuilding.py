@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Table, and_, delete, exists, func, or_, select, union_all
 
 from experiments import LEDGER_EVENTS
-from service.errors import Malformed
 from service.payments.ledger.applying import (
-    apply_event,
+    Told,
+    apply_all,
     link_payment,
     mark,
-    one_at_a_time,
+    read,
+    take_turns,
 )
 from service.payments.ledger.facts import Charge
-from service.payments.ledger.reading import read_snapshots
-from service.payments.ledger.snapshots import TABLES
-from service.payments.wire import StripeEvent, read_event
+from service.payments.ledger.rows import TABLES, Rows, key_of
+from service.payments.wire import read_event
 from service.store.session import Store
 from service.store.tables import (
     authentications,
@@ -84,9 +85,8 @@ def rebuild(store: Store, *, told: Callable[[int, int], None] = lambda _done, _o
     total = _count(store)
     done = applied = 0
     while subjects := _next_subjects(store):
-        for subject in subjects:
-            applied += _rebuild_subject(store, subject)
-            done += 1
+        applied += _rebuild_subjects(store, subjects)
+        done += len(subjects)
         told(done, total)
     _remove_strangers(store)
     _open_what_nothing_was_told_of(store)
@@ -134,68 +134,63 @@ def _next_subjects(store: Store) -> list[str]:
         return list(connection.scalars(following))
 
 
-def _rebuild_subject(store: Store, subject: str) -> int:
-    told = (
+def _rebuild_subjects(store: Store, subjects: Sequence[str]) -> int:
+    stored = (
         select(stripe_events.c.event_id, stripe_events.c.payload, stripe_events.c.received_at)
-        .where(_SUBJECT.in_([subject]))
+        .where(_SUBJECT.in_(subjects))
         .order_by(stripe_events.c.received_at, stripe_events.c.event_id)
     )
     with store.write() as connection:
-        one_at_a_time(connection, subject)
-        rows = [(row, read_event(row.payload)) for row in connection.execute(told).all()]
-        _forget_subject(connection, subject, [event for _, event in rows])
-        _link(connection, subject)
-        for row, event in rows:
-            mark(
-                connection,
-                row.event_id,
-                apply_event(connection, event, received_at=row.received_at),
-            )
-        reach(connection, WATERMARK, subject)
-    return len(rows)
+        take_turns(connection, subjects)
+        told = [
+            read(read_event(row.payload), received_at=row.received_at)
+            for row in connection.execute(stored)
+        ]
+        take_turns(connection, {subject for each in told for subject in each.subjects})
+        _forget_subjects(connection, subjects, told)
+        rows = Rows(connection)
+        _link(rows, subjects)
+        mark(connection, told, apply_all(rows, told))
+        rows.write()
+        reach(connection, WATERMARK, subjects[-1])
+    return len(told)
 
 
-def _forget_subject(connection: Connection, subject: str, told: list[StripeEvent]) -> None:
-    known = select(charges.c.charge_id).where(charges.c.payment_intent_id == subject)
-    keys = [subject, *connection.scalars(known)]
-    written = [f"{name}:{key}" for name in LEDGER_EVENTS for key in keys]
-    connection.execute(
-        delete(events).where(
-            or_(
-                events.c.event_id.in_(written),
-                *(events.c.event_id.like(f"{name}:{subject}:%") for name in LEDGER_EVENTS),
-            )
+def _forget_subjects(connection: Connection, subjects: Sequence[str], told: Sequence[Told]) -> None:
+    paid = charges.c.payment_intent_id.in_(subjects)
+    known = connection.scalars(select(charges.c.charge_id).where(paid)).all()
+    written = [f"{name}:{key}" for name in LEDGER_EVENTS for key in (*subjects, *known)]
+    # Of an order of Kassa alone events are written; of a try without a charge by its card.
+    ordered = connection.scalars(
+        select(payments.c.payment_intent_id).where(
+            payments.c.payment_intent_id.in_(subjects), payments.c.checkout_id.is_not(None)
         )
+    ).all()
+    by_card = [
+        events.c.event_id.like(f"{name}:{subject}:%")
+        for name in LEDGER_EVENTS
+        for subject in ordered
+    ]
+    connection.execute(delete(events).where(or_(events.c.event_id.in_(written), *by_card)))
+    connection.execute(delete(payments).where(payments.c.payment_intent_id.in_(subjects)))
+    connection.execute(
+        delete(authentications).where(authentications.c.payment_intent_id.in_(subjects))
     )
-    connection.execute(delete(payments).where(payments.c.payment_intent_id == subject))
-    about = authentications.c.payment_intent_id == subject
-    connection.execute(delete(authentications).where(about))
-    connection.execute(delete(charges).where(charges.c.payment_intent_id == subject))
-    for table, key in _described(told):
+    connection.execute(delete(charges).where(paid))
+    described: dict[Table, set[str]] = defaultdict(set)
+    for each in told:
+        for snapshot in each.snapshots:
+            described[TABLES[type(snapshot)]].add(key_of(snapshot))
+    for table, keys in described.items():
         (column,) = table.primary_key.columns
-        connection.execute(delete(table).where(column == key))
+        connection.execute(delete(table).where(column.in_(sorted(keys))))
 
 
-def _described(told: list[StripeEvent]) -> set[tuple[Table, str]]:
-    found: set[tuple[Table, str]] = set()
-    for event in told:
-        try:
-            snapshots = read_snapshots(event.type, event.event_id, event.data, event.created_at)
-        except Malformed:
-            continue
-        for snapshot in snapshots or []:
-            table = TABLES[type(snapshot)]
-            (key,) = table.primary_key.columns
-            found.add((table, getattr(snapshot, key.name)))
-    return found
-
-
-def _link(connection: Connection, payment_intent_id: str) -> None:
-    """What Stripe answered when it was asked for: whose the payment is."""
-    ours = select(_ANSWERED.c.checkout_id).where(_ANSWERED.c.payment_intent_id == payment_intent_id)
-    checkout_id = connection.scalars(ours.limit(1)).first()
-    if checkout_id is not None:
-        link_payment(connection, checkout_id, payment_intent_id)
+def _link(rows: Rows, payment_intent_ids: Sequence[str]) -> None:
+    """What Stripe answered when it was asked for: whose the payments are."""
+    ours = select(_ANSWERED).where(_ANSWERED.c.payment_intent_id.in_(payment_intent_ids)).distinct()
+    for row in rows.connection.execute(ours).all():
+        link_payment(rows, row.checkout_id, row.payment_intent_id)
 
 
 def _remove_strangers(store: Store) -> None:
@@ -233,5 +228,7 @@ def _open_what_nothing_was_told_of(store: Store) -> None:
         .distinct()
     )
     with store.write() as connection:
+        rows = Rows(connection)
         for row in connection.execute(missing).all():
-            link_payment(connection, row.checkout_id, row.payment_intent_id)
+            link_payment(rows, row.checkout_id, row.payment_intent_id)
+        rows.write()

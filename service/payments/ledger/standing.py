@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from service.payments.gateway import Payment, PaymentStatus
@@ -18,6 +20,30 @@ class Standing(StrEnum):
     FAILED = "failed"
     CANCELED = "canceled"
     SUCCEEDED = "succeeded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What the ledger has of a payment. Amounts in minor units of ``currency``.
+
+    Attributes:
+        checkout_id: None: paid outside any checkout, as a renewal is.
+        status: what its intent and all of its charges prove.
+        proved: what the intent alone has proved.
+        mismatch: Stripe's amount or currency is not the checkout's.
+    """
+
+    payment_intent_id: str
+    checkout_id: str | None
+    customer_id: str | None
+    status: Standing
+    proved: Standing
+    amount: int
+    amount_received: int = 0
+    currency: str
+    mismatch: bool = False
+    succeeded_at: datetime | None = None
+    created_at: datetime | None = None
 
 
 _STANDING_RANK = {standing: rank for rank, standing in enumerate(Standing)}

@@ -220,8 +220,8 @@ class Year:
         now = self.now
         for first in range(0, len(bodies), 200):
             with self.store.write() as connection:
-                for body in bodies[first : first + 200]:
-                    take(connection, read_event(body), body, now=now)
+                arrived = [(read_event(body), body) for body in bodies[first : first + 200]]
+                take(connection, arrived, now=now)
 
     def _working(self) -> Any:
         return self.api.working("req_year")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from service.payments.ledger import facts
 from service.payments.ledger.joining import Snapshot, joined, row_of
-from service.payments.ledger.snapshots import TABLES
+from service.payments.ledger.rows import TABLES
 
 MOMENTS = st.integers(0, 3).map(lambda second: datetime.fromtimestamp(second, UTC))
 KINDS = sorted(TABLES, key=lambda kind: kind.__name__)

@@ -15,7 +15,7 @@ from sqlalchemy import delete, insert, select, update
 
 from service.payments.ledger import rebuilding
 from service.payments.ledger.rebuilding import digest, rebuild
-from service.payments.ledger.snapshots import TABLES
+from service.payments.ledger.rows import TABLES
 from service.settings import PROJECT, environment_without
 from service.store.tables import charges, events, payments, watermarks
 from tests.service.conftest import AUTHENTICATES, DECLINES, Shop

@@ -14,7 +14,7 @@ from sqlalchemy import delete, event, insert, text
 
 from service.payments.intake import receive
 from service.payments.ledger.receiving import open_payment
-from service.payments.ledger.snapshots import TABLES
+from service.payments.ledger.rows import TABLES
 from service.payments.wire import read_event
 from service.store.tables import checkouts, events, payments, stripe_events
 from tests.service.conftest import AUTHENTICATES, DECLINES, Page, Shop, reply
