@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from service.payments.wire import StripeEvent
-from service.store.session import insert_or_read
+from service.store.session import insert_new
 from service.store.tables import consents, payments, stripe_events
 
 _DETACHED = "payment_method.detached"
@@ -21,30 +21,45 @@ _AGREED = frozenset(
 _KINDS = ("on_session", "off_session")
 
 
-def learn_consent(connection: Connection, event: StripeEvent) -> None:
-    """Write down that a payment method may be kept, or that it may not any more.
+def learn_consents(connection: Connection, told: Sequence[StripeEvent]) -> None:
+    """Write down which payment methods may be kept, and which may not any more.
 
     Args:
-        connection: the transaction that stored the event.
-        event: in any order, and as often as it comes.
+        connection: the transaction that stored the events.
+        told: in any order, and as often as they come.
     """
-    obj: Mapping[str, Any] = event.data["object"]
-    if event.type == _DETACHED:
-        here = consents.c.payment_method_id == event.object_id
-        connection.execute(update(consents).where(here).values(withdrawn_at=event.created_at))
-    elif event.type in _AGREED:
-        kind = obj.get("usage") or obj.get("setup_future_usage")
-        method, customer = obj.get("payment_method"), obj.get("customer")
-        if kind in _KINDS and isinstance(method, str) and isinstance(customer, str):
-            row = {
-                "payment_method_id": method,
-                "kind": kind,
-                "customer_id": customer,
-                "checkout_id": _checkout_of(connection, event),
-                "given_at": _given_at(obj, event),
-                "withdrawn_at": _withdrawn_at(connection, method),
-            }
-            insert_or_read(connection, consents, row)
+    for event in told:
+        if event.type == _DETACHED:
+            values = {"method": event.object_id, "at": event.created_at}
+            connection.execute(_WITHDRAW, values)
+    agreed = [event for event in told if event.type in _AGREED and _agreement(event) is not None]
+    if not agreed:
+        return
+    paid = {"payments": sorted({each.payment_intent_id or "" for each in agreed})}
+    checkout_of = dict(connection.execute(_CHECKOUTS, paid).all())
+    methods = {"methods": sorted({each.data["object"]["payment_method"] for each in agreed})}
+    # Told of before the consent was.
+    withdrawn_at = dict(connection.execute(_WITHDRAWN, methods).all())
+    given = [
+        {
+            "payment_method_id": obj["payment_method"],
+            "kind": _agreement(event),
+            "customer_id": obj["customer"],
+            "checkout_id": checkout_of.get(event.payment_intent_id or ""),
+            "given_at": _given_at(obj, event),
+            "withdrawn_at": withdrawn_at.get(obj["payment_method"]),
+        }
+        for event, obj in ((event, event.data["object"]) for event in agreed)
+    ]
+    insert_new(connection, consents, given)
+
+
+def _agreement(event: StripeEvent) -> str | None:
+    """What a customer agreed to with a method of theirs, or None."""
+    obj = event.data["object"]
+    kind = obj.get("usage") or obj.get("setup_future_usage")
+    theirs = isinstance(obj.get("payment_method"), str) and isinstance(obj.get("customer"), str)
+    return kind if kind in _KINDS and theirs else None
 
 
 def _given_at(obj: Mapping[str, Any], event: StripeEvent) -> datetime:
@@ -53,14 +68,19 @@ def _given_at(obj: Mapping[str, Any], event: StripeEvent) -> datetime:
     return min(early, event.created_at)
 
 
-def _checkout_of(connection: Connection, event: StripeEvent) -> str | None:
-    here = payments.c.payment_intent_id == event.payment_intent_id
-    found: str | None = connection.scalar(select(payments.c.checkout_id).where(here))
-    return found
-
-
-def _withdrawn_at(connection: Connection, method: str) -> datetime | None:
-    """Told of before the consent was."""
-    here = (stripe_events.c.object_id == method) & (stripe_events.c.type == _DETACHED)
-    found: datetime | None = connection.scalar(select(stripe_events.c.created_at).where(here))
-    return found
+_WITHDRAW = (
+    update(consents)
+    .where(consents.c.payment_method_id == bindparam("method"))
+    .values(withdrawn_at=bindparam("at"))
+)
+_CHECKOUTS = select(payments.c.payment_intent_id, payments.c.checkout_id).where(
+    payments.c.payment_intent_id.in_(bindparam("payments", expanding=True))
+)
+_WITHDRAWN = (
+    select(stripe_events.c.object_id, func.min(stripe_events.c.created_at))
+    .where(
+        stripe_events.c.object_id.in_(bindparam("methods", expanding=True)),
+        stripe_events.c.type == _DETACHED,
+    )
+    .group_by(stripe_events.c.object_id)
+)

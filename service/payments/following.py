@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from service.notices.outbox import LIFETIME, post
-from service.payments.notifying import Addressee, Occasion, notices_of
+from service.payments.notifying import NOTICED, Addressee, Occasion, notices_of
 from service.payments.retries import plan_retry
 from service.payments.wire import StripeEvent
 from service.store.tables import checkouts
@@ -25,7 +25,7 @@ def follow(connection: Connection, event: StripeEvent, *, now: datetime) -> None
         event: just applied.
         now: when it came; nobody is told of what is long past.
     """
-    if now - event.created_at > LIFETIME:
+    if event.type not in NOTICED or now - event.created_at > LIFETIME:
         return
     obj: Mapping[str, Any] = event.data["object"]
     next_try = _next_try(connection, event, obj) if event.type == FAILED else None

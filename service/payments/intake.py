@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from service.payments.consents import learn_consent
+from service.payments.consents import learn_consents
 from service.payments.following import follow
 from service.payments.ledger.applying import Receipt
 from service.payments.ledger.receiving import take_in
@@ -35,8 +35,12 @@ def take(
 ) -> list[Receipt]:
     """Take in events inside a writing transaction; arguments and result as of `take_in`."""
     receipts = take_in(connection, arrived, now=now, source=source)
-    for (event, _), receipt in zip(arrived, receipts, strict=True):
-        if receipt is Receipt.APPLIED:
-            learn_consent(connection, event)
-            follow(connection, event, now=now)
+    applied = [
+        event
+        for (event, _), receipt in zip(arrived, receipts, strict=True)
+        if receipt is Receipt.APPLIED
+    ]
+    learn_consents(connection, applied)
+    for event in applied:
+        follow(connection, event, now=now)
     return receipts

@@ -238,3 +238,5 @@ _NOTICES: Mapping[str, _Build] = {
     "customer.subscription.trial_will_end": _of_subscription(Kind.TRIAL_ENDING),
     "customer.subscription.deleted": _of_subscription(Kind.SUBSCRIPTION_ENDED),
 }
+# Of other events nobody is told.
+NOTICED = frozenset(_NOTICES)

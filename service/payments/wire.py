@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
+from pydantic_core import from_json
 
 from service.errors import Malformed
 from service.payments.gateway import Failure, Payment, PaymentStatus, Verification
@@ -166,7 +167,7 @@ def read_event(body: bytes | str) -> StripeEvent:
         Malformed: it is not a snapshot event.
     """
     try:
-        parsed = json.loads(body)
+        parsed = _parsed(body)
         event = validated(_Event, parsed)
     except (ValueError, RecursionError) as exc:
         raise Malformed("the body is not JSON") from exc
@@ -179,6 +180,14 @@ def read_event(body: bytes | str) -> StripeEvent:
         payment_intent_id=_payment_intent_id(event),
         data=parsed["data"],
     )
+
+
+def _parsed(body: bytes | str) -> Any:
+    """JSON, twice as fast as the standard library's; which also reads half of a character."""
+    try:
+        return from_json(body)
+    except ValueError:
+        return json.loads(body)
 
 
 def validated(model: type[_M], obj: object) -> _M:

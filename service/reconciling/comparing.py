@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
+from pydantic_core import from_json
 from sqlalchemy import Connection, Row, Table, select
 
 from service.payments.gateway import LISTED, Books
@@ -33,6 +34,7 @@ GRACE = timedelta(minutes=5)
 OVERLAP = timedelta(hours=2)
 # As long as Stripe keeps events.
 FIRST = timedelta(days=30)
+_AT_ONCE = 500
 _INTENTS = frozenset({"payment_intent", "setup_intent"})
 
 
@@ -112,28 +114,35 @@ def _begin(store: Store, now: datetime) -> datetime:
 
 
 def _chunks(found: Iterable[T]) -> Iterator[list[T]]:
-    """A hundred at a time: few enough for one transaction, enough to save most of them."""
+    """Some at a time: few enough for one transaction, enough to save most of them."""
     left = iter(found)
-    while chunk := list(islice(left, 100)):
+    while chunk := list(islice(left, _AT_ONCE)):
         yield chunk
 
 
 def _take_events(run: _Run, payloads: Sequence[bytes]) -> None:
     run.events += len(payloads)
-    told = {event.event_id: (event, payload) for event, payload in _read(payloads)}
+    told = {_id(payload): payload for payload in payloads}
     known = select(stripe_events.c.event_id).where(stripe_events.c.event_id.in_(sorted(told)))
     with run.store.read() as connection:
         missing = told.keys() - set(connection.scalars(known))
     if not missing:
         return
-    arrived = [told[event_id] for event_id in sorted(missing)]
+    arrived = _read(told[event_id] for event_id in sorted(missing))
     with run.store.write() as connection:
         take(connection, arrived, now=run.now, source=RECONCILE)
     run.missed.update(event.type for event, _ in arrived)
 
 
-def _read(payloads: Iterable[bytes]) -> Iterator[tuple[StripeEvent, bytes]]:
-    return ((read_event(payload), payload) for payload in payloads)
+def _id(payload: bytes) -> str:
+    """Most have come before: of those nothing else is asked."""
+    event = from_json(payload)
+    found = event.get("id") if isinstance(event, dict) else None
+    return found if isinstance(found, str) else read_event(payload).event_id
+
+
+def _read(payloads: Iterable[bytes]) -> list[tuple[StripeEvent, bytes]]:
+    return [(read_event(payload), payload) for payload in payloads]
 
 
 def _compare(run: _Run, kind: str, objects: Sequence[Mapping[str, Any]]) -> None:
@@ -146,7 +155,7 @@ def _compare(run: _Run, kind: str, objects: Sequence[Mapping[str, Any]]) -> None
     if not otherwise:
         return
     with run.store.write() as connection:
-        take(connection, list(_read(otherwise)), now=run.now, source=RECONCILE)
+        take(connection, _read(otherwise), now=run.now, source=RECONCILE)
     run.differed[kind] += len(otherwise)
 
 

@@ -109,6 +109,19 @@ def insert_once(
     return set(connection.scalars(_once(connection.dialect.name, table, (), (key,)), ordered))
 
 
+def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the rows whose key is new, and leave the others as they are.
+
+    Args:
+        connection: a writing transaction.
+        table: where to.
+        rows: complete rows; of several with one key the first is taken.
+    """
+    if rows:
+        insert = _INSERTS[connection.dialect.name](table).on_conflict_do_nothing()
+        connection.execute(insert, [dict(row) for row in rows])
+
+
 def insert_or_read(
     connection: Connection,
     table: Table,

@@ -111,16 +111,14 @@ def apply_all(rows: Rows, told: Sequence[Told]) -> list[Receipt]:
 
 def apply_again(rows: Rows, payment_intent_ids: Iterable[str], *states: Receipt) -> None:
     """Apply the events of payments again, those in these states: they have got their checkouts."""
-    told = select(stripe_events.c.event_id, stripe_events.c.payload, stripe_events.c.received_at)
-    about = stripe_events.c.payment_intent_id.in_(sorted(payment_intent_ids))
-    _apply_stored(rows, told.where(about, stripe_events.c.state.in_(states)))
+    wanted = {"payments": sorted(payment_intent_ids), "states": [state.value for state in states]}
+    _apply_stored(rows, _OF_PAYMENTS, wanted)
 
 
-def _apply_stored(rows: Rows, stored: Select[Any]) -> None:
-    in_order = stored.order_by(stripe_events.c.received_at, stripe_events.c.event_id)
+def _apply_stored(rows: Rows, stored: Select[Any], wanted: Mapping[str, Any]) -> None:
     told = [
         read(read_event(row.payload), received_at=row.received_at)
-        for row in rows.connection.execute(in_order)
+        for row in rows.connection.execute(stored, wanted)
     ]
     mark(rows.connection, told, apply_all(rows, told))
 
@@ -134,7 +132,7 @@ def link_payment(rows: Rows, checkout_id: str, payment_intent_id: str) -> None:
     if before is None or before.checkout_id is None:
         apply_again(rows, [payment_intent_id], Receipt.WAITING, Receipt.APPLIED)
     # Its invoice may have been paid with other money before the bill was written down.
-    _apply_stored(rows, _OF_INVOICE.params(payment=payment_intent_id))
+    _apply_stored(rows, _OF_INVOICE, {"payment": payment_intent_id})
 
 
 def take_turns(connection: Connection, subjects: Iterable[str]) -> None:
@@ -295,10 +293,15 @@ _MARK = (
 _BILL = select(bills.c.checkout_id, bills.c.payment_intent_id).where(
     bills.c.invoice_id == bindparam("invoice")
 )
-_OF_INVOICE = (
-    select(stripe_events.c.event_id, stripe_events.c.payload, stripe_events.c.received_at)
-    .join(bills, bills.c.invoice_id == stripe_events.c.object_id)
-    .where(bills.c.payment_intent_id == bindparam("payment"))
+_STORED = select(
+    stripe_events.c.event_id, stripe_events.c.payload, stripe_events.c.received_at
+).order_by(stripe_events.c.received_at, stripe_events.c.event_id)
+_OF_PAYMENTS = _STORED.where(
+    stripe_events.c.payment_intent_id.in_(bindparam("payments", expanding=True)),
+    stripe_events.c.state.in_(bindparam("states", expanding=True)),
+)
+_OF_INVOICE = _STORED.join(bills, bills.c.invoice_id == stripe_events.c.object_id).where(
+    bills.c.payment_intent_id == bindparam("payment")
 )
 _TO_LINK = (
     select(invoices.c.checkout_id, invoice_payments.c.payment_intent_id)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 S = TypeVar("S", bound="Snapshot")
 T = TypeVar("T")
@@ -57,13 +57,16 @@ class Snapshot:
         """How far along the object is, among descriptions of one moment."""
         return ()
 
-    def versioned(self) -> Self:
-        """The same with its version, which follows from what it says."""
+    def __post_init__(self) -> None:
+        """A new description gets its version, which follows from what it says."""
+        if not self.version:
+            object.__setattr__(self, "version", self._version())
+
+    def _version(self) -> str:
         said = {name: getattr(self, name) for name in _shape(type(self)).newest}
         text = json.dumps(said, sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()[:32]
-        steps = "".join(f"{step:012d}:" for step in self.progress)
-        return replace(self, version=steps + digest)
+        return "".join(f"{step:012d}:" for step in self.progress) + digest
 
 
 def rank_of(status: str | None, order: Sequence[str]) -> int:

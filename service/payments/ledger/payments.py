@@ -250,7 +250,7 @@ def _pending_charge(payment: Payment, charge_id: str, at: datetime) -> Charge:
         amount=payment.amount,
         currency=payment.currency or "",
         charged_at=at,
-    ).versioned()
+    )
 
 
 _CHECKOUT = re.compile(r"co_[\w-]{1,37}", re.ASCII)

@@ -327,7 +327,7 @@ def read_snapshots(
     read = reader(obj, at)
     if event_type == CARD_UPDATED:
         read.append(_card_update(event_id, data, at))
-    return [snapshot.versioned() for snapshot in read]
+    return read
 
 
 _AUTHENTICATION_FAILED = "payment_intent_authentication_failure"
@@ -354,7 +354,7 @@ def authentication_of(obj: Mapping[str, Any], at: datetime) -> facts.Authenticat
         amount=intent.amount,
         currency=intent.currency or "",
         failed_at=at,
-    ).versioned()
+    )
 
 
 def _card_update(event_id: str, data: Mapping[str, Any], at: datetime) -> Snapshot:

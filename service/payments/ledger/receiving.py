@@ -47,24 +47,23 @@ def take_in(
     Returns:
         What became of each; of several with one id all but the first are duplicates.
     """
-    told = [read(event, received_at=now) for event, _ in arrived]
-    take_turns(connection, {subject for each in told for subject in each.subjects})
-    stored = [_row(each, body, source) for each, (_, body) in zip(told, arrived, strict=True)]
+    first = {event.event_id: number for number, (event, _) in reversed(list(enumerate(arrived)))}
+    told = {number: read(arrived[number][0], received_at=now) for number in sorted(first.values())}
+    take_turns(connection, {subject for each in told.values() for subject in each.subjects})
+    stored = [_row(each, arrived[number][1], source) for number, each in told.items()]
     new = insert_once(connection, stripe_events, stored)
-    fresh = {each.event.event_id: each for each in reversed(told) if each.event.event_id in new}
+    receipts = [Receipt.DUPLICATE] * len(arrived)
+    fresh = {number: each for number, each in told.items() if each.event.event_id in new}
     rows = Rows(connection)
-    first = [each for each in told if fresh.get(each.event.event_id) is each]
-    became = apply_all(rows, first)
-    _keep_waiting(connection, first, became)
-    applied = {
-        each.event.payment_intent_id
-        for each, receipt in zip(first, became, strict=True)
-        if receipt is Receipt.APPLIED and each.event.payment_intent_id
-    }
-    apply_again(rows, applied, Receipt.WAITING)
+    for number, receipt in zip(fresh, apply_all(rows, list(fresh.values())), strict=True):
+        receipts[number] = receipt
+    waiting = [each for number, each in fresh.items() if receipts[number] is Receipt.WAITING]
+    mark(connection, waiting, [Receipt.WAITING] * len(waiting))
+    applied = (each for number, each in fresh.items() if receipts[number] is Receipt.APPLIED)
+    paid = {each.event.payment_intent_id for each in applied}
+    apply_again(rows, filter(None, paid), Receipt.WAITING)
     rows.write()
-    receipts = {id(each): receipt for each, receipt in zip(first, became, strict=True)}
-    return [receipts.get(id(each), Receipt.DUPLICATE) for each in told]
+    return receipts
 
 
 def _row(told: Told, body: bytes, source: str | None) -> dict[str, Any]:
@@ -81,13 +80,6 @@ def _row(told: Told, body: bytes, source: str | None) -> dict[str, Any]:
         "state": (told.refused or Receipt.APPLIED).value,
         "payload": body.decode("utf-8"),
     }
-
-
-def _keep_waiting(connection: Connection, told: Sequence[Told], became: Sequence[Receipt]) -> None:
-    waiting = [
-        each for each, receipt in zip(told, became, strict=True) if receipt is Receipt.WAITING
-    ]
-    mark(connection, waiting, [Receipt.WAITING] * len(waiting))
 
 
 def open_payment(connection: Connection, checkout_id: str, payment_intent_id: str) -> None:

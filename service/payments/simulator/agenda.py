@@ -9,6 +9,8 @@ from typing import Protocol
 from service.payments.simulator.work import Work, new_id
 
 Task = Callable[[Work, str], None]
+_AT_ONCE = 20
+_NEXT = "SELECT id, due, task, subject FROM agenda WHERE due <= ? ORDER BY due, id LIMIT 1"
 
 
 class Account(Protocol):
@@ -43,7 +45,7 @@ def is_due(account: Account) -> bool:
 
 
 def run_due(account: Account, tasks: Mapping[str, Task], *, until: int | None = None) -> int:
-    """Do what is due, in order, each at its own moment and in a transaction of its own.
+    """Do what is due, in order, each at its own moment.
 
     Args:
         account: whose objects.
@@ -54,18 +56,22 @@ def run_due(account: Account, tasks: Mapping[str, Task], *, until: int | None = 
         How many tasks were done.
     """
     done = 0
-    while True:
-        with account.working(new_id("req")) as work:
-            limit = work.now if until is None else until
-            row = work.connection.execute(
-                "SELECT id, due, task, subject FROM agenda WHERE due <= ? ORDER BY due, id LIMIT 1",
-                (limit,),
-            ).fetchone()
+    while some := _run_some(account, tasks, until):
+        done += some
+    return done
+
+
+def _run_some(account: Account, tasks: Mapping[str, Task], until: int | None) -> int:
+    """A few tasks in one transaction: requests do not wait for long, and the disk not for each."""
+    with account.working(new_id("req")) as work:
+        limit = work.now if until is None else until
+        for done in range(_AT_ONCE):
+            row = work.connection.execute(_NEXT, (limit,)).fetchone()
             if row is None:
                 return done
             work.connection.execute("DELETE FROM agenda WHERE id = ?", (row["id"],))
             tasks[row["task"]](work.at_moment(row["due"]), row["subject"])
-        done += 1
+    return _AT_ONCE
 
 
 def advance(account: Account, tasks: Mapping[str, Task], seconds: int) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import sqlite3
 import string
@@ -10,10 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from pydantic_core import from_json, to_json
+
 from service.payments.simulator.errors import missing_resource
 from service.payments.simulator.wire import API_VERSION, Json
 
-_LETTERS = string.ascii_letters + string.digits
+_LETTERS = (string.ascii_letters + string.digits).encode()
+_UNEVEN = bytes(range(len(_LETTERS) * 4, 256))
+_AS_LETTERS = bytes(_LETTERS[byte % len(_LETTERS)] for byte in range(256))
 _NARROW = frozenset({"customer", "invoice", "payment_intent", "subscription"})
 # Of these there are lists by status.
 _WITH_STATUS = frozenset({"invoice", "invoice_payment", "subscription"})
@@ -27,7 +30,11 @@ def new_id(prefix: str) -> str:
 
 def random_text(length: int) -> str:
     """Unguessable letters and digits."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(length))
+    # A letter is one of 62; 248 is the last multiple, so that none is likelier than another.
+    found = ""
+    while len(found) < length:
+        found += secrets.token_bytes(length + 8).translate(_AS_LETTERS, _UNEVEN).decode()
+    return found[:length]
 
 
 def moment(connection: sqlite3.Connection, real: datetime) -> datetime:
@@ -67,7 +74,7 @@ class Work:
         """Any object by its id."""
         query = "SELECT body FROM objects WHERE id = ?"
         row = self.connection.execute(query, (identity,)).fetchone()
-        return json.loads(row["body"]) if row else None
+        return from_json(row["body"]) if row else None
 
     def require(self, kind: str, identity: str, *, param: str = "id", status: int = 404) -> Json:
         """The object of this kind with this id.
@@ -84,7 +91,7 @@ class Work:
         """What the simulator remembers of an object and never shows."""
         query = "SELECT private FROM objects WHERE id = ?"
         row = self.connection.execute(query, (identity,)).fetchone()
-        found: Json = json.loads(row["private"]) if row else {}
+        found: Json = from_json(row["private"]) if row else {}
         return found
 
     def save(self, body: Json, private: Json | None = None) -> Json:
@@ -106,8 +113,8 @@ class Work:
                 body.get("invoice"),
                 _billed(body),
                 body["status"] if body["object"] in _WITH_STATUS else None,
-                json.dumps(body),
-                json.dumps(private) if private else "{}",
+                to_json(body).decode(),
+                to_json(private).decode() if private else "{}",
                 private is None,
             ),
         )
@@ -184,7 +191,7 @@ class Work:
             f"SELECT body FROM objects WHERE {' AND '.join(clauses)} "  # noqa: S608 - see above
             f"ORDER BY seq {order} LIMIT {limit:d}"
         )
-        found = [json.loads(row["body"]) for row in self.connection.execute(query, values)]
+        found = [from_json(row["body"]) for row in self.connection.execute(query, values)]
         return found[::-1] if after is not None else found
 
     def position(self, identity: str) -> int | None:

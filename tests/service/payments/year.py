@@ -6,7 +6,6 @@ runs as it would. What the ledger says at the end is compared with the simulator
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
 from sqlalchemy import select
 
 from service.payments.intake import take
@@ -218,9 +218,9 @@ class Year:
 
     def _hear(self, bodies: list[bytes]) -> None:
         now = self.now
-        for first in range(0, len(bodies), 200):
+        for first in range(0, len(bodies), 1000):
             with self.store.write() as connection:
-                arrived = [(read_event(body), body) for body in bodies[first : first + 200]]
+                arrived = [(read_event(body), body) for body in bodies[first : first + 1000]]
                 take(connection, arrived, now=now)
 
     def _working(self) -> Any:
@@ -267,7 +267,7 @@ class Year:
             rows = work.connection.execute(
                 "SELECT body FROM objects WHERE object = ? ORDER BY seq", (kind,)
             ).fetchall()
-        return (json.loads(row["body"]) for row in rows)
+        return (from_json(row["body"]) for row in rows)
 
 
 class _Books:
@@ -281,7 +281,7 @@ class _Books:
         return (body.encode() for body in self._bodies("event", oldest, until))
 
     def listed(self, kind: str, *, since: datetime) -> Iterator[Mapping[str, Any]]:
-        return (json.loads(body) for body in self._bodies(kind, since, self._year.now))
+        return (from_json(body) for body in self._bodies(kind, since, self._year.now))
 
     def _bodies(self, kind: str, oldest: datetime, newest: datetime) -> list[str]:
         with self._year.api.looking() as work:

@@ -49,7 +49,7 @@ def described(kind: type[Snapshot]) -> st.SearchStrategy[Snapshot]:
         for field in fields(kind)
         if field.name != "version"
     }
-    return st.builds(kind, **parts).map(lambda snapshot: snapshot.versioned())
+    return st.builds(kind, **parts)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -88,7 +88,7 @@ def _invoice(second: int, status: str, **parts: Any) -> facts.Invoice:
         currency="usd",
         created_at=datetime.fromtimestamp(0, UTC),
         **known | {"amount_overpaid": 0, "attempt_count": 0} | parts,
-    ).versioned()
+    )
 
 
 def test_of_two_descriptions_of_one_second_the_one_further_along_holds() -> None:
