@@ -13,11 +13,15 @@ from typing import Any
 from sqlalchemy import (
     URL,
     Column,
+    ColumnElement,
     Connection,
     Engine,
     Executable,
     Row,
     Table,
+    Text,
+    any_,
+    bindparam,
     create_engine,
     event,
     make_url,
@@ -118,7 +122,7 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
         rows: complete rows; of several with one key the first is taken.
     """
     if rows:
-        insert = _INSERTS[connection.dialect.name](table).on_conflict_do_nothing()
+        insert = _once(connection.dialect.name, table, (), ())
         connection.execute(insert, [dict(row) for row in rows])
 
 
@@ -149,6 +153,16 @@ def insert_or_read(
     return connection.execute(table.select().where(*same)).one(), False
 
 
+def among(dialect: str, column: Column[Any], name: str) -> ColumnElement[bool]:
+    """Whether a column of text has one of many values, given as a list by this name.
+
+    PostgreSQL's driver would look through a statement with a thousand places each time.
+    """
+    if dialect == "postgresql":
+        return column == any_(bindparam(name, type_=postgresql.ARRAY(Text)))
+    return column.in_(bindparam(name, expanding=True))
+
+
 def replacing(dialect: str, table: Table) -> _Insert:
     """A statement that inserts a row, or writes every column of the one with its key anew."""
     (key,) = table.primary_key.columns
@@ -163,7 +177,8 @@ def _once(
 ) -> Executable:
     """Insert where there is no such row yet: the same statement each time, made once."""
     insert = _INSERTS[dialect](table)
-    return insert.on_conflict_do_nothing(index_elements=unique or None).returning(*returned)
+    once = insert.on_conflict_do_nothing(index_elements=unique or None)
+    return once.returning(*returned) if returned else once
 
 
 @contextmanager

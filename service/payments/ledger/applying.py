@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, select, text, update
@@ -30,6 +31,7 @@ from service.payments.ledger.reading import authentication_of, read_snapshots
 from service.payments.ledger.rows import Rows, key_of
 from service.payments.ledger.standing import Entry
 from service.payments.wire import StripeEvent, read_event, read_payment
+from service.store.session import among
 from service.store.tables import (
     bills,
     checkouts,
@@ -75,10 +77,9 @@ class Told:
 
     @property
     def subjects(self) -> set[str]:
-        """Whose turn it needs: its payment's, or its object's; and its invoice's."""
-        about = self.event.payment_intent_id or self.event.object_id
-        invoices_paid = {s.invoice_id for s in self.snapshots if isinstance(s, InvoicePayment)}
-        return invoices_paid | ({about} if about is not None else set())
+        """Whose turn it needs: its payment's, or its object's, or its own; and its invoice's."""
+        about = self.event.payment_intent_id or self.event.object_id or self.event.event_id
+        return {about} | {s.invoice_id for s in self.snapshots if isinstance(s, InvoicePayment)}
 
 
 def read(event: StripeEvent, *, received_at: datetime) -> Told:
@@ -111,8 +112,8 @@ def apply_all(rows: Rows, told: Sequence[Told]) -> list[Receipt]:
 
 def apply_again(rows: Rows, payment_intent_ids: Iterable[str], *states: Receipt) -> None:
     """Apply the events of payments again, those in these states: they have got their checkouts."""
-    wanted = {"payments": sorted(payment_intent_ids), "states": [state.value for state in states]}
-    _apply_stored(rows, _OF_PAYMENTS, wanted)
+    stored = _of_payments(rows.connection.dialect.name, states)
+    _apply_stored(rows, stored, {"payments": sorted(payment_intent_ids)})
 
 
 def _apply_stored(rows: Rows, stored: Select[Any], wanted: Mapping[str, Any]) -> None:
@@ -296,10 +297,14 @@ _BILL = select(bills.c.checkout_id, bills.c.payment_intent_id).where(
 _STORED = select(
     stripe_events.c.event_id, stripe_events.c.payload, stripe_events.c.received_at
 ).order_by(stripe_events.c.received_at, stripe_events.c.event_id)
-_OF_PAYMENTS = _STORED.where(
-    stripe_events.c.payment_intent_id.in_(bindparam("payments", expanding=True)),
-    stripe_events.c.state.in_(bindparam("states", expanding=True)),
-)
+
+
+@lru_cache(maxsize=8)
+def _of_payments(dialect: str, states: tuple[Receipt, ...]) -> Select[Any]:
+    about = among(dialect, stripe_events.c.payment_intent_id, "payments")
+    return _STORED.where(about, stripe_events.c.state.in_([state.value for state in states]))
+
+
 _OF_INVOICE = _STORED.join(bills, bills.c.invoice_id == stripe_events.c.object_id).where(
     bills.c.payment_intent_id == bindparam("payment")
 )

@@ -5,11 +5,12 @@ An event about an order that is not known here yet waits, and is applied when th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select, select
 
 from service.payments.ledger.applying import (
     Receipt,
@@ -23,7 +24,7 @@ from service.payments.ledger.applying import (
 )
 from service.payments.ledger.rows import Rows
 from service.payments.wire import StripeEvent
-from service.store.session import insert_once
+from service.store.session import among, insert_new
 from service.store.tables import stripe_events
 
 RECONCILE = "reconcile"
@@ -50,10 +51,11 @@ def take_in(
     first = {event.event_id: number for number, (event, _) in reversed(list(enumerate(arrived)))}
     told = {number: read(arrived[number][0], received_at=now) for number in sorted(first.values())}
     take_turns(connection, {subject for each in told.values() for subject in each.subjects})
-    stored = [_row(each, arrived[number][1], source) for number, each in told.items()]
-    new = insert_once(connection, stripe_events, stored)
+    known = _known(connection, first)
+    fresh = {number: each for number, each in told.items() if each.event.event_id not in known}
+    stored = [_row(each, arrived[number][1], source) for number, each in fresh.items()]
+    insert_new(connection, stripe_events, stored)
     receipts = [Receipt.DUPLICATE] * len(arrived)
-    fresh = {number: each for number, each in told.items() if each.event.event_id in new}
     rows = Rows(connection)
     for number, receipt in zip(fresh, apply_all(rows, list(fresh.values())), strict=True):
         receipts[number] = receipt
@@ -64,6 +66,18 @@ def take_in(
     apply_again(rows, filter(None, paid), Receipt.WAITING)
     rows.write()
     return receipts
+
+
+def _known(connection: Connection, event_ids: Collection[str]) -> set[str]:
+    """Those that came before: whoever brings one at the same time waits for its subject's turn."""
+    told = _told(connection.dialect.name)
+    return set(connection.scalars(told, {"events": sorted(event_ids)}))
+
+
+@lru_cache(maxsize=2)
+def _told(dialect: str) -> Select[tuple[str]]:
+    key = stripe_events.c.event_id
+    return select(key).where(among(dialect, key, "events"))
 
 
 def _row(told: Told, body: bytes, source: str | None) -> dict[str, Any]:

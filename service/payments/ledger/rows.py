@@ -12,13 +12,13 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Insert, Row, Table, bindparam, select
+from sqlalchemy import Column, Connection, Insert, Row, Select, Table, bindparam, select
 
 from service.payments.ledger import facts
 from service.payments.ledger.joining import Snapshot, joined, row_of, snapshot_of
 from service.payments.ledger.standing import Entry
 from service.store import tables
-from service.store.session import replacing
+from service.store.session import among, replacing
 from service.store.tables import checkouts
 
 R = TypeVar("R")
@@ -131,7 +131,8 @@ class Rows:
 
     def _read(self, kind: type[Any], column: Column[Any], values: set[str]) -> None:
         kept, key = self._kept[kind], _KEYS[kind].name
-        found = self.connection.execute(_where(column), {"values": sorted(values)})
+        statement = _where(self.connection.dialect.name, column)
+        found = self.connection.execute(statement, {"values": sorted(values)})
         for row in found:
             # What was changed here is newer than what the database has.
             if kept.get(getattr(row, key)) is None:
@@ -145,8 +146,8 @@ def key_of(row: Any) -> str:
 
 
 @lru_cache(maxsize=64)
-def _where(column: Column[Any]) -> Any:
-    return select(column.table).where(column.in_(bindparam("values", expanding=True)))
+def _where(dialect: str, column: Column[Any]) -> Select[Any]:
+    return select(column.table).where(among(dialect, column, "values"))
 
 
 @lru_cache(maxsize=64)
