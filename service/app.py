@@ -17,6 +17,7 @@ from service.directory import Directory
 from service.money import money
 from service.payments.cashier import Cashier
 from service.payments.gateway import PaymentGateway
+from service.payments.intake import Intake
 from service.payments.switching import Switching
 from service.settings import PROJECT, Settings
 from service.store.session import Store
@@ -89,6 +90,7 @@ def create_app(
         cashier=Cashier(
             store, gateway, clock, Switching(settings.card_limits, settings.invoice_days)
         ),
+        intake=Intake(store),
         signing=Signing(settings.secret_keys),
         clock=clock,
         stripe_js=SIMULATED_STRIPE_JS if settings.simulated else STRIPE_JS,

@@ -14,6 +14,7 @@ from service.definitions import InForce
 from service.errors import Prefetched
 from service.payments.cashier import Cashier
 from service.payments.gateway import PaymentGateway
+from service.payments.intake import Intake
 from service.settings import Settings
 from service.store.session import Store
 from service.web.signing import Signing, new_unit_id
@@ -34,6 +35,7 @@ class Services:
     store: Store
     gateway: PaymentGateway
     cashier: Cashier
+    intake: Intake
     signing: Signing
     clock: Callable[[], datetime]
     stripe_js: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, request
 
 from service.errors import InvalidSignature
-from service.payments.intake import receive
 from service.payments.wire import read_event
 from service.web.bodies import read_body
 from service.web.context import services
@@ -25,4 +24,4 @@ def stripe_event() -> Response:
     event = read_event(body)
     if event.livemode != kassa.settings.live:
         raise InvalidSignature("the signature does not match")
-    return jsonify(result=receive(kassa.store, event, body, now=now))
+    return jsonify(result=kassa.intake.receive(event, body, now=now))
