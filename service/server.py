@@ -127,6 +127,7 @@ def opened(settings: Settings, *, port: int) -> Iterator[Kassa]:
                 port=0,
                 webhook_url=f"http://127.0.0.1:{port}/webhooks/stripe",
                 webhook_secret=SIMULATED_KEYS.webhook_secrets[0],
+                origin=settings.public_url or f"http://127.0.0.1:{port}",
             )
         gateway = _gateway(settings, simulator)
         yield Kassa(settings, store, gateway, simulator, state)

@@ -88,6 +88,36 @@ def test_an_order_over_the_card_limit_can_be_invoiced_instead(
     assert books.charges(checkout_id) == []
 
 
+def test_the_invoice_that_was_sent_is_paid_on_its_own_page(arrive: Come, books: Books) -> None:
+    visit = come_to(arrive, books, "one_page", SENT)
+    checkout_id = visit.checkout_id
+    visit.give_details()
+    visit.press(visit.action)
+    visit.arrives("invoiced")
+    books.settled()
+    visit.page.reload()
+    visit.page.get_by_role("link", name="Pay the invoice").click()
+    expect(visit.page.get_by_role("status")).to_contain_text("$24.00 to be paid by")
+    visit.shot("hosted-invoice")
+    assert accessibility.violations(visit.page) == []
+    visit.page.get_by_label("by bank transfer").fill("ten")
+    visit.page.get_by_role("button", name="Transfer it").click()
+    expect(visit.page.get_by_role("alert")).to_contain_text("Type how much")
+    visit.page.get_by_label("by bank transfer").fill("4.00")
+    visit.page.get_by_role("button", name="Transfer it").click()
+    expect(visit.page.get_by_role("status")).to_contain_text("$4.00 came. $20.00 to be paid")
+    visit.watch.expected.append("402")
+    visit.page.get_by_label("Test card").select_option(INSUFFICIENT)
+    visit.page.get_by_role("button", name="Pay $20.00").click()
+    expect(visit.page.get_by_role("alert")).to_contain_text("insufficient funds")
+    visit.page.get_by_label("Test card").select_option("4242424242424242")
+    visit.page.get_by_role("button", name="Pay $20.00").click()
+    expect(visit.page.get_by_role("status")).to_contain_text("This invoice is paid")
+    visit.shot("hosted-invoice-paid")
+    books.settled()
+    assert books.checkout(checkout_id)["status"] == "paid"
+
+
 def test_whose_details_are_missing_is_told_before_an_invoice_is_sent(
     arrive: Come, books: Books
 ) -> None:

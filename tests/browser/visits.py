@@ -98,7 +98,7 @@ class Watch:
             for message in self.messages
             if not any(part in message for part in self.expected)
         ]
-        assert unexpected == []
+        assert unexpected == [], unexpected
         elsewhere = [each.url for each in self.requests if not self._ours(each.url)]
         assert elsewhere == []
         assert [wrong for each in self.responses for wrong in _unguarded(each)] == []

@@ -62,10 +62,12 @@ class Api:
     Args:
         store: the shared file.
         clock: the moment, UTC.
+        origin: of the pages that Stripe would host; "" where they are the shop's own.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: Store, clock: Clock, origin: str = "") -> None:
         self._store = store
+        self._origin = origin
         self._clock = clock
 
     def answer(self, request: Request) -> Response:
@@ -107,7 +109,8 @@ class Api:
         """A write transaction with all a request may reach."""
         with self._store.write() as connection:
             real = self._clock()
-            yield Work(connection, moment(connection, real), request_id, key, real)
+            at = moment(connection, real)
+            yield Work(connection, at, request_id, key, real, self._origin)
 
     @contextmanager
     def looking(self, request_id: str | None = None) -> Iterator[Work]:

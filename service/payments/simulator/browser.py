@@ -13,17 +13,23 @@ from pathlib import Path
 
 from flask import Flask, Response, request, send_from_directory
 
-from service.payments.simulator import elements, tokens
+from service.payments.simulator import elements, hosted, tokens
 from service.payments.simulator.api import Clock
 from service.payments.simulator.banks import published_banks
 from service.payments.simulator.cards import published_cards
-from service.payments.simulator.errors import ApiError, InvalidParameterError, lock_timeout
+from service.payments.simulator.errors import (
+    ApiError,
+    Declined,
+    InvalidParameterError,
+    lock_timeout,
+)
 from service.payments.simulator.forms import Wire, decode
 from service.payments.simulator.parameters import Parameters
 from service.payments.simulator.store import Store
 from service.payments.simulator.wire import Json, to_bytes
 from service.payments.simulator.work import Work, moment, new_id
 
+Operation = Callable[..., Json | Declined]
 ASSETS = Path(__file__).parent / "assets"
 _LARGEST_BODY = 64 * 1024
 _HEADERS = {
@@ -42,6 +48,7 @@ _PAGES = {
     "/elements/address": "address.html",
     "/authenticate/<intent>": "authenticate.html",
     "/microdeposits/<intent>": "microdeposits.html",
+    "/invoices/<invoice>": "invoice.html",
 }
 
 
@@ -78,13 +85,13 @@ def _serve_assets(app: Flask) -> None:
 
 
 def _serve_api(app: Flask, store: Store, clock: Clock) -> None:
-    def write(parameters: Parameters, operation: Callable[..., Json]) -> Callable[..., Response]:
+    def write(parameters: Parameters, operation: Operation) -> Callable[..., Response]:
         def view(**ids: str) -> Response:
             given = parameters.read(_json_form())
             with store.write() as connection:
                 real = clock()
                 work = Work(connection, moment(connection, real), new_id("req"), real=real)
-                return _answer(operation(work, given, *ids.values()))
+                return _outcome(operation(work, given, *ids.values()))
 
         return view
 
@@ -93,10 +100,13 @@ def _serve_api(app: Flask, store: Store, clock: Clock) -> None:
         with store.read() as connection:
             yield Work(connection, moment(connection, clock()), new_id("req"))
 
-    def look(kind: str, intent: str) -> Response:
-        given = tokens.LOOK.read(decode(request.query_string))
-        with looking() as work:
-            return _answer(tokens.look(work, given, kind, intent))
+    def read(parameters: Parameters, operation: Operation) -> Callable[..., Response]:
+        def view(**ids: str) -> Response:
+            given = parameters.read(decode(request.query_string))
+            with looking() as work:
+                return _outcome(operation(work, given, *ids.values()))
+
+        return view
 
     @app.post("/v1/elements")
     def begin() -> Response:
@@ -112,7 +122,7 @@ def _serve_api(app: Flask, store: Store, clock: Clock) -> None:
     def tokenize(work: Work, given: Json) -> Json:
         return tokens.tokenize(work, given, _acceptance())
 
-    def post(rule: str, parameters: Parameters, operation: Callable[..., Json]) -> None:
+    def post(rule: str, parameters: Parameters, operation: Operation) -> None:
         app.add_url_rule(rule, rule, write(parameters, operation), methods=["POST"])
 
     app.add_url_rule("/test-cards.json", "cards", lambda: _answer(published_cards()))
@@ -120,7 +130,11 @@ def _serve_api(app: Flask, store: Store, clock: Clock) -> None:
     post("/v1/confirmation_tokens", tokens.TOKEN, tokenize)
     post("/v1/payment_methods/<method>/detach", elements.REMOVE, remove)
     intent = "/v1/<any(payment_intents, setup_intents):kind>/<intent>"
-    app.add_url_rule(intent, "look", look, methods=["GET"])
+    app.add_url_rule(intent, "look", read(tokens.LOOK, tokens.look), methods=["GET"])
+    invoice = "/v1/invoices/<invoice>"
+    app.add_url_rule(invoice, "invoice", read(hosted.LOOK, hosted.look), methods=["GET"])
+    post(f"{invoice}/pay", hosted.PAY, hosted.pay)
+    post(f"{invoice}/transfer", hosted.TRANSFER, hosted.transfer)
     post(f"{intent}/authenticate", tokens.AUTHENTICATE, tokens.authenticate)
     post(f"{intent}/verify_microdeposits", tokens.VERIFY, tokens.verify)
 
@@ -141,6 +155,10 @@ def _json_form() -> dict[str, Wire]:
     if not isinstance(form, dict):
         raise InvalidParameterError("The body is not a JSON object.")
     return form
+
+
+def _outcome(outcome: Json | Declined) -> Response:
+    return _answer(outcome.body, 402) if isinstance(outcome, Declined) else _answer(outcome)
 
 
 def _answer(body: object, status: int = 200) -> Response:

@@ -58,6 +58,7 @@ def start(
     webhook_url: str,
     webhook_secret: str,
     held: bool = False,
+    origin: str = "",
 ) -> SimulatorProcess:
     """Start a simulator and wait until it answers.
 
@@ -67,6 +68,7 @@ def start(
         webhook_url: where events go, ``http://`` on the loopback.
         webhook_secret: signs them.
         held: whether events stay in the queue, for another simulator of the same file to send.
+        origin: where the shop is seen, for addresses of pages that Stripe would host.
 
     Raises:
         Unavailable: it did not start; its own message is on stderr.
@@ -76,6 +78,7 @@ def start(
     command += ["--port", str(port)]
     command += ["--webhook-url", webhook_url, "--webhook-secret", webhook_secret]
     command += ["--hold-webhooks"] if held else []
+    command += ["--origin", origin]
     process = subprocess.Popen(  # noqa: S603 - our own module, no shell
         command,
         stdin=subprocess.PIPE,
@@ -133,6 +136,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         endpoint=endpoint,
         clock=lambda: datetime.now(UTC),
         held=options.hold_webhooks,
+        origin=options.origin,
     )
     ended = _told_to_end(sys.stdin)
     server.start()
@@ -150,6 +154,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--webhook-url", required=True, help="http:// on the loopback")
     parser.add_argument("--webhook-secret", required=True, help="signs the webhooks")
     parser.add_argument("--hold-webhooks", action="store_true", help="send none of them")
+    parser.add_argument("--origin", default="", help="of the shop that mounts its pages")
     return parser.parse_args(arguments)
 
 

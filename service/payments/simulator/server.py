@@ -67,6 +67,7 @@ class SimulatorServer:
         endpoint: where webhooks go.
         clock: the moment, UTC.
         held: whether webhooks stay in the queue until the control API releases them.
+        origin: of the pages that Stripe would host, which the shop mounts at ``/sim``.
     """
 
     def __init__(
@@ -77,11 +78,12 @@ class SimulatorServer:
         endpoint: Endpoint,
         clock: Clock,
         held: bool = False,
+        origin: str = "",
     ) -> None:
         self._store = Store(database)
         with self._store.write():
             pass  # the file and its tables are there before anyone is told to use them
-        api, script = Api(self._store, clock), Faults()
+        api, script = Api(self._store, clock, origin), Faults()
         self._deliveries = Deliveries(self._store, endpoint, clock, Chaos(hold=held))
         self._front = Front(api, Control(api, script, self._deliveries), script, self._deliveries)
         self._http = _Server((ADDRESS, port), self._front)

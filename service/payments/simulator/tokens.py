@@ -214,7 +214,7 @@ def _source(work: Work, options: Json, method: Json) -> tuple[Source, Json]:
     entered = method.get(kind) or {}
     if kind == "us_bank_account":
         return confirmation_tokens.listed_account(entered, "account_number"), entered
-    card = _listed(entered.get("number") or "")
+    card = listed_card(entered.get("number") or "")
     if kind == "link" or entered.get("wallet"):
         return card, entered | FAR_EXPIRY  # nobody types the rest of a card that a wallet holds
     _check_entry(work, card, entered)
@@ -262,7 +262,12 @@ def _text(value: str) -> str:
     return value
 
 
-def _listed(number: str) -> ListedCard:
+def listed_card(number: str) -> ListedCard:
+    """The test card with this number.
+
+    Raises:
+        ApiError: 400; the number is neither kept nor repeated.
+    """
     card = BY_NUMBER.get(re.sub(r"[\s-]", "", number))
     if card is None:
         raise ApiError(

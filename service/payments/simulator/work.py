@@ -51,6 +51,7 @@ class Work:
         connection: inside a transaction of `store.Store`.
         at: the simulated moment of the request, UTC.
         real: the real one, by which webhooks are sent.
+        origin: of the pages that Stripe would host, without a slash at its end.
         request_id: Stripe's ``Request-Id``.
         idempotency_key: the caller's key, or None.
     """
@@ -60,6 +61,7 @@ class Work:
     request_id: str
     idempotency_key: str | None = None
     real: datetime | None = None
+    origin: str = ""
 
     @property
     def now(self) -> int:

@@ -1,6 +1,7 @@
 // The simulated bank's page for 3-D Secure.
 
 import { Frame } from "./frame.js";
+import { money } from "./money.js";
 
 /** @typedef {import("./frame.js").Setting} Setting */
 
@@ -39,15 +40,6 @@ async function askWithAmount() {
   const { amount, currency } = await response.json();
   const question = document.getElementById("question");
   if (question && currency) question.textContent = `Your bank asks you to confirm a payment of ${money(amount, currency)}.`;
-}
-
-/**
- * @param {number} amount in minor units
- * @param {string} currency
- */
-function money(amount, currency) {
-  const format = new Intl.NumberFormat("en", { style: "currency", currency });
-  return format.format(amount / 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
 }
 
 document.getElementById("complete")?.addEventListener("click", () => decide("succeed"));

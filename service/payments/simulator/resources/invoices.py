@@ -212,7 +212,7 @@ def finalize(work: Work, given: Json, invoice: str) -> Json:
         "due_date": due,
         "effective_at": work.now,
         "ending_balance": balance,
-        "hosted_invoice_url": f"https://invoice.stripe.com/i/simulated/{invoice}",
+        "hosted_invoice_url": f"{work.origin}/sim/invoices/{invoice}",
         "status_transitions": draft["status_transitions"] | {"finalized_at": work.now},
     }
     work.save(bill)

@@ -133,6 +133,7 @@ def test_the_cards_are_published(browser: FlaskClient) -> None:
         "/elements/address",
         "/authenticate/pi_1",
         "/microdeposits/pi_1",
+        "/invoices/in_1",
         "/assets/element.css",
     ],
 )
@@ -181,6 +182,8 @@ JSON = st.recursive(
             "/v1/payment_intents/pi_1/authenticate",
             "/v1/payment_methods/pm_1/detach",
             "/v1/setup_intents/seti_1/verify_microdeposits",
+            "/v1/invoices/in_1/pay",
+            "/v1/invoices/in_1/transfer",
         ]
     ),
 )
