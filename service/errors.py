@@ -181,6 +181,10 @@ class StoreUnavailable(Unavailable):
     """The database does not answer, is locked, or is full."""
 
 
+class StoreBusy(StoreUnavailable):
+    """Another transaction does not let go of the same rows."""
+
+
 class SchemaMismatch(Unavailable):
     """The database's tables are not those this version works with."""
 

@@ -28,10 +28,9 @@ def learn_consents(connection: Connection, told: Sequence[StripeEvent]) -> None:
         connection: the transaction that stored the events.
         told: in any order, and as often as they come.
     """
-    for event in told:
-        if event.type == _DETACHED:
-            values = {"method": event.object_id, "at": event.created_at}
-            connection.execute(_WITHDRAW, values)
+    detached = {event.object_id: event for event in told if event.type == _DETACHED}
+    for method in sorted(filter(None, detached)):
+        connection.execute(_WITHDRAW, {"method": method, "at": detached[method].created_at})
     agreed = [event for event in told if event.type in _AGREED and _agreement(event) is not None]
     if not agreed:
         return
@@ -51,6 +50,8 @@ def learn_consents(connection: Connection, told: Sequence[StripeEvent]) -> None:
         }
         for event, obj in ((event, event.data["object"]) for event in agreed)
     ]
+    # In one order, so that two transactions with the same methods queue.
+    given.sort(key=lambda row: (row["payment_method_id"], row["kind"]))
     insert_new(connection, consents, given)
 
 

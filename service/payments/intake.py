@@ -11,11 +11,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from service.errors import StoreUnavailable
+from service.errors import StoreBusy, StoreUnavailable
 from service.payments.consents import learn_consents
 from service.payments.following import follow
 from service.payments.ledger.applying import Receipt
-from service.payments.ledger.receiving import take_in
+from service.payments.ledger.receiving import Arrival, take_in
 from service.payments.wire import StripeEvent
 from service.store.session import Store
 
@@ -23,10 +23,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
-class _Arrival:
-    event: StripeEvent
-    payload: bytes
-    now: datetime
+class _Asked:
+    arrival: Arrival
     receipt: Receipt | None = None
     error: Exception | None = None
 
@@ -40,7 +38,7 @@ class Intake:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._waiting: deque[_Arrival] = deque()
+        self._waiting: deque[_Asked] = deque()
         self._turn = threading.Lock()
 
     def receive(self, event: StripeEvent, payload: bytes, *, now: datetime) -> Receipt:
@@ -49,58 +47,68 @@ class Intake:
         Raises:
             StoreUnavailable: nothing was kept; Stripe will send it again.
         """
-        arrival = _Arrival(event, payload, now)
-        self._waiting.append(arrival)
+        asked = _Asked(Arrival(event, payload, now))
+        self._waiting.append(asked)
         with self._turn:
             # Whoever had the turn before may have taken it along.
-            if not arrival.done:
+            if not asked.done:
                 self._take_waiting()
-        if arrival.receipt is None:
-            raise arrival.error or LookupError(f"{event.event_id} was not taken in")
-        return arrival.receipt
+        if asked.receipt is None:
+            raise asked.error or LookupError(f"{event.event_id} was not taken in")
+        return asked.receipt
 
     def _take_waiting(self) -> None:
-        arrivals = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        together = [self._waiting.popleft() for _ in range(len(self._waiting))]
         try:
-            self._take(arrivals)
+            self._take(together)
+        except StoreBusy as exc:
+            self._take_apart(together, exc)
         except StoreUnavailable as exc:
-            for arrival in arrivals:
-                arrival.error = exc
-        except Exception:
-            # One that can't be taken in must not keep the others out.
-            log.exception("%d webhooks are taken in one by one", len(arrivals))
-            for arrival in arrivals:
-                self._take_alone(arrival)
+            _fail(together, exc)
+        except Exception as exc:
+            log.exception("%d webhooks are taken in one by one", len(together))
+            self._take_apart(together, exc)
 
-    def _take_alone(self, arrival: _Arrival) -> None:
-        try:
-            self._take([arrival])
-        except Exception as exc:  # noqa: BLE001 - raised where it was asked for
-            arrival.error = exc
+    def _take_apart(self, together: Sequence[_Asked], reason: Exception) -> None:
+        """One that can't be taken in now, or at all, must not keep the others out."""
+        if len(together) == 1:
+            _fail(together, reason)
+            return
+        for asked in together:
+            try:
+                self._take([asked])
+            except StoreBusy as exc:
+                asked.error = exc
+            except StoreUnavailable as exc:
+                _fail(together, exc)
+                return
+            except Exception as exc:  # noqa: BLE001 - raised where it was asked for
+                asked.error = exc
 
-    def _take(self, arrivals: Sequence[_Arrival]) -> None:
-        arrived = [(arrival.event, arrival.payload) for arrival in arrivals]
+    def _take(self, together: Sequence[_Asked]) -> None:
         with self._store.write() as connection:
-            receipts = take(connection, arrived, now=max(arrival.now for arrival in arrivals))
-        for arrival, receipt in zip(arrivals, receipts, strict=True):
-            arrival.receipt = receipt
+            receipts = take(connection, [asked.arrival for asked in together])
+        for asked, receipt in zip(together, receipts, strict=True):
+            asked.receipt = receipt
+
+
+def _fail(together: Sequence[_Asked], error: Exception) -> None:
+    for asked in together:
+        if not asked.done:
+            asked.error = error
 
 
 def take(
-    connection: Connection,
-    arrived: Sequence[tuple[StripeEvent, bytes]],
-    *,
-    now: datetime,
-    source: str | None = None,
+    connection: Connection, arrivals: Sequence[Arrival], *, source: str | None = None
 ) -> list[Receipt]:
-    """Take in events inside a writing transaction; arguments and result as of `take_in`."""
-    receipts = take_in(connection, arrived, now=now, source=source)
+    """Take in events inside a writing transaction; arguments, result and errors as of `take_in`."""
+    receipts = take_in(connection, arrivals, source=source)
     applied = [
-        event
-        for (event, _), receipt in zip(arrived, receipts, strict=True)
+        arrival
+        for arrival, receipt in zip(arrivals, receipts, strict=True)
         if receipt is Receipt.APPLIED
     ]
-    learn_consents(connection, applied)
-    for event in applied:
-        follow(connection, event, now=now)
+    learn_consents(connection, [arrival.event for arrival in applied])
+    for arrival in applied:
+        follow(connection, arrival.event, now=arrival.at)
     return receipts

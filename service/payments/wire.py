@@ -167,8 +167,8 @@ def read_event(body: bytes | str) -> StripeEvent:
         Malformed: it is not a snapshot event.
     """
     try:
-        parsed = _parsed(body)
-        event = validated(_Event, parsed)
+        told = parsed(body)
+        event = validated(_Event, told)
     except (ValueError, RecursionError) as exc:
         raise Malformed("the body is not JSON") from exc
     return StripeEvent(
@@ -178,12 +178,17 @@ def read_event(body: bytes | str) -> StripeEvent:
         livemode=event.livemode,
         object_id=_plain_id(event.data.object.get("id")),
         payment_intent_id=_payment_intent_id(event),
-        data=parsed["data"],
+        data=told["data"],
     )
 
 
-def _parsed(body: bytes | str) -> Any:
-    """JSON, twice as fast as the standard library's; which also reads half of a character."""
+def parsed(body: bytes | str) -> Any:
+    """What JSON says, twice as fast as the standard library, which also reads half a character.
+
+    Raises:
+        ValueError: it is not JSON.
+        RecursionError: it is nested without end.
+    """
     try:
         return from_json(body)
     except ValueError:

@@ -11,17 +11,16 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
-from pydantic_core import from_json
 from sqlalchemy import Connection, Row, Table, select
 
 from service.payments.gateway import LISTED, Books
 from service.payments.intake import take
 from service.payments.ledger.joining import Snapshot, joined, snapshot_of
 from service.payments.ledger.reading import read_snapshots
-from service.payments.ledger.receiving import RECONCILE
+from service.payments.ledger.receiving import RECONCILE, Arrival
 from service.payments.ledger.rows import TABLES, key_of
 from service.payments.ledger.standing import Standing, join_standings, standing_of
-from service.payments.wire import StripeEvent, read_event, read_payment
+from service.payments.wire import parsed, read_event, read_payment
 from service.store.session import Store
 from service.store.tables import payments, stripe_events
 from service.store.watermarks import reach, reached
@@ -128,21 +127,21 @@ def _take_events(run: _Run, payloads: Sequence[bytes]) -> None:
         missing = told.keys() - set(connection.scalars(known))
     if not missing:
         return
-    arrived = _read(told[event_id] for event_id in sorted(missing))
+    arrivals = _read(run, (told[event_id] for event_id in sorted(missing)))
     with run.store.write() as connection:
-        take(connection, arrived, now=run.now, source=RECONCILE)
-    run.missed.update(event.type for event, _ in arrived)
+        take(connection, arrivals, source=RECONCILE)
+    run.missed.update(arrival.event.type for arrival in arrivals)
 
 
 def _id(payload: bytes) -> str:
     """Most have come before: of those nothing else is asked."""
-    event = from_json(payload)
+    event = parsed(payload)
     found = event.get("id") if isinstance(event, dict) else None
     return found if isinstance(found, str) else read_event(payload).event_id
 
 
-def _read(payloads: Iterable[bytes]) -> list[tuple[StripeEvent, bytes]]:
-    return [(read_event(payload), payload) for payload in payloads]
+def _read(run: _Run, payloads: Iterable[bytes]) -> list[Arrival]:
+    return [Arrival(read_event(payload), payload, run.now) for payload in payloads]
 
 
 def _compare(run: _Run, kind: str, objects: Sequence[Mapping[str, Any]]) -> None:
@@ -155,7 +154,7 @@ def _compare(run: _Run, kind: str, objects: Sequence[Mapping[str, Any]]) -> None
     if not otherwise:
         return
     with run.store.write() as connection:
-        take(connection, _read(otherwise), now=run.now, source=RECONCILE)
+        take(connection, _read(run, otherwise), source=RECONCILE)
     run.differed[kind] += len(otherwise)
 
 

@@ -31,7 +31,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError,
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from service.errors import ConfigurationError, StoreUnavailable
+from service.errors import ConfigurationError, StoreBusy, StoreUnavailable
 from service.store.turns import Turns
 
 _Insert = sqlite.Insert | postgresql.Insert
@@ -45,6 +45,8 @@ _READING: Mapping[str, Mapping[str, Any]] = {
     "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
 }
 _BUSY_TIMEOUT_MS = 5000
+# PostgreSQL's lock_not_available and deadlock_detected.
+_HELD_BY_ANOTHER = frozenset({"55P03", "40P01"})
 
 
 class Store:
@@ -80,6 +82,7 @@ class Store:
         """One transaction: committed and durable at the end, or nothing of it at all.
 
         Raises:
+            StoreBusy: another transaction does not let go of the same rows; nothing was kept.
             StoreUnavailable: the database is locked, gone or full; nothing was kept.
         """
         turn = self._turns.taken() if self._turns else nullcontext()
@@ -188,8 +191,11 @@ def _translated() -> Iterator[None]:
     except (IntegrityError, DataError, ProgrammingError):
         raise  # our own mistakes, not the database's absence
     except (DBAPIError, PoolTimeout) as exc:
-        reason = str(getattr(exc, "orig", exc)).splitlines()[0]
-        raise StoreUnavailable(f"the database does not answer: {reason}") from exc
+        cause = getattr(exc, "orig", exc)
+        held = getattr(cause, "sqlstate", None) in _HELD_BY_ANOTHER
+        reason = str(cause).splitlines()[0]
+        kind = StoreBusy if held else StoreUnavailable
+        raise kind(f"the database does not answer: {reason}") from exc
 
 
 def _engine(url: str, pool_size: int) -> Engine:

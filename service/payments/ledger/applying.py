@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select, text, update
+from sqlalchemy import CompoundSelect, Connection, Select, bindparam, select, union, update
 
 from service.errors import Malformed
 from service.payments.gateway import Payment
@@ -81,6 +81,16 @@ class Told:
         about = self.event.payment_intent_id or self.event.object_id or self.event.event_id
         return {about} | {s.invoice_id for s in self.snapshots if isinstance(s, InvoicePayment)}
 
+    @property
+    def invoices(self) -> set[str]:
+        """The invoices of orders whose payments it may move."""
+        return {
+            snapshot.invoice_id
+            for snapshot in self.snapshots
+            if isinstance(snapshot, InvoicePayment)
+            or (isinstance(snapshot, Invoice) and snapshot.checkout_id is not None)
+        }
+
 
 def read(event: StripeEvent, *, received_at: datetime) -> Told:
     """What an event says, before anybody knows whether it can be applied.
@@ -100,7 +110,7 @@ def apply_all(rows: Rows, told: Sequence[Told]) -> list[Receipt]:
     """Let the ledger learn from events, one after the other; again, and it learns nothing new.
 
     Args:
-        rows: whoever calls holds the turns of the events' subjects, and writes the rows.
+        rows: whoever calls holds the turns of `subjects_of` the events, and writes the rows.
         told: in any order.
 
     Returns:
@@ -126,8 +136,9 @@ def _apply_stored(rows: Rows, stored: Select[Any], wanted: Mapping[str, Any]) ->
 
 def link_payment(rows: Rows, checkout_id: str, payment_intent_id: str) -> None:
     """Know that a payment is a checkout's, and let everything told of it so far count there."""
+    billed = rows.connection.scalars(_BILLED, {"payment": payment_intent_id})
     # What an invoice's event finds may be another event's that is just being written.
-    take_turns(rows.connection, [payment_intent_id])
+    rows.hold({payment_intent_id, *billed})
     before = rows.get(Entry, payment_intent_id)
     opened(rows, Opening(payment_intent_id, checkout_id))
     if before is None or before.checkout_id is None:
@@ -136,14 +147,16 @@ def link_payment(rows: Rows, checkout_id: str, payment_intent_id: str) -> None:
     _apply_stored(rows, _OF_INVOICE, {"payment": payment_intent_id})
 
 
-def take_turns(connection: Connection, subjects: Iterable[str]) -> None:
-    """Let the events of one subject take turns, also before it has a row to lock.
-
-    Else one that waits for what another is just writing would wait for ever.
-    """
-    wanted = sorted(subjects)
-    if wanted and connection.dialect.name == "postgresql":
-        connection.execute(_TURNS, {"subjects": wanted})
+def subjects_of(connection: Connection, told: Iterable[Told]) -> set[str]:
+    """Whose turns the events need, with the payments of the invoices that they tell of."""
+    subjects, orders = set[str](), set[str]()
+    for each in told:
+        subjects |= each.subjects
+        orders |= each.invoices
+    if orders:
+        paid = _paid_by(connection.dialect.name)
+        subjects.update(connection.scalars(paid, {"invoices": sorted(orders)}))
+    return subjects
 
 
 def mark(connection: Connection, told: Sequence[Told], receipts: Sequence[Receipt]) -> None:
@@ -282,10 +295,6 @@ _FOLLOWED: Mapping[type[Snapshot], _Follow] = {
     Invoice: _follow_invoice,
     InvoicePayment: _follow_invoice_payment,
 }
-_TURNS = text(
-    "SELECT count(pg_advisory_xact_lock(hashtextextended(subject, 0)))"
-    " FROM unnest(CAST(:subjects AS text[])) AS subject"
-)
 _MARK = (
     update(stripe_events)
     .where(stripe_events.c.event_id.in_(bindparam("events", expanding=True)))
@@ -308,6 +317,24 @@ def _of_payments(dialect: str, states: tuple[Receipt, ...]) -> Select[Any]:
 _OF_INVOICE = _STORED.join(bills, bills.c.invoice_id == stripe_events.c.object_id).where(
     bills.c.payment_intent_id == bindparam("payment")
 )
+_BILLED = select(bills.c.invoice_id).where(
+    bills.c.payment_intent_id == bindparam("payment"), bills.c.invoice_id.is_not(None)
+)
+
+
+@lru_cache(maxsize=2)
+def _paid_by(dialect: str) -> CompoundSelect[tuple[str]]:
+    return union(
+        *(
+            select(table.c.payment_intent_id).where(
+                among(dialect, table.c.invoice_id, "invoices"),
+                table.c.payment_intent_id.is_not(None),
+            )
+            for table in (bills, invoice_payments)
+        )
+    )
+
+
 _TO_LINK = (
     select(invoices.c.checkout_id, invoice_payments.c.payment_intent_id)
     .join(invoice_payments, invoice_payments.c.invoice_id == invoices.c.invoice_id)

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Account:
-    """The payment that a fact is about; whoever has one holds its turn.
+    """The payment that a fact is about, opened before.
 
     Attributes:
         occurred_at: when Stripe says that it happened.
@@ -95,9 +95,10 @@ def opened(rows: Rows, opening: Opening) -> None:
     """Have a row of the payment, linked as soon as its checkout is told.
 
     Args:
-        rows: whoever calls holds the payment's turn.
+        rows: of the transaction, which gets the payment's turn.
         opening: what is known; a checkout that Kassa does not have is as good as none.
     """
+    rows.hold([opening.payment_intent_id])
     entry = rows.get(Entry, opening.payment_intent_id)
     if entry is not None and entry.checkout_id is not None:
         return

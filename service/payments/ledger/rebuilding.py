@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, delete, exists, func, or_, select, union_all
+from sqlalchemy import Connection, Table, and_, delete, exists, func, or_, select, union, union_all
 
 from experiments import LEDGER_EVENTS
 from service.payments.ledger.applying import (
@@ -22,7 +22,7 @@ from service.payments.ledger.applying import (
     link_payment,
     mark,
     read,
-    take_turns,
+    subjects_of,
 )
 from service.payments.ledger.facts import Charge
 from service.payments.ledger.rows import TABLES, Rows, key_of
@@ -36,6 +36,7 @@ from service.store.tables import (
     confirmations,
     events,
     invoice_lines,
+    invoice_payments,
     payments,
     stripe_events,
 )
@@ -141,19 +142,35 @@ def _rebuild_subjects(store: Store, subjects: Sequence[str]) -> int:
         .order_by(stripe_events.c.received_at, stripe_events.c.event_id)
     )
     with store.write() as connection:
-        take_turns(connection, subjects)
+        rows = Rows(connection)
+        rows.hold({*subjects, *_bound(connection, subjects)})
         told = [
             read(read_event(row.payload), received_at=row.received_at)
             for row in connection.execute(stored)
         ]
-        take_turns(connection, {subject for each in told for subject in each.subjects})
+        rows.hold(subjects_of(connection, told))
         _forget_subjects(connection, subjects, told)
-        rows = Rows(connection)
         _link(rows, subjects)
         mark(connection, told, apply_all(rows, told))
         rows.write()
         reach(connection, WATERMARK, subjects[-1])
     return len(told)
+
+
+def _bound(connection: Connection, subjects: Sequence[str]) -> list[str]:
+    """Payments of these invoices, and invoices of these payments: held together, in one order."""
+    pairs = [
+        (one, other)
+        for table in (bills, invoice_payments)
+        for one, other in (
+            (table.c.invoice_id, table.c.payment_intent_id),
+            (table.c.payment_intent_id, table.c.invoice_id),
+        )
+    ]
+    bound = union(
+        *(select(one).where(other.in_(subjects), one.is_not(None)) for one, other in pairs)
+    )
+    return list(connection.scalars(bound))
 
 
 def _forget_subjects(connection: Connection, subjects: Sequence[str], told: Sequence[Told]) -> None:
@@ -162,8 +179,10 @@ def _forget_subjects(connection: Connection, subjects: Sequence[str], told: Sequ
     written = [f"{name}:{key}" for name in LEDGER_EVENTS for key in (*subjects, *known)]
     # Of an order of Kassa alone events are written; of a try without a charge by its card.
     ordered = connection.scalars(
-        select(payments.c.payment_intent_id).where(
-            payments.c.payment_intent_id.in_(subjects), payments.c.checkout_id.is_not(None)
+        select(payments.c.payment_intent_id)
+        .where(payments.c.payment_intent_id.in_(subjects), payments.c.checkout_id.is_not(None))
+        .union(
+            select(_ANSWERED.c.payment_intent_id).where(_ANSWERED.c.payment_intent_id.in_(subjects))
         )
     ).all()
     by_card = [
@@ -229,6 +248,8 @@ def _open_what_nothing_was_told_of(store: Store) -> None:
     )
     with store.write() as connection:
         rows = Rows(connection)
-        for row in connection.execute(missing).all():
+        found = connection.execute(missing).all()
+        rows.hold({row.payment_intent_id for row in found})
+        for row in found:
             link_payment(rows, row.checkout_id, row.payment_intent_id)
         rows.write()

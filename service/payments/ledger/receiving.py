@@ -6,6 +6,7 @@ An event about an order that is not known here yet waits, and is applied when th
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -20,7 +21,7 @@ from service.payments.ledger.applying import (
     link_payment,
     mark,
     read,
-    take_turns,
+    subjects_of,
 )
 from service.payments.ledger.rows import Rows
 from service.payments.wire import StripeEvent
@@ -30,33 +31,50 @@ from service.store.tables import stripe_events
 RECONCILE = "reconcile"
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """An event that came, or was fetched.
+
+    Attributes:
+        payload: the bytes as they came.
+        at: when they came.
+    """
+
+    event: StripeEvent
+    payload: bytes = field(repr=False)
+    at: datetime
+
+
 def take_in(
-    connection: Connection,
-    arrived: Sequence[tuple[StripeEvent, bytes]],
-    *,
-    now: datetime,
-    source: str | None = None,
+    connection: Connection, arrivals: Sequence[Arrival], *, source: str | None = None
 ) -> list[Receipt]:
     """Store events raw, once by their ids, and apply them in the same transaction.
 
     Args:
         connection: a writing transaction.
-        arrived: what the payloads say, and the bytes as they came.
-        now: when they came.
+        arrivals: in any order.
         source: None where Stripe sent them, `RECONCILE` where they were asked for.
 
     Returns:
         What became of each; of several with one id all but the first are duplicates.
+
+    Raises:
+        StoreBusy: another transaction does not let go of one of their subjects.
     """
-    first = {event.event_id: number for number, (event, _) in reversed(list(enumerate(arrived)))}
-    told = {number: read(arrived[number][0], received_at=now) for number in sorted(first.values())}
-    take_turns(connection, {subject for each in told.values() for subject in each.subjects})
+    first: dict[str, int] = {}
+    for number, arrival in enumerate(arrivals):
+        first.setdefault(arrival.event.event_id, number)
+    told = {
+        number: read(arrivals[number].event, received_at=arrivals[number].at)
+        for number in first.values()
+    }
+    rows = Rows(connection)
+    rows.hold(subjects_of(connection, told.values()))
     known = _known(connection, first)
     fresh = {number: each for number, each in told.items() if each.event.event_id not in known}
-    stored = [_row(each, arrived[number][1], source) for number, each in fresh.items()]
+    stored = [_row(each, arrivals[number].payload, source) for number, each in fresh.items()]
     insert_new(connection, stripe_events, stored)
-    receipts = [Receipt.DUPLICATE] * len(arrived)
-    rows = Rows(connection)
+    receipts = [Receipt.DUPLICATE] * len(arrivals)
     for number, receipt in zip(fresh, apply_all(rows, list(fresh.values())), strict=True):
         receipts[number] = receipt
     waiting = [each for number, each in fresh.items() if receipts[number] is Receipt.WAITING]

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Insert, Row, Select, Table, bindparam, select
+from sqlalchemy import Column, Connection, Insert, Row, Select, Table, bindparam, select, text
 
 from service.payments.ledger import facts
 from service.payments.ledger.joining import Snapshot, joined, row_of, snapshot_of
@@ -46,10 +46,11 @@ _KEYS: Mapping[type[Any], Column[Any]] = {
 
 
 class Rows:
-    """Rows of one transaction. Whoever changes them holds the turn of their subject.
+    """Rows of one transaction. Whoever looks at a subject's rows to change them holds its turn.
 
     Attributes:
-        connection: a writing transaction; what is changed here reaches it with `write`.
+        connection: a writing transaction. What is changed here reaches it with `write`, which goes
+            before any query of its own that reads the ledger's tables.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -58,6 +59,22 @@ class Rows:
         self._changed: dict[type[Any], set[str]] = defaultdict(set)
         self._related: dict[tuple[type[Any], str], dict[str, set[str]]] = defaultdict(dict)
         self._orders: dict[str, Row[Any] | None] = {}
+        self._held: set[str] = set()
+
+    def hold(self, subjects: Collection[str]) -> None:
+        """Take the turns of these subjects until the transaction ends, those not held yet.
+
+        The events of one subject take turns, also before it has a row to lock: else one that waits
+        for what another is just writing would wait for ever. Turns are taken in one order; whoever
+        takes them in several steps may be the one that PostgreSQL ends in a deadlock.
+
+        Raises:
+            StoreBusy: another transaction does not let go of one.
+        """
+        wanted = sorted(set(subjects) - self._held)
+        if wanted and self.connection.dialect.name == "postgresql":
+            self.connection.execute(_TURNS, {"subjects": wanted})
+        self._held.update(wanted)
 
     def look_up(self, kind: type[Any], keys: Collection[str]) -> None:
         """Read the rows with these keys, those that are not read yet."""
@@ -155,6 +172,10 @@ def _replace(dialect: str, table: Table) -> Insert:
     return replacing(dialect, table)
 
 
+_TURNS = text(
+    "SELECT count(pg_advisory_xact_lock(hashtextextended(subject, 0)))"
+    " FROM unnest(CAST(:subjects AS text[])) AS subject"
+)
 _ORDERS = select(
     checkouts.c.checkout_id, checkouts.c.amount, checkouts.c.currency, checkouts.c.unit_id
 ).where(checkouts.c.checkout_id.in_(bindparam("orders", expanding=True)))

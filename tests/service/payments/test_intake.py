@@ -13,8 +13,10 @@ import pytest
 from sqlalchemy import event as engine_event
 from sqlalchemy import func, select
 
+from service.errors import StoreBusy
 from service.payments.intake import Intake
 from service.payments.ledger.applying import Receipt
+from service.payments.ledger.rows import Rows
 from service.payments.wire import read_event
 from service.store.session import Store
 from service.store.tables import customers, stripe_events
@@ -50,7 +52,7 @@ def _all_at_once(intake: Intake, payloads: list[bytes], bodies: list[bytes]) -> 
         ready.wait()
         try:
             return intake.receive(read_event(payload), body, now=NOW)
-        except UnicodeDecodeError as exc:
+        except (UnicodeDecodeError, StoreBusy) as exc:
             return exc
 
     with ThreadPoolExecutor(len(payloads)) as threads:
@@ -86,3 +88,18 @@ def test_one_that_can_not_be_taken_in_keeps_no_other_out(store: Store) -> None:
     assert others == [Receipt.APPLIED] * (MANY - 1)
     with store.read() as connection:
         assert connection.scalar(select(func.count()).select_from(stripe_events)) == MANY - 1
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("migrated_store_url", ["postgresql"], indirect=True)
+def test_one_whose_turn_does_not_come_keeps_no_other_out(store: Store) -> None:
+    engine_event.listen(
+        store.engine, "connect", lambda raw, _: raw.execute("SET lock_timeout = 200"), insert=False
+    )
+    payloads = [_told(number) for number in range(MANY)]
+    with store.write() as connection:
+        Rows(connection).hold(["cus_0"])
+        first, *others = _all_at_once(Intake(store), payloads, payloads)
+    assert isinstance(first, StoreBusy)
+    assert others == [Receipt.APPLIED] * (MANY - 1)
+    assert Intake(store).receive(read_event(payloads[0]), payloads[0], now=NOW) == Receipt.APPLIED

@@ -17,6 +17,7 @@ from pydantic_core import from_json
 from sqlalchemy import select
 
 from service.payments.intake import take
+from service.payments.ledger.receiving import Arrival
 from service.payments.simulator import agenda
 from service.payments.simulator import store as simulated
 from service.payments.simulator.api import Api
@@ -220,8 +221,8 @@ class Year:
         now = self.now
         for first in range(0, len(bodies), 1000):
             with self.store.write() as connection:
-                arrived = [(read_event(body), body) for body in bodies[first : first + 1000]]
-                take(connection, arrived, now=now)
+                some = bodies[first : first + 1000]
+                take(connection, [Arrival(read_event(body), body, now) for body in some])
 
     def _working(self) -> Any:
         return self.api.working("req_year")

@@ -202,3 +202,24 @@ def test_the_command_prints_what_it_found(shop: Shop) -> None:
         }
     ]
     assert shop.stands(page)["status"] == "paid"
+
+
+def test_half_a_character_in_an_event_keeps_no_other_from_being_fetched(shop: Shop) -> None:
+    page = bought(shop)
+    events = shop.simulator.events_of(page.checkout_id)
+    odd = {
+        "id": "evt_odd", "object": "event", "type": "coupon.created", "livemode": False,
+        "created": events[0]["created"], "data": {"object": {"id": "half", "name": "\ud83d"}},
+    }  # fmt: skip
+
+    class Books:
+        def events(self, **_: Any) -> Any:
+            return iter([json.dumps(event).encode() for event in (odd, *events)])
+
+        def listed(self, kind: str, **_: Any) -> Any:
+            return iter(()) if kind else None
+
+    now = datetime.now(UTC)
+    found = reconcile(shop.store, Books(), now=now, since=now - timedelta(minutes=3), grace=SOON)
+    assert found.missed["coupon.created"] == 1
+    assert shop.stands(page)["status"] == "paid"

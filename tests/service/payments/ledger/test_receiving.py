@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -14,9 +14,10 @@ from sqlalchemy import delete, event, insert, text
 
 from service.payments.intake import Intake
 from service.payments.ledger.receiving import open_payment
-from service.payments.ledger.rows import TABLES
+from service.payments.ledger.rows import TABLES, Rows
+from service.payments.ledger.standing import Entry
 from service.payments.wire import read_event
-from service.store.tables import checkouts, events, payments, stripe_events
+from service.store.tables import bills, checkouts, events, payments, stripe_events
 from tests.service.conftest import AUTHENTICATES, DECLINES, Page, Shop, reply
 
 _BOOKS = {
@@ -215,3 +216,39 @@ def test_the_events_of_one_invoice_may_all_come_at_once(shop: Shop) -> None:
     assert shop.stands(page)["status"] == "paid"
     converted = "SELECT count(*) FROM events WHERE name = 'payment_succeeded'"
     assert shop.rows(converted) == [(1,)]
+
+
+def test_a_paid_invoice_waits_for_the_turn_of_its_payment(shop: Shop) -> None:
+    page = shop.visit()
+    bill = {
+        "checkout_id": page.checkout_id, "invoice_id": "in_1", "payment_intent_id": "pi_1",
+        "terms": {}, "created_at": shop.clock(),
+    }  # fmt: skip
+    paid = {
+        "id": "in_1", "object": "invoice", "status": "paid", "currency": "usd", "total": 2400,
+        "amount_due": 2400, "amount_paid": 2400, "billing_reason": "manual",
+        "created": 1_999_999_999, "metadata": {"order_id": page.checkout_id},
+    }  # fmt: skip
+    payload = json.dumps(_event("evt_paid", "invoice.paid", paid)).encode()
+    with shop.store.write() as connection:
+        connection.execute(insert(bills).values(**bill))
+        open_payment(connection, page.checkout_id, "pi_1")
+
+    def tell() -> str:
+        return Intake(shop.store).receive(read_event(payload), payload, now=shop.clock())
+
+    with ThreadPoolExecutor(1) as pool:
+        with shop.store.write() as connection:
+            rows = Rows(connection)
+            rows.hold(["pi_1"])
+            kept = rows.get(Entry, "pi_1")
+            assert kept is not None
+            told = pool.submit(tell)
+            with pytest.raises(TimeoutError):
+                told.result(0.3)
+            # Written as it was read: what the invoice's event says must come after.
+            rows.put(replace(kept, customer_id="cus_1"))
+            rows.write()
+        assert told.result() == "applied"
+    ((status, customer),) = shop.rows("SELECT status, customer_id FROM ledger_payments")
+    assert (status, customer) == ("succeeded", "cus_1")
