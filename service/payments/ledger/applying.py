@@ -117,7 +117,7 @@ def apply_all(rows: Rows, told: Sequence[Told]) -> list[Receipt]:
         What became of each.
     """
     _look_up(rows, told)
-    return [each.refused or _applied(rows, each) for each in told]
+    return [each.refused or _apply(rows, each) for each in told]
 
 
 def apply_again(rows: Rows, payment_intent_ids: Iterable[str], *states: Receipt) -> None:
@@ -216,7 +216,7 @@ def _look_up(rows: Rows, told: Sequence[Told]) -> None:
     rows.look_up_orders({each.order_id for each in told if each.order_id})
 
 
-def _applied(rows: Rows, told: Told) -> Receipt:
+def _apply(rows: Rows, told: Told) -> Receipt:
     if told.order_id is not None and rows.order(told.order_id) is None:
         return Receipt.WAITING
     if told.payment is not None:
