@@ -122,8 +122,10 @@ def apply_all(rows: Rows, told: Sequence[Told]) -> list[Receipt]:
 
 def apply_again(rows: Rows, payment_intent_ids: Iterable[str], *states: Receipt) -> None:
     """Apply the events of payments again, those in these states: they have got their checkouts."""
-    stored = _of_payments(rows.connection.dialect.name, states)
-    _apply_stored(rows, stored, {"payments": sorted(payment_intent_ids)})
+    wanted = sorted(payment_intent_ids)
+    if wanted:
+        stored = _of_payments(rows.connection.dialect.name, states)
+        _apply_stored(rows, stored, {"payments": wanted})
 
 
 def _apply_stored(rows: Rows, stored: Select[Any], wanted: Mapping[str, Any]) -> None:
