@@ -10,14 +10,14 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, select, update
 
 from experiments import InvoiceTerms, Subscription
 from service.checkout.checkouts import Checkout, Line, Terms
-from service.errors import PaymentRefused
+from service.errors import PaymentFaulted, PaymentIndeterminate, PaymentRefused
 from service.payments.gateway import Bill, Billing, Buyer, Purchase
 from service.payments.ledger.receiving import open_payment
 from service.payments.metadata import metadata_of
@@ -113,13 +113,50 @@ class Biller:
                 subscription_id=begun.subscription_id,
             )
         buyer = Buyer(**begun.buyer) if begun.buyer else None
-        customer_id = begun.customer_id or self.customer(checkout, buyer)
-        self._change(checkout, customer_id=customer_id, buyer=None)
-        bill = self._made(begun, _purchase(checkout, begun, customer_id, methods))
+        customer_id = begun.customer_id
+        try:
+            customer_id = customer_id or self.customer(checkout, buyer, name=_name(begun))
+            self._change(checkout, customer_id=customer_id, buyer=None)
+            bill = self._made(begun, _purchase(checkout, begun, customer_id, methods))
+        except PaymentFaulted:
+            found = customer_id and self._found(checkout, begun, customer_id)
+            if not found:
+                self._begin_again(checkout, begun)
+                raise
+            bill = found
         if bill.amount_due != checkout.amount:
             self.billing.take_back(bill)
             raise PaymentRefused(_OTHER_AMOUNT)
+        if not self._kept(checkout, begun, bill):
+            self.billing.take_back(bill)
+            raise PaymentIndeterminate("another request bills this order")
+        return bill
+
+    def _found(self, checkout: Checkout, begun: Row[Any], customer_id: str) -> Bill | None:
+        """What Stripe made before it failed; it says the same of the same key for a day."""
+        return self.billing.billed(
+            customer_id, checkout.checkout_id, subscribed=_is_subscription(begun)
+        )
+
+    def _begin_again(self, checkout: Checkout, begun: Row[Any]) -> None:
+        """Let the next request ask with keys without a past: nothing came of these."""
+        here = and_(
+            bills.c.checkout_id == checkout.checkout_id,
+            bills.c.created_at == begun.created_at,
+            bills.c.invoice_id.is_(None),
+        )
+        # The name is made of it.
+        later = max(self.clock(), begun.created_at + timedelta(microseconds=1))
         with self.store.write() as connection:
+            connection.execute(update(bills).where(here).values(created_at=later))
+
+    def _kept(self, checkout: Checkout, begun: Row[Any], bill: Bill) -> bool:
+        """Write down what was made, unless another request has begun again meanwhile."""
+        here = bills.c.checkout_id == checkout.checkout_id
+        with self.store.write() as connection:
+            now = connection.execute(select(bills).where(here).with_for_update()).one_or_none()
+            if now is not None and now.created_at != begun.created_at:
+                return bool(now.invoice_id == bill.invoice_id)
             change_bill(
                 connection,
                 checkout.checkout_id,
@@ -130,13 +167,18 @@ class Biller:
             if bill.payment_intent_id is not None:
                 # Stripe's own intents don't name the order: before anything can come of it.
                 open_payment(connection, checkout.checkout_id, bill.payment_intent_id)
-        return bill
+        return True
 
-    def customer(self, checkout: Checkout, buyer: Buyer | None) -> str:
-        """Whom Stripe knows the buyer as: the same for every order of a merchant's customer."""
+    def customer(self, checkout: Checkout, buyer: Buyer | None, *, name: str) -> str:
+        """Whom Stripe knows the buyer as: the same for every order of a merchant's customer.
+
+        Args:
+            checkout: the order.
+            buyer: as they named themselves; None: as the order knows them.
+            name: the idempotency key starts with it, and with it the order's id.
+        """
         asked = buyer or Buyer(checkout.email)
-        # Of this order: another installation may have a customer of the same name.
-        key = f"{checkout.checkout_id}:customer:{_digest(asked)}"
+        key = f"{name}:customer:{_digest(asked)}"
         if checkout.customer is None:
             return self.billing.open_customer(asked, idempotency_key=key)
         known = self.account(checkout.customer, asked, idempotency_key=key)
@@ -158,7 +200,7 @@ class Biller:
         return str(row.customer_id)
 
     def _made(self, begun: Row[Any], purchase: Purchase) -> Bill:
-        if "interval" in begun.terms:
+        if _is_subscription(begun):
             return self.billing.subscribe(purchase, Subscription(**begun.terms))
         return self.billing.invoice(purchase, InvoiceTerms(**begun.terms))
 
@@ -172,14 +214,22 @@ def _purchase(
 ) -> Purchase:
     taxes = tuple(Line(tax.description, tax.amount) for tax in checkout.tax)
     return Purchase(
-        # Of this bill: one that was taken back and forgotten must not be answered again.
-        name=f"{checkout.checkout_id}:{microseconds(begun.created_at - EPOCH)}",
+        name=_name(begun),
         customer_id=customer_id,
         currency=checkout.currency,
         lines=checkout.lines + taxes,
         metadata=metadata_of(checkout),
         methods=tuple(methods),
     )
+
+
+def _name(begun: Row[Any]) -> str:
+    """Of this bill: one that was taken back or begun again must not be answered again."""
+    return f"{begun.checkout_id}:{microseconds(begun.created_at - EPOCH)}"
+
+
+def _is_subscription(begun: Row[Any]) -> bool:
+    return "interval" in begun.terms
 
 
 def _digest(buyer: Buyer) -> str:

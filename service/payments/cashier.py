@@ -204,7 +204,7 @@ class Cashier:
                 confirmation = replace(confirmation, payment_intent_id=self._billed(checkout))
             elif checkout.customer is not None:
                 # Known before the first try, so that every repeat sends the same.
-                known = self._biller.customer(checkout, None)
+                known = self._biller.customer(checkout, None, name=attempt.idempotency_key)
                 confirmation = replace(confirmation, customer_id=known)
             payment = self.gateway.confirm(confirmation)
         except PaymentRefused as exc:
@@ -266,7 +266,9 @@ class Cashier:
         """
         if checkout.customer is None:
             return None
-        return self.gateway.accounts.session(self._biller.customer(checkout, None))
+        return self.gateway.accounts.session(
+            self._biller.customer(checkout, None, name=checkout.checkout_id)
+        )
 
     def _billed(self, checkout: Checkout) -> str:
         """The intent of the subscription or the invoice, which is made before the first try."""

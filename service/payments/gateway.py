@@ -253,6 +253,13 @@ class Billing(Collecting, Protocol):
         """Make an invoice that waits for its payment."""
         ...
 
+    def billed(self, customer_id: str, order_id: str, *, subscribed: bool) -> Bill | None:
+        """What asks a customer for an order's money already, though its maker was not told.
+
+        Drafts ask nobody for anything, and never will.
+        """
+        ...
+
     def send_invoice(self, invoice_id: str, *, idempotency_key: str) -> None:
         """Send an invoice to whom it asks."""
         ...

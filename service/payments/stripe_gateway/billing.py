@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -11,7 +12,9 @@ import stripe
 from experiments import InvoiceTerms, Subscription
 from service.checkout.checkouts import Line
 from service.payments.gateway import Bill, Buyer, Purchase
-from service.payments.stripe_gateway.asking import asked, patiently, translated
+from service.payments.stripe_gateway.asking import asked, pages, patiently, translated
+
+_ENDED = frozenset({"canceled", "incomplete_expired"})
 
 
 class StripeBilling:
@@ -48,14 +51,7 @@ class StripeBilling:
         made = asked(
             lambda: self._v1.subscriptions.create(wanted, _once(purchase, "subscription"))
         ).to_dict()
-        bill = _bill(made["latest_invoice"])
-        setup = _id(made.get("pending_setup_intent"))
-        return Bill(
-            invoice_id=bill.invoice_id,
-            amount_due=bill.amount_due,
-            payment_intent_id=bill.payment_intent_id or setup,
-            subscription_id=made["id"],
-        )
+        return _subscribed(made)
 
     def invoice(self, purchase: Purchase, terms: InvoiceTerms) -> Bill:
         """See `Billing.invoice`."""
@@ -80,6 +76,20 @@ class StripeBilling:
             )
         )
         return _bill(finalized.to_dict())
+
+    def billed(self, customer_id: str, order_id: str, *, subscribed: bool) -> Bill | None:
+        """See `Billing.billed`."""
+        theirs = {"customer": customer_id}
+        if subscribed:
+            wanted = theirs | {"status": "all", "expand": ["data.latest_invoice.payments"]}
+            found = pages(self._v1.subscriptions.list, wanted)
+            made = (
+                each for each in found if each["status"] not in _ENDED and _is_of(order_id, each)
+            )
+            return next(map(_subscribed, made), None)
+        wanted = theirs | {"status": "open", "expand": ["data.payments"]}
+        found = pages(self._v1.invoices.list, wanted)
+        return next((_bill(each) for each in found if _is_of(order_id, each)), None)
 
     def send_invoice(self, invoice_id: str, *, idempotency_key: str) -> None:
         """See `Billing.send_invoice`."""
@@ -144,6 +154,19 @@ def _once(purchase: Purchase, step: str) -> stripe.RequestOptions:
 def _of_buyer(buyer: Buyer) -> dict[str, Any]:
     told = {"email": buyer.email, "name": buyer.name, "address": buyer.address}
     return {name: value for name, value in told.items() if value}
+
+
+def _is_of(order_id: str, made: Mapping[str, Any]) -> bool:
+    return bool(made["metadata"].get("order_id") == order_id)
+
+
+def _subscribed(subscription: Mapping[str, Any]) -> Bill:
+    bill = _bill(subscription["latest_invoice"])
+    return replace(
+        bill,
+        payment_intent_id=bill.payment_intent_id or _id(subscription.get("pending_setup_intent")),
+        subscription_id=subscription["id"],
+    )
 
 
 def _bill(invoice: Mapping[str, Any]) -> Bill:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from service.errors import PaymentRefused
 from service.payments import bills
@@ -148,6 +149,60 @@ def test_an_unanswered_step_of_billing_is_taken_up_and_made_once(
     bill = _bill(shop)
     made = _stripe(shop).subscriptions.list({"customer": bill.customer_id, "status": "all"}).data
     assert [each.status for each in made] == ["active"]
+
+
+KEPT = {"do": "status", "status": 500, "stored": True}
+STEPS = [
+    (MONTHLY, "/v1/customers"),
+    (MONTHLY, "/v1/subscriptions"),
+    (TRIAL, "/v1/subscriptions"),
+    (CHARGED, "/v1/invoices"),
+    (CHARGED, "/v1/invoiceitems"),
+    (SENT, "/v1/invoices"),
+]
+
+
+@pytest.mark.parametrize("fault", ["status", "status_after"])
+@pytest.mark.parametrize(("terms", "path"), STEPS)
+def test_a_failure_that_stripe_keeps_for_a_step_of_billing_keeps_nobody(
+    shop: Shop, terms: dict[str, Any], path: str, fault: str
+) -> None:
+    page = shop.open(**terms)
+    shop.simulator.faults(KEPT | {"do": fault, "path": path})
+
+    def ask() -> str:
+        answer = reply(shop.ask_for_invoice(page)) if terms is SENT else shop.pay(page)
+        return str(answer["status"])
+
+    done = "processing" if terms is SENT else "succeeded"
+    assert done in {ask(), ask()}
+    bill = _bill(shop)
+    bills_of = {"customer": bill.customer_id}
+    asking = [i for i in _stripe(shop).invoices.list(bills_of).data if i.status != "draft"]
+    assert [invoice.id for invoice in asking] == [bill.invoice_id]
+    plans = _stripe(shop).subscriptions.list(bills_of | {"status": "all"}).data
+    assert [plan.id for plan in plans] == list(filter(None, [bill.subscription_id]))
+
+
+def test_who_begins_a_bill_again_wins_over_who_made_the_old_one_late(shop: Shop) -> None:
+    page = shop.open(**CHARGED)
+    made = StripeBilling.invoice
+
+    def late(billing: StripeBilling, *given: Any) -> Any:
+        patched.undo()
+        bill = made(billing, *given)
+        with shop.store.write() as connection:
+            connection.execute(text("UPDATE bills SET created_at = created_at + 1"))
+        return bill
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(StripeBilling, "invoice", late)
+        assert shop.pay(page) == {"status": "checking"}
+    assert shop.pay(page) == {"status": "succeeded"}
+    bill = _bill(shop)
+    stand = {i.id: i.status for i in _stripe(shop).invoices.list({"customer": bill.customer_id})}
+    assert sorted(stand.values()) == ["paid", "void"]
+    assert stand[bill.invoice_id] == "paid"
 
 
 def test_an_amount_that_stripe_makes_another_is_asked_of_nobody(
