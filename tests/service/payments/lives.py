@@ -6,13 +6,14 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from stripe import PaymentIntent, StripeClient
 from stripe.params import EventListParams
 
+from service.payments.intake import Intake
 from service.reconciling.comparing import reconcile
 from tests.service.conftest import AUTHENTICATES, DECLINES, PAYS, Page, Shop, reply
 from tests.service.payments.misfortune import Database, Killed, at_line, kill
@@ -91,8 +92,14 @@ class Life:
                     self.told.append(act())
         except Killed:
             self.told.append("killed")
+            self._start_again()
         finally:
             self.database.gone = False
+
+    def _start_again(self) -> None:
+        """The next process has neither the queue nor the lock of the one that died."""
+        running = self.shop.client.application.extensions
+        running["kassa"] = replace(running["kassa"], intake=Intake(self.shop.store))
 
     def _lose_the_database(self) -> None:
         self.database.gone = True
