@@ -130,6 +130,7 @@ def test_a_worker_that_is_replaced_begins_where_the_others_are(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_five_hundred_definitions_are_taken_up_and_block_nobody(
     kassa: KassaProcess, files: DefinitionFiles, capsys: pytest.CaptureFixture[str]
 ) -> None:
