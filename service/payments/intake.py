@@ -65,7 +65,7 @@ class Intake:
             self._take_apart(together, exc)
         except StoreUnavailable as exc:
             _fail(together, exc)
-        except Exception as exc:
+        except Exception as exc:  # a defect that one of them meets must not end the others
             log.exception("%d webhooks are taken in one by one", len(together))
             self._take_apart(together, exc)
 
