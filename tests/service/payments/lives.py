@@ -30,6 +30,10 @@ _FAULTS: list[dict[str, Any]] = [
 ]
 
 
+# More than any way to the end takes; who is told nothing certain by then never is.
+_ROUNDS = 6
+
+
 @dataclass
 class Life:
     """One visitor, one order, and everything that may go wrong with it."""
@@ -154,10 +158,15 @@ class Life:
         if self.rng.random() < 0.5:
             self.told.append(self._look(page))
         hear = self.rng.choice([self._deliver_all, self._reconcile])
-        # And once more: a bank's question may have been answered since.
-        for _ in range(2):
+        # Until nothing changes any more: a look may bring about what has to be heard of, such as
+        # a charge where Stripe had kept a failure for a key, or the answer to a bank's question.
+        for round_number in range(1, _ROUNDS + 1):
+            before = self.told[-1:]
             hear(page)
             self.told.append(self._look(page))
+            settled = self.told[-1] not in {"checking", "requires_action"}
+            if round_number > 1 and settled and self.told[-1:] == before:
+                break
 
     def _deliver_all(self, page: Page) -> None:
         for event in self.events(page):
