@@ -8,7 +8,7 @@ WITHOUT ?= $(KASSA_TEST_WITHOUT)
 PYTEST := $(BIN)/python -m pytest --without="$(WITHOUT)"
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-slow year schedules test-stripe test-programs lint bench serve schemas lock clean help
+.PHONY: demo test test-slow year schedules test-stripe test-programs lint bench serve schemas sentences lock clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -66,6 +66,14 @@ schemas: $(VENV)/.runtime  ## remakes the JSON Schemas that editors read
 	@for kind in $$($(BIN)/python -c 'import experiments; print(*experiments.KINDS)'); do \
 		$(BIN)/kassa schema $$kind > experiments/schemas/$$kind.schema.json || exit 1; \
 	done
+
+sentences: $(VENV)/.dev  ## brings new sentences into every language's catalogue, to be translated there
+	@$(BIN)/pybabel --quiet extract -F pyproject.toml -k sentence -k say -k say_many:1,2 --no-location --sort-output --omit-header -o .sentences.pot service templates
+	@for file in service/locales/*.po; do \
+		language=$$(basename $$file .po); \
+		$(BIN)/pybabel --quiet update -i .sentences.pot -o $$file -l $$language --no-fuzzy-matching --ignore-obsolete --omit-header --no-wrap || exit 1; \
+	done
+	@rm .sentences.pot
 
 lock:  ## remakes both locks (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra build -o requirements/runtime.lock

@@ -14,7 +14,6 @@ from experiments import Catalog
 from service.checkout.flows import check_flows
 from service.definitions import InForce
 from service.directory import Directory
-from service.money import money
 from service.payments.cashier import Cashier
 from service.payments.gateway import PaymentGateway
 from service.payments.intake import Intake
@@ -29,13 +28,13 @@ from service.web.context import Services
 from service.web.events import events
 from service.web.flags import features, flags
 from service.web.health import health
+from service.web.language import words
 from service.web.metrics import metrics
 from service.web.orders import orders
 from service.web.overrides import overrides
 from service.web.reports import reports
 from service.web.shop import shop
 from service.web.signing import Signing
-from service.web.terms import period
 from service.web.webhooks import MAX_WEBHOOK, webhooks
 
 STRIPE_JS = "https://js.stripe.com/endive/stripe.js"
@@ -95,8 +94,8 @@ def create_app(
         clock=clock,
         stripe_js=SIMULATED_STRIPE_JS if settings.simulated else STRIPE_JS,
     )
-    app.jinja_env.filters.update(money=money, period=period)
     app.jinja_env.globals.update(merchant=settings.merchant, simulated=settings.simulated)
+    app.context_processor(words)
     answers.install(app)
     pages = (shop, checkout, account, overrides, reports)
     programs = (orders, sessions, events, flags, features, webhooks, health, metrics)

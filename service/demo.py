@@ -183,19 +183,19 @@ class Demo:
         return report
 
     def _print(self, report: Report, signing: Signing, catalog: Catalog) -> None:
-        say = self.console.print
+        tell = self.console.print
         print(to_text(report))  # noqa: T201 - the report is the result, on stdout
-        say(f"\n{_held_against(report, self.behaviour.lift)}", highlight=False)
-        say("\nOpen:", highlight=False)
+        tell(f"\n{_held_against(report, self.behaviour.lift)}", highlight=False)
+        tell("\nOpen:", highlight=False)
         for variant in catalog.experiment(EXPERIMENT).variants:
             token = signing.preview_token(EXPERIMENT, variant.key)
             link = f"{self.url}/buy/{OFFER}?preview={token}"
-            say(f"  {variant.key:<10} {link}", highlight=False, soft_wrap=True)
+            tell(f"  {variant.key:<10} {link}", highlight=False, soft_wrap=True)
         link = f"{self.url}/reports/{EXPERIMENT}?access={signing.analyst_token()}"
-        say(f"  {'report':<10} {link}", highlight=False, soft_wrap=True)
-        say(f"  {'file':<10} {self.directory / 'report.html'}", highlight=False, soft_wrap=True)
+        tell(f"  {'report':<10} {link}", highlight=False, soft_wrap=True)
+        tell(f"  {'file':<10} {self.directory / 'report.html'}", highlight=False, soft_wrap=True)
         again = shlex.join(["kassa", "report", EXPERIMENT, "--source", self._database])
-        say(f"\nThe same report again:\n  {again}", highlight=False, soft_wrap=True)
+        tell(f"\nThe same report again:\n  {again}", highlight=False, soft_wrap=True)
 
     def _serve_on(self) -> None:
         self.console.print("\nServing until Ctrl-C.", highlight=False)

@@ -9,6 +9,7 @@ ServiceError
 ├── Refused                the request breaks a rule; the message names field and rule
 │   ├── Unauthorized
 │   ├── Forbidden
+│   │   └── StalePage
 │   ├── Conflict
 │   ├── Expired
 │   ├── TooManyAttempts
@@ -30,12 +31,14 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from service.languages import sentence
+
 
 class ServiceError(Exception):
     """The root: a message for people, and the status a program gets."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
-    title = "Something went wrong"
+    title = sentence("Something went wrong")
     # What a visitor reads instead of the message, where that speaks to programs.
     told: str | None = None
 
@@ -62,43 +65,50 @@ class NotFound(ServiceError):
     """Nothing lives at this address."""
 
     status = HTTPStatus.NOT_FOUND
-    title = "Page not found"
-    told = "There is nothing at this address."
+    title = sentence("Page not found")
+    told = sentence("There is nothing at this address.")
 
 
 class UnknownCheckout(NotFound):
     """No checkout has this id."""
 
-    title = "Checkout not found"
-    told = "We can't find this checkout; the link may be incomplete."
+    title = sentence("Checkout not found")
+    told = sentence("We can't find this checkout; the link may be incomplete.")
 
 
 class UnknownOffer(NotFound):
     """No offer has this key."""
 
-    title = "Offer not found"
-    told = "This offer does not exist, or it has ended."
+    title = sentence("Offer not found")
+    told = sentence("This offer does not exist, or it has ended.")
 
 
 class Refused(ServiceError):
     """The request breaks a rule."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
-    title = "Request refused"
+    title = sentence("Request refused")
 
 
 class Unauthorized(Refused):
     """No valid key or sign-in came with the request."""
 
     status = HTTPStatus.UNAUTHORIZED
-    title = "Sign-in needed"
+    title = sentence("Sign-in needed")
 
 
 class Forbidden(Refused):
     """The request does not come from the page it claims."""
 
     status = HTTPStatus.FORBIDDEN
-    title = "Request not allowed"
+    title = sentence("Request not allowed")
+
+
+class StalePage(Forbidden):
+    """The page it comes from is not one that was rendered for it, or not lately."""
+
+    title = sentence("This page is too old")
+    told = sentence("Nothing was charged. Load the page again and try once more.")
 
 
 class Conflict(Refused):
@@ -112,14 +122,16 @@ class Expired(Refused):
     """The checkout is over."""
 
     status = HTTPStatus.GONE
-    title = "This checkout has expired"
+    title = sentence("This checkout has expired")
+    told = sentence("Nothing was charged. You can start again with the same order.")
 
 
 class TooManyAttempts(Refused):
     """More cards were tried on one checkout than a shopper has."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
-    title = "Too many tries"
+    title = sentence("Too many tries")
+    told = sentence("Too many tries were made to pay this order. Nothing was charged.")
 
 
 class LengthRequired(Refused):
@@ -161,15 +173,15 @@ class PaymentRefused(Refused):
     """Stripe will not take this request as it stands."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
-    title = "Payment not accepted"
+    title = sentence("Payment not accepted")
 
 
 class Unavailable(ServiceError):
     """No answer can be given now; the same request may be sent again."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
-    title = "Temporarily unavailable"
-    told = "We can't show this page right now. Try again in a moment."
+    title = sentence("Temporarily unavailable")
+    told = sentence("We can't show this page right now. Try again in a moment.")
     retry_after = 1
 
 
@@ -194,7 +206,7 @@ class SchemaMismatch(Unavailable):
 class PaymentIndeterminate(Unavailable):
     """Stripe did not answer; whether it did the work is not known yet."""
 
-    title = "Payment being checked"
+    title = sentence("Payment being checked")
 
 
 class PaymentFaulted(PaymentIndeterminate):
@@ -204,4 +216,4 @@ class PaymentFaulted(PaymentIndeterminate):
 class PaymentBusy(Unavailable):
     """Stripe asks to slow down; nothing was charged."""
 
-    title = "Payments are busy"
+    title = sentence("Payments are busy")

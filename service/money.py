@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
 from babel import Locale
 from babel.numbers import format_currency
@@ -14,6 +15,7 @@ _NO_DIGITS = frozenset(
     | {"xaf", "xof", "xpf"}
 )
 _THREE_DIGITS = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
+_ENGLISH = Locale("en")
 _BLANK = "\N{NO-BREAK SPACE}"
 
 
@@ -25,17 +27,18 @@ def digits(currency: str) -> int:
     return 3 if code in _THREE_DIGITS else 2
 
 
-def money(amount: int, currency: str, locale: str = "en") -> str:
+# A shop has few prices, and each stands on a page in several places.
+@lru_cache(10_000)
+def money(amount: int, currency: str, locale: Locale = _ENGLISH) -> str:
     """Minor units as people write them, e.g. ``$24.00`` for 2400 usd.
 
     A code that stands for a sign is set apart: ``SEK 895.00``.
     """
     code, places = currency.upper(), digits(currency)
-    spoken = Locale.parse(locale, sep="-")
-    standard = spoken.currency_formats["standard"].pattern
+    standard = locale.currency_formats["standard"].pattern
     pattern = standard.replace("0.00", f"0.{'0' * places}" if places else "0")
     written = format_currency(
-        Decimal(amount).scaleb(-places), code, pattern, locale=spoken, currency_digits=False
+        Decimal(amount).scaleb(-places), code, pattern, locale=locale, currency_digits=False
     )
     before, found, after = written.partition(code)
     if found and after[:1].isdigit():

@@ -277,13 +277,13 @@ def place(connection: Connection, checkout_id: str, placement: Placement) -> Che
     return None if placed is None else _checkout(placed)
 
 
-def address_to(connection: Connection, checkout: Checkout, email: str | None) -> Checkout:
-    """The checkout with the address that its visitor gave, or the one it had."""
-    if email is None or email == checkout.email:
-        return checkout
+def address_to(
+    connection: Connection, checkout: Checkout, *, email: str | None, locale: str | None
+) -> Checkout:
+    """The checkout with whom its letters go to, and in which language, as far as it is known."""
     here = checkouts.c.checkout_id == checkout.checkout_id
-    connection.execute(update(checkouts).where(here).values(email=email))
-    return replace(checkout, email=email)
+    connection.execute(update(checkouts).where(here).values(email=email, locale=locale))
+    return replace(checkout, email=email, locale=locale)
 
 
 def move(connection: Connection, checkout_id: str, placement: Placement) -> Checkout:

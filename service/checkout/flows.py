@@ -11,8 +11,14 @@ from dataclasses import dataclass
 
 from experiments import Experiment
 from service.errors import ConfigurationError
+from service.languages import sentence
 
-SECTIONS = ("contact", "address", "payment")
+# What is asked, and what it is called where it is shown again.
+SECTIONS = {
+    "contact": sentence("Contact"),
+    "address": sentence("Billing address"),
+    "payment": sentence("Payment"),
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,9 @@ class Flow:
     def __post_init__(self) -> None:
         sections = [section for step in self.steps for section in step.sections]
         if sorted(sections) != sorted(SECTIONS):
-            raise ValueError(f"flow {self.key} must have each of {SECTIONS} once, not {sections}")
+            raise ValueError(
+                f"flow {self.key} must have each of {list(SECTIONS)} once, not {sections}"
+            )
         if [step.action is None for step in self.steps] != [False] * (len(self.steps) - 1) + [True]:
             raise ValueError(f"flow {self.key}: only the last step pays")
 
@@ -57,11 +65,18 @@ FLOWS = {
         Flow(
             "two_page",
             (
-                Step("details", "Your details", ("contact", "address"), "Continue to payment"),
-                Step("payment", "Payment", ("payment",)),
+                Step(
+                    "details",
+                    sentence("Your details"),
+                    ("contact", "address"),
+                    sentence("Continue to payment"),
+                ),
+                Step("payment", sentence("Payment"), ("payment",)),
             ),
         ),
-        Flow("one_page", (Step("checkout", "Checkout", ("contact", "address", "payment")),)),
+        Flow(
+            "one_page", (Step("checkout", sentence("Checkout"), ("contact", "address", "payment")),)
+        ),
     )
 }
 DEFAULT_FLOW = FLOWS["two_page"]

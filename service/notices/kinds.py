@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from service.languages import sentence
+
 
 class Kind(StrEnum):
     """Why a customer is written."""
@@ -44,92 +46,90 @@ class Wording:
 
 KINDS: dict[Kind, Wording] = {
     Kind.INVOICE_SENT: Wording(
-        "Invoice {number} from {merchant}",
-        ("Your invoice {number} over {amount} is ready. It is due on {due}.",),
-        "View and pay the invoice",
+        sentence("Invoice {number} from {merchant}"),
+        (sentence("Your invoice {number} over {amount} is ready. It is due on {due}."),),
+        sentence("View and pay the invoice"),
     ),
     Kind.INVOICE_PAID: Wording(
-        "Invoice {number} is paid",
-        ("We have received {amount} for invoice {number}. Thank you.",),
-        "View the receipt",
+        sentence("Invoice {number} is paid"),
+        (sentence("We have received {amount} for invoice {number}. Thank you."),),
+        sentence("View the receipt"),
     ),
     Kind.INVOICE_OVERDUE: Wording(
-        "Invoice {number} is overdue",
+        sentence("Invoice {number} is overdue"),
         (
-            "Invoice {number} over {amount} was due on {due} and is not paid yet.",
-            "If you have paid in the last few days, you need not do anything.",
+            sentence("Invoice {number} over {amount} was due on {due} and is not paid yet."),
+            sentence("If you have paid in the last few days, you need not do anything."),
         ),
-        "View and pay the invoice",
+        sentence("View and pay the invoice"),
     ),
     Kind.INVOICE_VOIDED: Wording(
-        "Invoice {number} is cancelled",
-        ("Invoice {number} over {amount} is cancelled. There is nothing left to pay on it.",),
+        sentence("Invoice {number} is cancelled"),
+        (
+            sentence(
+                "Invoice {number} over {amount} is cancelled. There is nothing left to pay on it."
+            ),
+        ),
     ),
     Kind.INVOICE_PARTLY_PAID: Wording(
-        "Part of invoice {number} is paid",
-        ("We have received {paid} for invoice {number}. {amount} is still to be paid.",),
-        "View and pay the invoice",
+        sentence("Part of invoice {number} is paid"),
+        (sentence("We have received {paid} for invoice {number}. {amount} is still to be paid."),),
+        sentence("View and pay the invoice"),
     ),
     Kind.INVOICE_OVERPAID: Wording(
-        "Invoice {number} is paid twice or in excess",
+        sentence("Invoice {number} is paid twice or in excess"),
         (
-            "We have received {amount} more than invoice {number} asked for.",
-            "Answer this message if you would like it back.",
+            sentence("We have received {amount} more than invoice {number} asked for."),
+            sentence("Answer this message if you would like it back."),
         ),
     ),
     Kind.PAYMENT_FAILED: Wording(
-        "Your payment to {merchant} did not go through",
+        sentence("Your payment to {merchant} did not go through"),
         (
-            "We could not take {amount} for invoice {number}. Nothing was charged.",
-            "We will try again on {next_try}. You can also pay now or choose another way to pay.",
+            sentence("We could not take {amount} for invoice {number}. Nothing was charged."),
+            sentence(
+                "We will try again on {next_try}. "
+                "You can also pay now or choose another way to pay."
+            ),
         ),
-        "Pay now",
+        sentence("Pay now"),
     ),
     Kind.PAYMENT_FAILED_FINALLY: Wording(
-        "Please choose another way to pay {merchant}",
+        sentence("Please choose another way to pay {merchant}"),
         (
-            "We could not take {amount} for invoice {number}. Nothing was charged.",
-            "We will not try this payment method again. Please choose another one.",
+            sentence("We could not take {amount} for invoice {number}. Nothing was charged."),
+            sentence("We will not try this payment method again. Please choose another one."),
         ),
-        "Pay now",
+        sentence("Pay now"),
     ),
     Kind.PAYMENT_ACTION_REQUIRED: Wording(
-        "Please confirm your payment to {merchant}",
-        ("Your bank asks you to confirm the payment of {amount} for invoice {number}.",),
-        "Confirm the payment",
+        sentence("Please confirm your payment to {merchant}"),
+        (sentence("Your bank asks you to confirm the payment of {amount} for invoice {number}."),),
+        sentence("Confirm the payment"),
     ),
     Kind.BANK_DEBIT_PENDING: Wording(
-        "Your bank debit is on its way",
+        sentence("Your bank debit is on its way"),
         (
-            "We have asked your bank for {amount}. That takes about four working days.",
-            "You need not do anything.",
+            sentence("We have asked your bank for {amount}. That takes about four working days."),
+            sentence("You need not do anything."),
         ),
     ),
     Kind.BANK_DEBIT_FAILED: Wording(
-        "Your bank debit did not go through",
-        ("Your bank did not pay {amount}. Please choose another way to pay.",),
-        "Pay now",
+        sentence("Your bank debit did not go through"),
+        (sentence("Your bank did not pay {amount}. Please choose another way to pay."),),
+        sentence("Pay now"),
     ),
     Kind.TRIAL_ENDING: Wording(
-        "Your free trial ends on {due}",
-        ("From {due} on we charge {amount} for each period, unless you cancel before.",),
-        "See your subscription",
+        sentence("Your free trial ends on {due}"),
+        (sentence("From {due} on we charge {amount} for each period, unless you cancel before."),),
+        sentence("See your subscription"),
     ),
     Kind.SUBSCRIPTION_ENDED: Wording(
-        "Your subscription with {merchant} has ended",
-        ("Your subscription has ended, and nothing more will be charged for it.",),
+        sentence("Your subscription with {merchant} has ended"),
+        (sentence("Your subscription has ended, and nothing more will be charged for it."),),
     ),
 }
 
-GREETING = "Hello,"
-CLOSING = "{merchant}"
-FOOTNOTE = "You get this message because you bought something from {merchant}."
-SIMULATED = "SIMULATED: no real money moves, and this invoice is not real."
-
-
-def sentences() -> set[str]:
-    """Every sentence that needs a translation."""
-    said = {GREETING, FOOTNOTE, SIMULATED}
-    for wording in KINDS.values():
-        said |= {wording.subject, *wording.paragraphs, *filter(None, [wording.action])}
-    return said
+GREETING = sentence("Hello,")
+FOOTNOTE = sentence("You get this message because you bought something from {merchant}.")
+SIMULATED = sentence("SIMULATED: no real money moves, and this invoice is not real.")

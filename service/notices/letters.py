@@ -9,8 +9,7 @@ from datetime import datetime
 from babel.dates import format_date
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from service.money import money
-from service.notices.catalogue import Catalogue, catalogue_for
+from service.languages import Language, spoken
 from service.notices.kinds import FOOTNOTE, GREETING, KINDS, SIMULATED, Kind
 from service.settings import PROJECT
 
@@ -66,35 +65,35 @@ def written(
         merchant: who writes.
         simulated: whether the payments are the simulator's, which the letter then says.
     """
-    wording, catalogue = KINDS[kind], catalogue_for(locale)
-    values = _values(matter, catalogue, merchant)
-    subject = catalogue.say(wording.subject, values)
+    wording, language = KINDS[kind], spoken([locale])
+    values = _values(matter, language, merchant)
+    subject = language.say(wording.subject, **values)
     context = {
-        "catalogue": catalogue,
+        "language": language,
         "subject": subject,
-        "greeting": catalogue.say(GREETING, values),
-        "paragraphs": [catalogue.say(sentence, values) for sentence in wording.paragraphs],
-        "action": wording.action and matter.url and catalogue.say(wording.action, values),
+        "greeting": language.say(GREETING),
+        "paragraphs": [language.say(sentence, **values) for sentence in wording.paragraphs],
+        "action": wording.action and matter.url and language.say(wording.action),
         "url": matter.url,
         "merchant": merchant,
-        "footnote": catalogue.say(FOOTNOTE, values),
-        "simulated": catalogue.say(SIMULATED, values) if simulated else None,
+        "footnote": language.say(FOOTNOTE, merchant=merchant),
+        "simulated": language.say(SIMULATED) if simulated else None,
     }
     return Letter(
         # A header holds one line.
         " ".join(subject.split()),
         _PAGES.get_template("notice.txt").render(context),
         _PAGES.get_template("notice.html").render(context),
-        catalogue.tag,
+        language.tag,
     )
 
 
-def _values(matter: Matter, catalogue: Catalogue, merchant: str) -> Mapping[str, str]:
+def _values(matter: Matter, language: Language, merchant: str) -> Mapping[str, str]:
     def written_money(amount: int | None) -> str:
-        return money(amount or 0, matter.currency, catalogue.tag)
+        return language.money(amount or 0, matter.currency)
 
     def written_day(moment: datetime | None) -> str:
-        return format_date(moment, "long", locale=catalogue.language) if moment else ""
+        return format_date(moment, "long", locale=language.locale) if moment else ""
 
     return {
         "merchant": merchant,

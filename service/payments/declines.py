@@ -6,32 +6,39 @@ fraudulent) read like any other decline.
 
 from __future__ import annotations
 
+from service.languages import sentence
 from service.payments.gateway import Failure
 
 # Our fault or Stripe's: the bank was never asked.
-REFUSED = "We could not take this payment, and nothing was charged. It is not your card: try again."
-GENERIC = "Your bank declined this payment. Try another card, or ask your bank why."
+REFUSED = sentence(
+    "We could not take this payment, and nothing was charged. It is not your card: try again."
+)
+GENERIC = sentence("Your bank declined this payment. Try another card, or ask your bank why.")
 
 _MESSAGES = {
-    "insufficient_funds": "Your bank says there is not enough money. Try another card.",
-    "expired_card": "Your card has expired. Check the date, or use another card.",
-    "incorrect_cvc": "The security code is not right. Check it and try again.",
-    "invalid_cvc": "The security code is not right. Check it and try again.",
-    "incorrect_number": "The card number is not right. Check it and try again.",
-    "invalid_expiry_month": "The expiry date is not right. Check it and try again.",
-    "invalid_expiry_year": "The expiry date is not right. Check it and try again.",
-    "processing_error": "Your bank could not process the payment just now. Try again in a moment.",
-    "try_again_later": "Your bank could not process the payment just now. Try again in a moment.",
-    "payment_intent_authentication_failure": (
+    "insufficient_funds": sentence("Your bank says there is not enough money. Try another card."),
+    "expired_card": sentence("Your card has expired. Check the date, or use another card."),
+    "incorrect_cvc": sentence("The security code is not right. Check it and try again."),
+    "invalid_cvc": sentence("The security code is not right. Check it and try again."),
+    "incorrect_number": sentence("The card number is not right. Check it and try again."),
+    "invalid_expiry_month": sentence("The expiry date is not right. Check it and try again."),
+    "invalid_expiry_year": sentence("The expiry date is not right. Check it and try again."),
+    "processing_error": sentence(
+        "Your bank could not process the payment just now. Try again in a moment."
+    ),
+    "try_again_later": sentence(
+        "Your bank could not process the payment just now. Try again in a moment."
+    ),
+    "payment_intent_authentication_failure": sentence(
         "Your bank could not confirm that it was you. Try again, or use another card."
     ),
-    "currency_not_supported": "This card can't pay in this currency. Try another card.",
-    "card_not_supported": "This card can't be used for this payment. Try another card.",
+    "currency_not_supported": sentence("This card can't pay in this currency. Try another card."),
+    "card_not_supported": sentence("This card can't be used for this payment. Try another card."),
 }
 
 
 def told(failure: Failure | None) -> str:
-    """The message for a failure; never more than the visitor should know."""
+    """The sentence for a failure; never more than the visitor should know."""
     if failure is None:
         return REFUSED
     known = _MESSAGES.get(failure.decline_code or "") or _MESSAGES.get(failure.code)

@@ -16,13 +16,14 @@ from service.errors import (
     PaymentIndeterminate,
     PaymentRefused,
 )
+from service.languages import sentence
 from service.payments.bills import Biller, account_of
 from service.payments.declines import told
 from service.payments.gateway import Accounts, Buyer, Payment, PaymentStatus
-from service.web import terms
 from service.web.bodies import read_json, validated
 from service.web.context import address, services
 from service.web.keys import require_api_key
+from service.web.language import language
 from service.web.signing import LINK_LIFETIME
 
 account = Blueprint("account", __name__, url_prefix="/account")
@@ -30,15 +31,19 @@ sessions = Blueprint("sessions", __name__, url_prefix="/v1/customers")
 
 _UNANSWERED = (PaymentBusy, PaymentIndeterminate, PaymentRefused)
 _DONE = {
-    "kept": "Your new payment method is saved, and used from now on.",
-    "default": "Used from now on.",
-    "removed": "Removed. It is charged no more.",
-    "ends": "Your subscription ends with its period. Nothing is charged after that.",
-    "goes-on": "Your subscription goes on.",
-    "sent": "Invoices are emailed to you from now on.",
-    "charged": "Invoices are charged to your payment method from now on.",
-    "unanswered": "That did not work just now, and nothing was changed. Try again in a moment.",
-    "deposit": "Your bank receives a small deposit. Your account can be used once it is confirmed.",
+    "kept": sentence("Your new payment method is saved, and used from now on."),
+    "default": sentence("Used from now on."),
+    "removed": sentence("Removed. It is charged no more."),
+    "ends": sentence("Your subscription ends with its period. Nothing is charged after that."),
+    "goes-on": sentence("Your subscription goes on."),
+    "sent": sentence("Invoices are emailed to you from now on."),
+    "charged": sentence("Invoices are charged to your payment method from now on."),
+    "unanswered": sentence(
+        "That did not work just now, and nothing was changed. Try again in a moment."
+    ),
+    "deposit": sentence(
+        "Your bank receives a small deposit. Your account can be used once it is confirmed."
+    ),
 }
 
 
@@ -91,8 +96,7 @@ def show(token: str) -> str:
         invoices=accounts.invoices(customer),
         invoice_days=kassa.settings.invoice_days,
         done=_DONE.get(request.args.get("done", "")),
-        day=lambda moment: terms.day(moment.date(), today),
-        period=terms.period_words,
+        day=lambda moment: language().day(moment.date(), today),
         currency=plans[0].currency if plans else "usd",
         page={
             "publishable_key": kassa.gateway.publishable_key,
@@ -202,6 +206,6 @@ def _kept(token: str, customer: str, setup: Payment) -> Response:
         use_url = url_for(".use", token=token, setup_intent=setup.payment_intent_id)
         return jsonify(next_action=action, use_url=use_url)
     if setup.status is not PaymentStatus.SUCCEEDED or setup.payment_method_id is None:
-        return jsonify(error={"message": told(setup.failure)})
+        return jsonify(error={"message": language().say(told(setup.failure))})
     services().gateway.accounts.choose(customer, setup.payment_method_id)
     return jsonify(redirect=url_for(".show", token=token, done="kept"))

@@ -10,7 +10,9 @@ from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from service.errors import NotFound, ServiceError, StoreUnavailable, Unauthorized, Unavailable
+from service.languages import sentence
 from service.web.context import keep_visitor, secure, services
+from service.web.language import language
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +46,9 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 # What the driver says names hosts and users: for the log alone.
 _STORE_UNAVAILABLE = "the database does not answer; nothing was kept"
-_TITLES = {404: NotFound.title, 405: "Method not allowed", 500: "Something went wrong"}
-_TOLD = {404: NotFound.told, 500: "It was our fault. Try again in a moment."}
+_TITLES = {404: NotFound.title, 405: sentence("Method not allowed"), 500: ServiceError.title}
+_TOLD = {404: NotFound.told, 500: sentence("It was our fault. Try again in a moment.")}
+_GO_BACK = sentence("Go back and try again.")
 _SIGN_IN = "Reports open by a link that signs you in. Ask whoever runs the experiments for one."
 
 
@@ -81,7 +84,7 @@ def _service_error(error: ServiceError) -> Response:
     if isinstance(error, Unavailable):
         log.warning("%s: %s", error.code, error)
     message = _for_programs(error) if _for_a_program() else _for_people(error)
-    response = _error(int(error.status), error.code, error.title, message)
+    response = _error(int(error.status), error.code, error.title, message, told=error.told)
     if isinstance(error, Unavailable):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unauthorized):
@@ -102,10 +105,8 @@ def _for_people(error: ServiceError) -> str:
 def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     code = error.name.lower().replace(" ", "-")
-    if _for_a_program():
-        message = error.description or error.name
-    else:
-        message = _TOLD.get(status) or "Go back and try again."
+    told = _TOLD.get(status) or _GO_BACK
+    message = (error.description or error.name) if _for_a_program() else told
     response = _error(status, code, _TITLES.get(status) or error.name.capitalize(), message)
     for name, value in error.get_headers():
         if name.lower() not in {"content-type", "content-length"}:
@@ -113,18 +114,22 @@ def _http_error(error: HTTPException) -> Response:
     return response
 
 
-def _error(status: int, code: str, title: str, detail: str) -> Response:
+def _error(status: int, code: str, title: str, detail: str, *, told: str | None = None) -> Response:
     if _for_a_program():
-        return _problem(status, code, title, detail)
-    actions = [{"label": "See what is on offer", "url": "/"}]
+        return _problem(status, code, title, detail, told=told)
+    say = language().say
+    actions = [{"label": say("See what is on offer"), "url": "/"}]
     page = render_template(
-        "errors/page.html", title=title, message=detail, actions=actions, status=status
+        "errors/page.html", title=say(title), message=say(detail), actions=actions, status=status
     )
     return Response(page, status, mimetype="text/html")
 
 
-def _problem(status: int, code: str, title: str, detail: str) -> Response:
-    response = jsonify(type=f"urn:kassa:{code}", title=title, status=status, detail=detail)
+def _problem(
+    status: int, code: str, title: str, detail: str, *, told: str | None = None
+) -> Response:
+    body = {"type": f"urn:kassa:{code}", "title": title, "status": status, "detail": detail}
+    response = jsonify(body | ({"told": language().say(told)} if told else {}))
     response.status_code = status
     response.mimetype = "application/problem+json"
     return response

@@ -13,7 +13,7 @@ from werkzeug import Response as AnyResponse
 from experiments import InvoiceTerms
 from service.checkout.admission import Guest, admit
 from service.checkout.checkouts import Checkout, Mode, address_to, checkout_with_id
-from service.checkout.flows import flow_named
+from service.checkout.flows import SECTIONS, flow_named
 from service.checkout.knowledge import known_of
 from service.errors import (
     Expired,
@@ -37,6 +37,7 @@ from service.web import terms
 from service.web.bodies import read_json, validated
 from service.web.client import client
 from service.web.context import Services, address, refuse_prefetch, services, visitor
+from service.web.language import language, speak
 from service.web.overrides import override
 
 checkout = Blueprint("checkout", __name__, url_prefix="/c")
@@ -105,6 +106,7 @@ def show(checkout_id: str) -> AnyResponse | str:
     with kassa.store.read() as connection:
         found = checkout_with_id(connection, checkout_id)
         may_be = may_be_paid(connection, checkout_id, now=now)
+    speak(found.locale)
     if may_be:
         return redirect(url_for(".finished", checkout_id=checkout_id), 303)
     if found.expired(now):
@@ -182,6 +184,7 @@ def finished(checkout_id: str) -> AnyResponse | str:
     outcome = kassa.cashier.check(found, resume_within=looking)
     if outcome is None:
         return redirect(url_for(".show", checkout_id=checkout_id), 303)
+    speak(found.locale)
     now = kassa.clock()
     with kassa.store.read() as connection:
         sent = invoice_of(connection, checkout_id) if outcome.invoiced else None
@@ -192,12 +195,12 @@ def finished(checkout_id: str) -> AnyResponse | str:
     return render_template(
         "checkout/complete.html",
         state=state,
-        message=told(outcome.failure),
+        message=language().say(told(outcome.failure)),
         checkout=found,
         checkout_url=url_for(".show", checkout_id=checkout_id),
-        terms=terms.told(found, today=today),
+        terms=terms.told(found, language(), today=today),
         invoice=sent,
-        due=sent and sent.due_at and terms.day(sent.due_at.date(), today),
+        due=sent and sent.due_at and language().day(sent.due_at.date(), today),
         remaining=found.price if sent is None else sent.amount_remaining or 0,
         verification=outcome.verification,
         deposit_day=_deposit_day(outcome, today),
@@ -223,15 +226,16 @@ def _state(outcome: Outcome) -> str:
 
 def _deposit_day(outcome: Outcome, today: date) -> str | None:
     expected = outcome.verification and outcome.verification.expected_at
-    return terms.day(expected.date(), today) if expected else None
+    return language().day(expected.date(), today) if expected else None
 
 
 def _addressed(kassa: Services, found: Checkout, email: str | None) -> Checkout:
-    """The checkout with the address the visitor gave, which letters about the order go to."""
-    if email is None or email == found.email:
+    """The checkout with the visitor's address and language, which letters about it keep to."""
+    to = {"email": email or found.email, "locale": found.locale or language().region}
+    if to == {"email": found.email, "locale": found.locale}:
         return found
     with kassa.store.write() as connection:
-        return address_to(connection, found, email)
+        return address_to(connection, found, **to)
 
 
 def _admitted(kassa: Services, found: Checkout, unit_id: str) -> Checkout:
@@ -258,7 +262,7 @@ def _page(kassa: Services, found: Checkout, unit_id: str) -> str:
         "publishable_key": kassa.gateway.publishable_key,
         "stripe_js": kassa.stripe_js,
         "token": kassa.signing.page_token(found.checkout_id, unit_id),
-        "locale": found.locale or "en",
+        "locale": language().stripe,
         "simulated": kassa.settings.simulated,
         "mode": _elements_mode(found),
         "methods": " ".join(kassa.cashier.switching.methods(found)),
@@ -268,8 +272,9 @@ def _page(kassa: Services, found: Checkout, unit_id: str) -> str:
         "checkout/page.html",
         checkout=found,
         flow=flow_named(found.flow),
+        section_titles=SECTIONS,
         page=page,
-        terms=terms.told(found, today=kassa.clock().date()),
+        terms=terms.told(found, language(), today=kassa.clock().date()),
         switch=switch,
     )
 
@@ -278,9 +283,9 @@ def _expired(found: Checkout) -> AnyResponse:
     way_on = url_for("shop.buy", offer=found.offer) if found.offer else found.cancel_url
     page = render_template(
         "errors/page.html",
-        title=Expired.title,
-        message="Nothing was charged. You can start again with the same order.",
-        actions=[{"label": "Start again", "url": way_on or "/"}],
+        title=language().say(Expired.title),
+        message=language().say("Nothing was charged. You can start again with the same order."),
+        actions=[{"label": language().say("Start again"), "url": way_on or "/"}],
         status=int(Expired.status),
     )
     return Response(page, status=int(Expired.status), mimetype="text/html")
@@ -292,7 +297,9 @@ def _own_checkout(kassa: Services, checkout_id: str) -> Checkout:
         raise Forbidden("this request comes from another site")
     kassa.signing.page_unit(request.headers.get(TOKEN_HEADER), checkout_id)
     with kassa.store.read() as connection:
-        return checkout_with_id(connection, checkout_id)
+        found = checkout_with_id(connection, checkout_id)
+    speak(found.locale)
+    return found
 
 
 def _return_url(found: Checkout) -> str:
@@ -320,7 +327,8 @@ def _reply(kassa: Services, found: Checkout, outcome: Outcome) -> Response:
     if outcome.client_secret is not None and not outcome.verification:
         body["next_action"] = {"client_secret": outcome.client_secret}
     if outcome.status in _ERRORS:
-        body["error"] = {"code": _ERRORS[outcome.status], "message": told(outcome.failure)}
+        message = language().say(told(outcome.failure))
+        body["error"] = {"code": _ERRORS[outcome.status], "message": message}
         switch = kassa.cashier.switch(found)
         if switch is not None:
             body["switch"] = {

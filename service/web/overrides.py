@@ -17,11 +17,9 @@ from service.web.context import (
     services,
     visitor,
 )
-from service.web.signing import new_unit_id
+from service.web.signing import GONE, new_unit_id
 
 overrides = Blueprint("overrides", __name__, url_prefix="/qa")
-
-_GONE = "this link is not valid any more: its override has ended, or was removed"
 
 
 @overrides.get("/<token>")
@@ -33,7 +31,7 @@ def begin(token: str) -> Response:
     refuse_prefetch()
     kassa = services()
     if _in_force(kassa, kassa.catalog, token) is None:
-        raise Forbidden(_GONE)
+        raise Forbidden(GONE)
     if request.method == "HEAD":
         return _shop()
     become_visitor(preview_unit(new_unit_id()))

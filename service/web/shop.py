@@ -9,6 +9,7 @@ from experiments import Offer, UnknownExperiment
 from service.checkout.checkouts import Placement, open_checkout, order_offer, preview_unit
 from service.checkout.flows import flow_named
 from service.errors import NotFound, Refused, UnknownOffer
+from service.languages import sentence
 from service.web.context import Services, refuse_prefetch, services
 from service.web.signing import new_unit_id
 
@@ -44,7 +45,7 @@ def _offer(kassa: Services, key: str) -> Offer:
 def _quantity() -> int:
     given = request.args.get("quantity", "1")
     if not (given.isascii() and given.isdigit() and len(given) <= 2):
-        raise Refused("quantity: must be a whole number from 1 to 99")
+        raise Refused(sentence("quantity: must be a whole number from 1 to 99"))
     return int(given)
 
 

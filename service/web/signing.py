@@ -9,10 +9,13 @@ from typing import Any
 
 from itsdangerous import BadData, Signer, URLSafeSerializer, URLSafeTimedSerializer
 
-from service.errors import Forbidden
+from service.errors import Forbidden, StalePage
+from service.languages import sentence
 
 PAGE_LIFETIME = timedelta(hours=48)
 LINK_LIFETIME = timedelta(hours=12)
+
+GONE = sentence("This link is not valid any more. Ask for a new one.")
 
 
 class Signing:
@@ -53,13 +56,13 @@ class Signing:
         """The visitor a page was rendered for.
 
         Raises:
-            Forbidden: the token is missing, edited, too old, or of another checkout.
+            StalePage: the token is missing, edited, too old, or of another checkout.
         """
         match _loaded(self._page, token, PAGE_LIFETIME):
             case [str(checkout), str(unit_id)] if checkout == checkout_id:
                 return unit_id
             case _:
-                raise Forbidden("this page is too old or not ours; reload it and try again")
+                raise StalePage("this page is too old or not ours; reload it and try again")
 
     def preview_token(self, experiment: str, variant: str) -> str:
         """A link's token that shows a variant without counting anything."""
@@ -75,7 +78,7 @@ class Signing:
             case [str(experiment), str(variant)]:
                 return experiment, variant
             case _:
-                raise Forbidden("this preview link is not valid any more; ask for a new one")
+                raise Forbidden(GONE)
 
     def override_token(self, experiment: str, name: str) -> str:
         """The token of a tester's link; it is good as long as the definition has the override."""
@@ -105,7 +108,7 @@ class Signing:
             case str(customer):
                 return customer
             case _:
-                raise Forbidden("this link is not valid any more; ask for a new one")
+                raise Forbidden(GONE)
 
     def analyst_token(self) -> str:
         """A sign-in for reports, good for twelve hours."""

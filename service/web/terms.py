@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from experiments import InvoiceTerms, Subscription
 from service.checkout.checkouts import Checkout
-from service.money import money
+from service.languages import Language
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,9 @@ class Told:
     Attributes:
         action: the words of the last button.
         due_now: charged by the press, in minor units.
+        agreement: the terms in plain words, beside the button.
         period: what a price is for, e.g. ``a month``; None where it is paid once.
         later: what comes after ``due_now``, on its own line of the summary; None if nothing does.
-        agreement: the terms in plain words, beside the button.
     """
 
     action: str
@@ -29,79 +29,89 @@ class Told:
     later: str | None = None
 
 
-def told(order: Checkout, *, today: date) -> Told:
+def told(order: Checkout, language: Language, *, today: date) -> Told:
     """Put an order into words.
 
     Args:
         order: what is bought.
+        language: the visitor's.
         today: the day in UTC, from which a trial and the days until due are counted.
     """
-    price = money(order.price, order.currency)
+    price = language.money(order.price, order.currency)
     if isinstance(order.terms, Subscription):
-        return _subscription(order.terms, order.price, price, today)
+        return _subscription(order.terms, order.price, price, language, today)
     if isinstance(order.terms, InvoiceTerms):
-        return _invoice(order.terms, order.price, price, today)
+        return _invoice(order.terms, order.price, price, language, today)
     return Told(
-        action=f"Pay {price}",
+        action=language.say("Pay {price}", price=price),
         due_now=order.price,
-        agreement=f"You are charged {price} once, when you press the button.",
+        agreement=language.say(
+            "You are charged {price} once, when you press the button.", price=price
+        ),
     )
 
 
-def day(when: date, today: date) -> str:
-    """A day as people write it, e.g. ``9 December``; with its year where it is another."""
-    year = "" if when.year == today.year else f" {when.year}"
-    return f"{when.day} {when:%B}{year}"
-
-
-def due_words(price: str, due: str) -> str:
-    """When an invoice has to be paid."""
-    return f"You receive an invoice for {price} by email, to be paid by {due}."
-
-
-def _subscription(terms: Subscription, amount: int, price: str, today: date) -> Told:
-    each = period(terms)
-    renews = "It renews by itself until you cancel."
+def _subscription(
+    terms: Subscription, amount: int, price: str, language: Language, today: date
+) -> Told:
+    period = period_words(language, terms.interval, terms.interval_count)
+    each = language.say("{price} {period}", price=price, period=period)
     if not terms.trial_days:
         return Told(
-            action=f"Subscribe for {price}",
+            action=language.say("Subscribe for {price}", price=price),
             due_now=amount,
-            agreement=f"You are charged {price} now and then {price} {each}. {renews}",
-            period=each,
-            later=f"Then {price} {each}",
+            agreement=language.say(
+                "You are charged {price} now and then {each}. "
+                "It renews by itself until you cancel.",
+                price=price,
+                each=each,
+            ),
+            period=period,
+            later=language.say("Then {each}", each=each),
         )
-    ends = day(today + timedelta(days=terms.trial_days), today)
+    ends = language.day(today + timedelta(days=terms.trial_days), today)
     return Told(
-        action="Start trial",
+        action=language.say("Start trial"),
         due_now=0,
-        agreement=f"Nothing is charged today. From {ends} you are charged {price} {each}. "
-        f"{renews} Cancel before {ends} and you pay nothing.",
-        period=each,
-        later=f"Free until {ends}, then {price} {each}",
+        agreement=language.say(
+            "Nothing is charged today. From {day} you are charged {each}. It renews by itself "
+            "until you cancel. Cancel before {day} and you pay nothing.",
+            day=ends,
+            each=each,
+        ),
+        period=period,
+        later=language.say("Free until {day}, then {each}", day=ends, each=each),
     )
 
 
-def _invoice(terms: InvoiceTerms, amount: int, price: str, today: date) -> Told:
+def _invoice(terms: InvoiceTerms, amount: int, price: str, language: Language, today: date) -> Told:
     if not terms.sent:
         return Told(
-            action=f"Pay {price}",
+            action=language.say("Pay {price}", price=price),
             due_now=amount,
-            agreement=f"You are charged {price} once and receive an invoice for it.",
+            agreement=language.say(
+                "You are charged {price} once and receive an invoice for it.", price=price
+            ),
         )
-    due = day(today + timedelta(days=terms.days_until_due), today)
+    due = language.day(today + timedelta(days=terms.days_until_due), today)
     return Told(
-        action="Send me the invoice",
+        action=language.say("Send me the invoice"),
         due_now=0,
-        agreement=f"{due_words(price, due)} Nothing is charged now.",
-        later=f"{price} due by {due}",
+        agreement=language.say(
+            "You receive an invoice for {price} by email, to be paid by {day}. "
+            "Nothing is charged now.",
+            price=price,
+            day=due,
+        ),
+        later=language.say("{price} due by {day}", price=price, day=due),
     )
 
 
-def period(terms: Subscription) -> str:
+def period_words(language: Language, interval: str, count: int) -> str:
     """What a price is paid for, e.g. ``a month`` or ``every 3 months``."""
-    return period_words(terms.interval, terms.interval_count)
-
-
-def period_words(interval: str, count: int) -> str:
-    """A number of intervals in words, e.g. ``every 3 months``."""
-    return f"a {interval}" if count == 1 else f"every {count} {interval}s"
+    return {
+        "day": language.say_many("a day", "every {count} days", count),
+        "week": language.say_many("a week", "every {count} weeks", count),
+        "month": language.say_many("a month", "every {count} months", count),
+        "year": language.say_many("a year", "every {count} years", count),
+    }[interval]

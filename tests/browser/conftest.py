@@ -76,15 +76,17 @@ def come(
     expect.set_options(timeout=_PATIENCE_MS)
     visits: list[Visit] = []
 
-    def come(variant: str = "two_page", scheme: str = "light") -> Visit:
+    def come(variant: str = "two_page", scheme: str = "light", locale: str = "en-US") -> Visit:
         unit_id = _unit_in(books.catalog, variant)
-        context = _context(chromium, screen, scheme)
+        context = _context(chromium, screen, scheme, locale)
         cookie = Signing(kassa.settings.secret_keys).visitor_cookie(unit_id)
         context.add_cookies([{"name": VISITOR_COOKIE, "value": cookie, "url": kassa.url}])
         watch = Watch(kassa.url)
         watch.over(context)
         page = context.new_page()
-        visits.append(Visit(context, page, watch, screen, unit_id, variant, scheme, screenshots))
+        visits.append(
+            Visit(context, page, watch, screen, unit_id, variant, scheme, screenshots, locale)
+        )
         return visits[-1]
 
     yield come
@@ -104,14 +106,14 @@ def _unit_in(catalog: Catalog, variant: str) -> str:
             return unit_id
 
 
-def _context(chromium: Browser, screen: Screen, scheme: str) -> BrowserContext:
+def _context(chromium: Browser, screen: Screen, scheme: str, locale: str) -> BrowserContext:
     context = chromium.new_context(
         viewport={"width": screen.width, "height": screen.height},
         has_touch=screen.touch,
         is_mobile=screen.touch,
         device_scale_factor=2 if screen.touch else 1,
         color_scheme="dark" if scheme == "dark" else "light",
-        locale="en-US",
+        locale=locale,
     )
     context.set_default_timeout(_PATIENCE_MS)
     return context

@@ -132,6 +132,7 @@ class Visit:
     variant: str
     scheme: str
     screenshots: Path | None
+    locale: str = "en-US"
 
     # -- the way in -------------------------------------------------------------------------
 
@@ -190,6 +191,8 @@ class Visit:
             place.click()
 
     def give_address(self) -> None:
+        # The form begins with the country that most people of the language live in.
+        self.address.locator("#country").select_option("US")
         for field_id, value in ADDRESS.items():
             place = self.address.locator(f"#{field_id}")
             if field_id == "state":

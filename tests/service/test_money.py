@@ -1,6 +1,7 @@
 """Amounts as people read them, by Stripe's minor units."""
 
 import pytest
+from babel import Locale
 
 from service.money import money
 
@@ -71,8 +72,8 @@ def test_five_minor_units_have_stripes_digits(currencies: list[str], ending: str
 
 
 def test_other_languages_keep_their_own_order() -> None:
-    assert money(123456, "sek", "sv") == "1\N{NO-BREAK SPACE}234,56\N{NO-BREAK SPACE}kr"
+    assert money(123456, "sek", Locale("sv")) == "1\N{NO-BREAK SPACE}234,56\N{NO-BREAK SPACE}kr"
 
 
 def test_a_locale_is_read_as_browsers_and_merchants_write_it() -> None:
-    assert money(2400, "brl", "pt-BR") == "R$\N{NO-BREAK SPACE}24,00"
+    assert money(2400, "brl", Locale("pt", "BR")) == "R$\N{NO-BREAK SPACE}24,00"

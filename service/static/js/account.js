@@ -1,6 +1,6 @@
 // Keeps a payment method without a payment: Stripe's form, the server's answer, the bank's question.
 
-/** @import {Stripe, StripeElements} from "@stripe/stripe-js" */
+/** @import {Stripe, StripeElementLocale, StripeElements} from "@stripe/stripe-js" */
 
 import { appearance, loadScript } from "./stripe-form.js";
 
@@ -12,9 +12,6 @@ import { appearance, loadScript } from "./stripe-form.js";
  * @property {string} [use_url]
  * @property {{message: string}} [error]
  */
-
-const FAILED = "That did not work just now, and nothing was saved. Try again in a moment.";
-const NOT_LOADED = "The payment form could not be loaded. Check your connection, or allow Stripe in your content blocker, and try again.";
 
 class Keeping {
   /** @param {HTMLFormElement} form */
@@ -40,9 +37,10 @@ class Keeping {
 
   mount() {
     if (!window.Stripe) return;
-    this.stripe = window.Stripe(this.read("publishableKey"));
+    const locale = /** @type {StripeElementLocale} */ (this.read("locale"));
+    this.stripe = window.Stripe(this.read("publishableKey"), { locale });
     this.elements = this.stripe.elements({
-      mode: "setup", currency: this.read("currency"), paymentMethodCreation: "manual", appearance: appearance(),
+      locale, mode: "setup", currency: this.read("currency"), paymentMethodCreation: "manual", appearance: appearance(),
     });
     const payment = this.elements.create("payment", { layout: { type: "accordion", radios: "auto" } });
     payment.on("ready", () => this.ready());
@@ -58,7 +56,7 @@ class Keeping {
   trouble() {
     const notice = /** @type {HTMLElement} */ (this.form.querySelector("[data-notice]"));
     const words = /** @type {HTMLElement} */ (notice.querySelector("[data-notice-text]"));
-    words.textContent = NOT_LOADED;
+    words.textContent = this.read("notLoaded");
     notice.hidden = false;
   }
 
@@ -70,7 +68,7 @@ class Keeping {
     try {
       await this.keep();
     } catch {
-      this.tell(FAILED);
+      this.tell(this.read("failed"));
     }
     this.working(false);
   }
@@ -79,9 +77,9 @@ class Keeping {
     const { stripe, elements } = this;
     if (!stripe || !elements) return;
     const { error } = await elements.submit();
-    if (error) return this.tell(error.message ?? FAILED);
+    if (error) return this.tell(error.message ?? this.read("failed"));
     const made = await stripe.createConfirmationToken({ elements, params: { return_url: this.read("pageUrl") } });
-    if (made.error) return this.tell(made.error.message ?? FAILED);
+    if (made.error) return this.tell(made.error.message ?? this.read("failed"));
     await this.follow(await this.post(this.read("keepUrl"), { confirmation_token: made.confirmationToken.id }));
   }
 
@@ -92,9 +90,9 @@ class Keeping {
       // Its result is a hint from the browser; only the server's answer counts.
       await Promise.allSettled([this.stripe?.handleNextAction({ clientSecret: answer.next_action.client_secret })]);
       const settled = await this.post(answer.use_url, {});
-      return settled.redirect ? location.assign(settled.redirect) : this.tell(settled.error?.message ?? FAILED);
+      return settled.redirect ? location.assign(settled.redirect) : this.tell(settled.error?.message ?? this.read("failed"));
     }
-    this.tell(answer.error?.message ?? FAILED);
+    this.tell(answer.error?.message ?? this.read("failed"));
   }
 
   /**

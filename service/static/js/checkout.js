@@ -153,7 +153,7 @@ class Checkout {
     this.funnel.record("validation_failed", { fields: problems.map((problem) => problem.section) });
     await this.reveal(problems[0]?.section ?? "");
     this.problems.show(problems, this.steps.current);
-    document.title = this.text("error_title") + this.title();
+    document.title = `${this.text("error_title")} ${this.title()}`;
   }
 
   // -- payment --------------------------------------------------------------------------------
@@ -313,7 +313,7 @@ class Checkout {
   /** @param {string} message */
   async decline(message) {
     await this.reveal("payment");
-    document.title = this.text("error_title") + this.title();
+    document.title = `${this.text("error_title")} ${this.title()}`;
     this.problems.judge("payment", message, "refused");
   }
 

@@ -35,7 +35,7 @@ export class Server {
     const response = await this.send(url, body);
     if (response.status >= 500) throw new Doubt(`the server answered ${response.status}`);
     const answer = await readJson(response);
-    if (!response.ok) throw new Refusal(answer.detail ?? "");
+    if (!response.ok) throw new Refusal(answer.told ?? "");
     return answer;
   }
 

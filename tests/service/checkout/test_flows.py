@@ -29,7 +29,7 @@ def test_every_section_has_a_template(section: str) -> None:
         (Step("a", "A", ("contact", "address")),),
         (Step("a", "A", ("contact", "address", "payment", "contact")),),
         (Step("a", "A", ("contact", "address", "payment", "gift")),),
-        (Step("a", "A", SECTIONS, "Continue"),),
+        (Step("a", "A", tuple(SECTIONS), "Continue"),),
         (Step("a", "A", ("contact",)), Step("b", "B", ("address", "payment"))),
         (),
     ],

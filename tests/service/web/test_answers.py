@@ -156,7 +156,7 @@ def test_a_page_says_the_language_its_texts_are_in(shop: Shop) -> None:
         "/v1/checkouts", json=order, headers={"Authorization": f"Bearer {API_KEY}"}
     )
     page = shop.page(shop.client.get(f"/c/{reply(made)['id']}"))
-    assert '<html lang="en" dir="ltr">' in page.html
+    assert '<html lang="ar" dir="rtl">' in page.html
     assert page.attributes["locale"] == "ar"
 
 
