@@ -22,6 +22,7 @@ from typing_extensions import override
 
 from experiments import InvalidDefinition
 from service.app import create_app, utc_now
+from service.checkout.details import forget_details
 from service.chores import Chore, Chores
 from service.definitions import InForce
 from service.errors import ConfigurationError, ServiceError, Unavailable
@@ -84,6 +85,7 @@ class Kassa:
             Chore("notices", timedelta(seconds=5), self._notify),
             Chore("retries", timedelta(minutes=1), self._collect),
             Chore("reconcile", timedelta(hours=1), self._reconcile),
+            Chore("details", timedelta(hours=1), self._forget),
         ]
         return Chores(every, store=self.store, clock=utc_now)
 
@@ -99,6 +101,10 @@ class Kassa:
                 utc_now,
                 simulated=settings.simulated,
             ).deliver()
+
+    def _forget(self) -> None:
+        with self.store.write() as connection:
+            forget_details(connection, now=utc_now())
 
     def _collect(self) -> None:
         Collector(self.store, self.gateway.billing, utc_now).collect()

@@ -42,12 +42,19 @@ class Step:
 class Flow:
     """The steps of a checkout, in order; the last one pays.
 
+    Attributes:
+        key: what a variant names.
+        steps: what is seen at once, in turn.
+        reload: whether each step is a page of its own that the server renders, with what was
+            typed before; else all are one page, which shows one after the other.
+
     Raises:
         ValueError: a section is missing or asked for twice, or the last step does not pay.
     """
 
     key: str
     steps: tuple[Step, ...]
+    reload: bool = False
 
     def __post_init__(self) -> None:
         sections = [section for step in self.steps for section in step.sections]
@@ -59,27 +66,39 @@ class Flow:
             raise ValueError(f"flow {self.key}: only the last step pays")
 
 
+_TWO_STEPS = (
+    Step(
+        "details",
+        sentence("Your details"),
+        ("contact", "address"),
+        sentence("Continue to payment"),
+    ),
+    Step("payment", sentence("Payment"), ("payment",)),
+)
 FLOWS = {
     flow.key: flow
     for flow in (
+        Flow("two_page", _TWO_STEPS),
+        Flow("two_page_reload", _TWO_STEPS, reload=True),
         Flow(
-            "two_page",
-            (
-                Step(
-                    "details",
-                    sentence("Your details"),
-                    ("contact", "address"),
-                    sentence("Continue to payment"),
-                ),
-                Step("payment", sentence("Payment"), ("payment",)),
-            ),
-        ),
-        Flow(
-            "one_page", (Step("checkout", sentence("Checkout"), ("contact", "address", "payment")),)
+            "one_page",
+            (Step("checkout", sentence("Checkout"), ("contact", "address", "payment")),),
         ),
     )
 }
 DEFAULT_FLOW = FLOWS["two_page"]
+
+
+def step_at(flow: Flow, key: str | None, *, ready: bool) -> int:
+    """Which step of a flow a page begins with.
+
+    Args:
+        flow: the visitor's.
+        key: the step that the address asks for, if any.
+        ready: whether what the steps before ask for was given.
+    """
+    keys = [step.key for step in flow.steps]
+    return keys.index(key) if flow.reload and ready and key in keys else 0
 
 
 def flow_named(key: str | None) -> Flow:

@@ -96,6 +96,17 @@ checkouts = Table(
     Column("preview", Boolean, nullable=False, default=False),
 )
 
+# What a visitor typed so far, for the visitor's own page; forgotten when the checkout is over.
+details = Table(
+    "details",
+    metadata,
+    Column("checkout_id", String(40), primary_key=True),
+    Column("email", Text),
+    Column("name", Text),
+    Column("address", JSON, nullable=False),
+    Column("kept_at", UtcTime, nullable=False, index=True),
+)
+
 exposures = Table(
     "exposures",
     metadata,

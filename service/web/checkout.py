@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
@@ -13,7 +15,8 @@ from werkzeug import Response as AnyResponse
 from experiments import InvoiceTerms
 from service.checkout.admission import Guest, admit
 from service.checkout.checkouts import Checkout, Mode, address_to, checkout_with_id
-from service.checkout.flows import SECTIONS, flow_named
+from service.checkout.details import Details, details_of, keep_details
+from service.checkout.flows import SECTIONS, flow_named, step_at
 from service.checkout.knowledge import known_of
 from service.errors import (
     Expired,
@@ -88,6 +91,20 @@ class AddressBody(BaseModel):
     country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
 
 
+class DetailsBody(BaseModel):
+    """What the page sends while the visitor types; nothing has to be complete."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    email: Annotated[str, StringConstraints(max_length=254)] | None = None
+    name: _Text | None = None
+    address: AddressBody | None = None
+
+    def details(self) -> Details:
+        """The same, without what is empty."""
+        address = self.address.model_dump(exclude_none=True) if self.address else {}
+        return Details(self.email or None, self.name or None, address)
+
+
 class InvoiceBody(BaseModel):
     """What the page sends when the visitor asks for an invoice."""
 
@@ -133,13 +150,23 @@ def session(checkout_id: str) -> Response:
     kassa = services()
     found = _own_checkout(kassa, checkout_id)
     read_json()
-    unit_id = kassa.signing.page_unit(request.headers.get(TOKEN_HEADER), checkout_id)
     try:
-        # A link that was passed on shows the order, and nothing of whom it was made for.
-        secret = kassa.cashier.session(found) if unit_id == found.unit_id else None
+        secret = kassa.cashier.session(found) if _visited(kassa, found) else None
     except (PaymentBusy, PaymentIndeterminate, PaymentRefused):
         secret = None
     return jsonify(client_secret=secret)
+
+
+@checkout.post("/<checkout_id>/details")
+def details(checkout_id: str) -> tuple[str, int]:
+    """Keep what the visitor typed so far, for their own page."""
+    kassa = services()
+    found = _own_checkout(kassa, checkout_id)
+    typed = validated(DetailsBody, read_json()).details()
+    if _visited(kassa, found):
+        with kassa.store.write() as connection:
+            keep_details(connection, checkout_id, typed, now=kassa.clock())
+    return "", HTTPStatus.NO_CONTENT
 
 
 @checkout.post("/<checkout_id>/invoice")
@@ -249,12 +276,29 @@ def _admitted(kassa: Services, found: Checkout, unit_id: str) -> Checkout:
         return admit(connection, catalog, found, guest, now=kassa.clock())
 
 
+def _visited(kassa: Services, found: Checkout) -> bool:
+    """Whether the page is the first visitor's: a link that was passed on shows the order alone."""
+    token = request.headers.get(TOKEN_HEADER)
+    return kassa.signing.page_unit(token, found.checkout_id) == found.unit_id
+
+
 def _page(kassa: Services, found: Checkout, unit_id: str) -> str:
+    typed = Details()
+    if unit_id == found.unit_id:
+        with kassa.store.read() as connection:
+            kept = details_of(connection, found.checkout_id)
+        typed = replace(kept, email=kept.email or found.email)
+    flow = flow_named(found.flow)
+    step = step_at(flow, request.args.get("step"), ready=typed.enough)
     urls = {
         "confirm_url": url_for(".confirm", checkout_id=found.checkout_id),
         "session_url": _session_url(found),
         "invoice_url": url_for(".invoice", checkout_id=found.checkout_id),
         "status_url": url_for(".status", checkout_id=found.checkout_id),
+        "details_url": url_for(".details", checkout_id=found.checkout_id),
+        "step_urls": [
+            url_for(".show", checkout_id=found.checkout_id, step=each.key) for each in flow.steps
+        ],
         "return_url": _return_url(found),
         "events_url": url_for("events.collect"),
     }
@@ -271,7 +315,9 @@ def _page(kassa: Services, found: Checkout, unit_id: str) -> str:
     return render_template(
         "checkout/page.html",
         checkout=found,
-        flow=flow_named(found.flow),
+        flow=flow,
+        at=step,
+        typed=typed,
         section_titles=SECTIONS,
         page=page,
         terms=terms.told(found, language(), today=kassa.clock().date()),

@@ -33,7 +33,7 @@ def eventually(ask: Callable[[], _T], expected: _T) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while (found := ask()) != expected and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert found == expected
+    assert found == expected, (found, expected)
 
 
 @dataclass(frozen=True)
@@ -127,9 +127,13 @@ class Books:
 
     def charged_at_stripe(self, checkout_id: str) -> list[int]:
         """The amounts that Stripe really took for a checkout."""
+        return [charge["amount_captured"] for charge in self.charges_at_stripe(checkout_id)]
+
+    def charges_at_stripe(self, checkout_id: str) -> list[dict[str, Any]]:
+        """The charges of a checkout that went through."""
         intents = {intent["id"] for intent in self.intents_at_stripe(checkout_id)}
         return [
-            charge["amount_captured"]
+            charge
             for charge in self._objects("charge")
             if charge["payment_intent"] in intents and charge["status"] == "succeeded"
         ]

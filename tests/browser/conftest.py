@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from experiments import Catalog, assign
+from service.settings import PROJECT
 from service.store.session import Store
 from service.web.context import VISITOR_COOKIE
 from service.web.signing import Signing
@@ -31,7 +32,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def kassa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KassaProcess]:
     """The real service with two workers, its simulator and its real webhooks."""
     limits = "usd=1000000,eur=900000"
-    with serving(tmp_path_factory.mktemp("kassa"), KASSA_CARD_LIMITS=limits) as running:
+    directory = tmp_path_factory.mktemp("kassa")
+    definitions = _with_every_flow(directory / "definitions")
+    with serving(
+        directory, KASSA_CARD_LIMITS=limits, KASSA_DEFINITIONS=str(definitions)
+    ) as running:
         yield running
         assert running.stop() == 0
         assert "Traceback" not in running.log
@@ -95,6 +100,17 @@ def come(
         visit.context.close()
         visit.watch.check()
     books.settled()
+
+
+def _with_every_flow(directory: Path) -> Path:
+    """The shipped experiment with a third arm, so that visitors meet every flow."""
+    directory.mkdir()
+    half, third = "weight: 50", "weight: 33"
+    shipped = (PROJECT / "experiments" / "definitions" / f"{EXPERIMENT}.yaml").read_text()
+    added = "  - {key: two_page_reload, weight: 34, flow: two_page_reload}\nmetrics:"
+    changed = shipped.replace(half, third).replace("metrics:", added, 1)
+    (directory / f"{EXPERIMENT}.yaml").write_text(changed)
+    return directory
 
 
 def _unit_in(catalog: Catalog, variant: str) -> str:

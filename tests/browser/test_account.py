@@ -72,7 +72,7 @@ def test_a_customer_sets_up_automatic_payment_and_manages_a_plan(
     visit.shot("account")
     visit.press(visit.page.get_by_role("button", name="Cancel"))
     expect(visit.page.get_by_role("status")).to_contain_text("ends with its period")
-    visit.press(visit.page.get_by_role("button", name="Remove Visa"))
+    visit.press(visit.page.get_by_role("button", name="Remove (Visa"))
     expect(visit.page.locator(".entry__name", has_text="Visa ending in 4242")).to_have_count(0)
 
 

@@ -1,12 +1,14 @@
 // The checkout form. It reads its steps and sections from the document and treats every flow
 // alike: a press on a step's button checks that step's sections and goes on; the last step pays.
 
+import { Details } from "./details.js";
 import { Funnel } from "./funnel.js";
 import { Problems } from "./problems.js";
 import { Doubt, Refusal, Server, within } from "./server.js";
 import { Steps } from "./steps.js";
 import { StripeForm } from "./stripe-form.js";
 
+/** @import {Typed} from "./details.js" */
 /** @import {Problem} from "./problems.js" */
 /** @import {Outcome} from "./server.js" */
 
@@ -38,6 +40,7 @@ class Checkout {
       onTrouble: (kind, trouble) => this.elementTrouble(kind, trouble),
       onChange: (kind) => this.elementChanged(kind),
     });
+    this.details = new Details(this.server, this.settings.detailsUrl, () => this.typed());
     /** @type {Record<string, () => Promise<string|undefined>>} what is wrong with a section */
     this.checks = {
       contact: async () => this.emailProblem(),
@@ -56,20 +59,30 @@ class Checkout {
   connect() {
     this.form.addEventListener("submit", (event) => this.submitted(event));
     this.form.addEventListener("click", (event) => this.clicked(event));
-    this.email.addEventListener("blur", () => afterPress(() => this.emailLeft()));
-    this.email.addEventListener("change", () => this.detailsChanged());
+    this.email?.addEventListener("blur", () => afterPress(() => this.emailLeft()));
+    this.email?.addEventListener("input", () => this.details.changed());
+    this.email?.addEventListener("change", () => this.detailsChanged());
     addEventListener("pageshow", (event) => this.returned(event));
-    this.steps.connect();
-    this.funnel.connect();
+    this.details.connect();
+    this.steps.connect(!this.emailProblem() && this.stripe.lastAddress.address.country !== undefined);
+    this.review();
+    this.funnel.connect(this.settings.beginsAt === 0);
     this.stripe.start();
   }
 
-  get address() {
-    return this.email.value.trim();
+  /** Where letters go to. */
+  get emailAddress() {
+    return (this.email ? this.email.value : this.settings.typed.email ?? "").trim();
   }
 
+  /** @returns {HTMLInputElement|null} none where it was asked for on the page before */
   get email() {
-    return /** @type {HTMLInputElement} */ (this.form.elements.namedItem("email"));
+    return /** @type {HTMLInputElement|null} */ (this.form.elements.namedItem("email"));
+  }
+
+  /** What the visitor typed so far, apart from the payment. */
+  typed() {
+    return { email: this.emailAddress, ...this.stripe.buyer() };
   }
 
   // -- what the visitor does ------------------------------------------------------------------
@@ -94,15 +107,15 @@ class Checkout {
   }
 
   emailLeft() {
-    if (this.email.value.trim() === "" && !this.marked("contact")) return;
+    if (this.emailAddress === "" && !this.marked("contact")) return;
     const message = this.emailProblem();
     if (message) this.problems.mark("contact", message);
     else this.problems.unmark("contact");
   }
 
   detailsChanged() {
-    if (!this.emailProblem() && this.stripe.isComplete("address")) this.funnel.recordOnce("details_completed");
-    if (this.stripe.isComplete("payment")) this.funnel.recordOnce("payment_info_completed");
+    if (this.email && !this.emailProblem() && this.stripe.isComplete("address")) this.funnel.recordOnce("details_completed");
+    if (this.stripe.asks("payment") && this.stripe.isComplete("payment")) this.funnel.recordOnce("payment_info_completed");
   }
 
   /**
@@ -123,7 +136,22 @@ class Checkout {
     if (problems.length > 0) return this.report(problems);
     this.problems.clear();
     this.detailsChanged();
+    if (this.steps.nextUrl) return this.turnPage(this.steps.nextUrl);
+    this.details.flush();
     await this.steps.next();
+  }
+
+  /**
+   * To a step that is a page of its own, which the server renders with what was typed.
+   * @param {string} url
+   */
+  async turnPage(url) {
+    try {
+      await this.details.keep();
+    } catch {
+      return this.report([{ section: "contact", message: this.text("details_not_sent") }]);
+    }
+    this.depart(url);
   }
 
   /** @param {string[]} sections */
@@ -138,7 +166,7 @@ class Checkout {
   }
 
   emailProblem() {
-    const email = this.email.value.trim();
+    const email = this.emailAddress;
     if (email === "") return this.text("email_missing");
     return EMAIL.test(email) ? undefined : this.text("email_wrong");
   }
@@ -168,7 +196,7 @@ class Checkout {
     this.say("paying");
     this.funnel.record("payment_submitted");
     const token = await this.makeToken();
-    if (token) await this.follow(this.settings.confirmUrl, { confirmation_token: token, email: this.address });
+    if (token) await this.follow(this.settings.confirmUrl, { confirmation_token: token, email: this.emailAddress });
   }
 
   /** In the place of a payment that is too large for a card, or was declined. */
@@ -184,7 +212,7 @@ class Checkout {
   async sendInvoice() {
     this.say("invoicing");
     this.funnel.record("payment_submitted");
-    await this.follow(this.settings.invoiceUrl, { email: this.address, ...this.stripe.buyer() });
+    await this.follow(this.settings.invoiceUrl, this.typed());
   }
 
   /** @returns {Promise<Problem[]>} */
@@ -224,7 +252,7 @@ class Checkout {
 
   async makeToken() {
     try {
-      const token = this.stripe.createToken(this.address, this.settings.returnUrl);
+      const token = this.stripe.createToken(this.emailAddress, this.settings.returnUrl);
       const { confirmationToken, error } = await within(token, TOKEN_PATIENCE_MS);
       if (error) await this.refuse(error);
       return confirmationToken?.id;
@@ -277,10 +305,15 @@ class Checkout {
 
   /** @param {Outcome} outcome */
   leave(outcome) {
-    this.leaving = true;
     this.say("leaving");
+    this.depart(outcome.redirect ?? this.settings.returnUrl);
+  }
+
+  /** @param {string} url */
+  depart(url) {
+    this.leaving = true;
     this.funnel.flush();
-    location.assign(outcome.redirect ?? this.settings.returnUrl);
+    location.assign(url);
     setTimeout(() => this.rest(), LEAVING_PATIENCE_MS);
   }
 
@@ -389,9 +422,15 @@ class Checkout {
    */
   elementChanged(kind) {
     this.detailsChanged();
+    if (kind === "address") this.addressChanged();
     afterPress(() => {
       if (this.stripe.isComplete(kind) && !this.problems.judged(kind)) this.problems.unmark(kind);
     });
+  }
+
+  addressChanged() {
+    this.details.changed();
+    this.review();
   }
 
   /** @param {string} kind */
@@ -474,6 +513,11 @@ class Checkout {
   showStep() {
     this.problems.clear();
     document.title = this.title();
+    this.review();
+  }
+
+  /** Shows what was given in the steps before. */
+  review() {
     const written = this.written();
     for (const place of this.steps.current.querySelectorAll("[data-review-of]")) {
       place.textContent = written[/** @type {HTMLElement} */ (place).dataset.reviewOf ?? ""] ?? "";
@@ -482,7 +526,7 @@ class Checkout {
 
   /** @returns {Record<string, string>} what the visitor gave, by section */
   written() {
-    return { contact: this.email.value.trim(), address: this.stripe.addressLine() };
+    return { contact: this.emailAddress, address: this.stripe.addressLine() };
   }
 
   /**
@@ -496,7 +540,7 @@ class Checkout {
 
   /** @param {string} section */
   focusSection(section) {
-    if (section === "contact") this.email.focus();
+    if (section === "contact") this.email?.focus();
     else this.stripe.focus(section);
   }
 
@@ -524,6 +568,9 @@ function settingsOf(form) {
     sessionUrl: read("sessionUrl"),
     invoiceUrl: read("invoiceUrl"),
     statusUrl: read("statusUrl"),
+    detailsUrl: read("detailsUrl"),
+    typed: /** @type {Typed} */ (JSON.parse(read("details"))),
+    beginsAt: Number(read("beginsAt")),
     returnUrl: read("returnUrl"),
     eventsUrl: read("eventsUrl"),
   };

@@ -18,8 +18,10 @@ export class Funnel {
     this.timer = undefined;
   }
 
-  connect() {
+  /** @param {boolean} first whether the page is the first of the checkout */
+  connect(first) {
     addEventListener("pagehide", () => this.flush());
+    if (!first) this.recorded.add("checkout_viewed");
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "hidden") this.flush();
       else this.recordOnce("checkout_viewed");

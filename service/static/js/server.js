@@ -40,10 +40,22 @@ export class Server {
   }
 
   /**
+   * Tells the server something that has no answer, even while the page goes away.
    * @param {string} url
    * @param {object} body
+   * @throws {Doubt} when it may not have heard
    */
-  async send(url, body) {
+  async tell(url, body) {
+    const response = await this.send(url, body, { keepalive: true });
+    if (!response.ok) throw new Doubt(`the server answered ${response.status}`);
+  }
+
+  /**
+   * @param {string} url
+   * @param {object} body
+   * @param {RequestInit} [how]
+   */
+  async send(url, body, how) {
     const patience = new AbortController();
     const timer = setTimeout(() => patience.abort(), PATIENCE_MS);
     try {
@@ -52,6 +64,7 @@ export class Server {
         headers: { "Content-Type": "application/json", "X-Kassa-Token": this.token },
         body: JSON.stringify(body),
         signal: patience.signal,
+        ...how,
       });
     } catch (cause) {
       throw new Doubt("the server could not be reached", { cause });

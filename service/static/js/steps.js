@@ -12,18 +12,22 @@ export class Steps {
     this.form = form;
     this.steps = /** @type {HTMLElement[]} */ ([...form.querySelectorAll("[data-step]")]);
     this.marks = [...form.querySelectorAll("[data-progress]")];
+    // Where the next step is a page of its own.
+    this.nextUrl = form.dataset.nextUrl;
     this.onShow = onShow;
     this.index = 0;
     /** @type {(() => void)[]} */
     this.arrivals = [];
   }
 
-  connect() {
-    const earlier = history.state?.step ?? 0;
+  /** @param {boolean} ready whether what the first steps ask for is there already */
+  connect(ready) {
+    const earlier = Math.min(history.state?.step ?? 0, this.steps.length - 1);
     history.replaceState({ step: earlier }, "");
     addEventListener("popstate", (event) => this.arrive(event.state?.step ?? 0));
-    // After a reload nothing typed into Stripe's iframes is left, so the way begins again.
-    if (earlier > 0) history.go(-earlier);
+    // After a reload the visitor is where they were, if there is what that step builds on.
+    if (earlier > 0 && ready) this.show(earlier);
+    else if (earlier > 0) history.go(-earlier);
   }
 
   get current() {
@@ -31,7 +35,7 @@ export class Steps {
   }
 
   get atLast() {
-    return this.index === this.steps.length - 1;
+    return !this.nextUrl && this.index === this.steps.length - 1;
   }
 
   /** @param {Element} element */

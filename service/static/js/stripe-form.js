@@ -1,6 +1,7 @@
 // Stripe's two Elements: made once, mounted once, and watched until they are there.
 
-/** @import {Appearance, Stripe, StripeAddressElement, StripeAddressElementChangeEvent, StripeElementLocale, StripeElements, StripeElementsOptionsMode, StripeError, StripePaymentElement, StripePaymentElementChangeEvent} from "@stripe/stripe-js" */
+/** @import {Typed} from "./details.js" */
+/** @import {Appearance, Stripe, StripeAddressElement, StripeAddressElementChangeEvent, StripeAddressElementOptions, StripeElementLocale, StripeElements, StripeElementsOptionsMode, StripeError, StripePaymentElement, StripePaymentElementChangeEvent} from "@stripe/stripe-js" */
 
 const SLOW_AFTER_MS = 5_000;
 
@@ -22,6 +23,7 @@ const SLOW_AFTER_MS = 5_000;
  * @property {string[]} methods Stripe's names of those that may pay; empty where all may
  * @property {number} amount
  * @property {string} currency
+ * @property {Typed} typed what the visitor typed on a page before
  */
 
 export class StripeForm {
@@ -39,8 +41,8 @@ export class StripeForm {
     /** @type {Map<string, boolean>} */
     this.complete = new Map();
     this.method = "card";
-    /** @type {StripeAddressElementChangeEvent["value"]|undefined} */
-    this.lastAddress = undefined;
+    /** @type {Pick<Typed, "name"|"address">} the address as the visitor last typed it */
+    this.lastAddress = order.typed;
     /** @type {Stripe|undefined} */
     this.stripe = undefined;
     /** @type {StripeElements|undefined} */
@@ -136,7 +138,7 @@ export class StripeForm {
 
   /** @param {StripeElements} elements */
   mountAddress(elements) {
-    const address = this.address = elements.create("address", { mode: "billing" });
+    const address = this.address = elements.create("address", { mode: "billing", defaultValues: this.typedBefore() });
     address.on("ready", () => this.arrived("address"));
     address.on("loaderror", () => this.fail("address"));
     address.on("change", (event) => {
@@ -146,12 +148,19 @@ export class StripeForm {
     this.mount("address", address);
   }
 
+  /** @returns {StripeAddressElementOptions["defaultValues"]} */
+  typedBefore() {
+    const { name, address } = this.order.typed;
+    const { country } = address;
+    return { ...(name && { name }), ...(country && { address: { ...address, country } }) };
+  }
+
   /** @param {StripeElements} elements */
   mountPayment(elements) {
     const payment = this.payment = elements.create("payment", {
       layout: { type: "accordion", radios: "auto" },
-      // Asked for once, in the contact section, and passed along with the token.
-      fields: { billingDetails: { email: "never" } },
+      // Asked for once, on this page or the one before, and passed along with the token.
+      fields: { billingDetails: this.asks("address") ? { email: "never" } : { email: "never", name: "never", address: "never" } },
     });
     payment.on("ready", () => this.arrived("payment"));
     payment.on("loaderror", () => this.fail("payment"));
@@ -194,7 +203,6 @@ export class StripeForm {
 
   /** The address as the visitor last typed it, in one line. */
   addressLine() {
-    if (!this.lastAddress) return "";
     const { name, address } = this.lastAddress;
     const { line1, line2, city, state, postal_code: postalCode, country } = address;
     const place = [city, state, postalCode].filter(Boolean).join(" ");
@@ -203,7 +211,6 @@ export class StripeForm {
 
   /** Name and address as the visitor last typed them. */
   buyer() {
-    if (!this.lastAddress) return {};
     const { name, address } = this.lastAddress;
     return { name, address };
   }
@@ -216,6 +223,7 @@ export class StripeForm {
 
   /** Asking for the address makes Stripe mark what is missing in it. */
   async checkAddress() {
+    if (!this.asks("address")) return true;
     return (await this.address?.getValue())?.complete ?? false;
   }
 
@@ -236,8 +244,18 @@ export class StripeForm {
     const { stripe, elements } = this.mounted();
     return stripe.createConfirmationToken({
       elements,
-      params: { payment_method_data: { billing_details: { email } }, return_url: returnUrl },
+      params: { payment_method_data: { billing_details: this.billingDetails(email) }, return_url: returnUrl },
     });
+  }
+
+  /**
+   * What Stripe's forms on this page do not know.
+   * @param {string} email
+   */
+  billingDetails(email) {
+    if (this.asks("address")) return { email };
+    const { name, address } = this.order.typed;
+    return { email, name, address };
   }
 
   /** @param {string} clientSecret */

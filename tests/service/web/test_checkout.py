@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from werkzeug.test import TestResponse
 
 from service.payments.declines import GENERIC, REFUSED
-from tests.service.conftest import AUTHENTICATES, DECLINES, MakeShop, Shop, reply
+from tests.service.conftest import AUTHENTICATES, DECLINES, MakeShop, Page, Shop, reply
 
 
 def test_a_visitor_pays_with_a_card_and_the_ledger_and_events_agree(shop: Shop) -> None:
@@ -419,3 +423,65 @@ def test_too_many_cards_on_one_checkout_are_refused(shop: Shop) -> None:
         assert shop.pay(page, DECLINES)["status"] == "requires_payment_method"
     answer = shop.confirm(page, shop.token(page))
     assert (answer.status_code, reply(answer)["type"]) == (429, "urn:kassa:too-many-attempts")
+
+
+# -- what is typed ---------------------------------------------------------------------------------
+
+TYPED = {
+    "email": "ada@example.com",
+    "name": "Ada O'Hara <img>",
+    "address": {"line1": '1 "Quote" Way', "line2": None, "city": "", "country": "GB"},
+}
+
+
+def _type(shop: Shop, page: Page, body: object = TYPED, **headers: str) -> TestResponse:
+    own = {"X-Kassa-Token": page.attributes["token"]}
+    return shop.client.post(page.attributes["details-url"], json=body, headers=own | headers)
+
+
+def _typed(page: Page) -> Any:
+    found = re.search(r"data-details='([^']*)'", page.html)
+    assert found is not None
+    return json.loads(html.unescape(found[1]))
+
+
+def test_what_is_typed_is_there_again(shop: Shop) -> None:
+    page = shop.visit()
+    assert _typed(page) == {"email": None, "name": None, "address": {}}
+    assert _type(shop, page).status_code == 204
+    again = shop.page(shop.client.get(f"/c/{page.checkout_id}"))
+    assert _typed(again) == TYPED | {
+        "address": {"line1": '1 "Quote" Way', "city": "", "country": "GB"}
+    }
+    assert 'value="ada@example.com"' in again.html
+    assert "<img>" not in again.html
+
+
+def test_somebody_elses_browser_sees_nothing_of_it_and_changes_nothing(shop: Shop) -> None:
+    page = shop.visit()
+    _type(shop, page)
+    shop.client.delete_cookie("kassa_visitor")
+    other = shop.page(shop.client.get(f"/c/{page.checkout_id}"))
+    assert "ada@example.com" not in other.html
+    assert _typed(other) == {"email": None, "name": None, "address": {}}
+    assert _type(shop, other, {"email": "eve@example.com"}).status_code == 204
+    assert shop.rows("SELECT email FROM details") == [("ada@example.com",)]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (TYPED, {"X-Kassa-Token": "forged"}, 403),
+        (TYPED, {"Sec-Fetch-Site": "cross-site"}, 403),
+        (TYPED | {"card": "4242"}, {}, 422),
+        (TYPED | {"email": "x" * 255}, {}, 422),
+        (TYPED | {"address": {"country": "Sweden"}}, {}, 422),
+        ([], {}, 422),
+    ],
+)
+def test_only_the_page_keeps_details_and_only_such(
+    shop: Shop, body: object, headers: dict[str, str], status: int
+) -> None:
+    page = shop.visit()
+    assert _type(shop, page, body, **headers).status_code == status
+    assert shop.rows("SELECT * FROM details") == []
