@@ -33,12 +33,10 @@ from service.web.metrics import metrics
 from service.web.orders import orders
 from service.web.overrides import overrides
 from service.web.reports import reports
+from service.web.scripts import SIMULATED_STRIPE_JS, STRIPE_JS
 from service.web.shop import shop
 from service.web.signing import Signing
 from service.web.webhooks import MAX_WEBHOOK, webhooks
-
-STRIPE_JS = "https://js.stripe.com/endive/stripe.js"
-SIMULATED_STRIPE_JS = "/sim/stripe.js"
 
 
 def utc_now() -> datetime:
@@ -95,6 +93,7 @@ def create_app(
         stripe_js=SIMULATED_STRIPE_JS if settings.simulated else STRIPE_JS,
     )
     app.jinja_env.globals.update(merchant=settings.merchant, simulated=settings.simulated)
+    app.jinja_env.globals["static"] = lambda name: f"{app.static_url_path}/{name}"
     app.context_processor(words)
     answers.install(app)
     pages = (shop, checkout, account, overrides, reports)

@@ -13,31 +13,10 @@ from service.errors import NotFound, ServiceError, StoreUnavailable, Unauthorize
 from service.languages import sentence
 from service.web.context import keep_visitor, secure, services
 from service.web.language import language
+from service.web.scripts import policy
 
 log = logging.getLogger(__name__)
 
-_STRIPE_JS = "https://js.stripe.com https://*.js.stripe.com"
-_REAL_SOURCES = {
-    "script-src": f"'self' {_STRIPE_JS}",
-    "frame-src": f"{_STRIPE_JS} https://hooks.stripe.com",
-    "connect-src": "'self' https://api.stripe.com",
-    "img-src": "'self' data: https://*.stripe.com",
-}
-_SIMULATED_SOURCES = {
-    "script-src": "'self'",
-    "frame-src": "'self'",
-    "connect-src": "'self'",
-    "img-src": "'self' data:",
-}
-_FIXED_SOURCES = {
-    "default-src": "'none'",
-    "style-src": "'self'",
-    "font-src": "'self'",
-    "form-action": "'self'",
-    "base-uri": "'none'",
-    "object-src": "'none'",
-    "frame-ancestors": "'none'",
-}
 # A report is one file with its own styles and no script at all.
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
@@ -144,10 +123,8 @@ def _for_a_program() -> bool:
 
 
 def _headers(response: Response) -> Response:
-    sources = _SIMULATED_SOURCES if services().settings.simulated else _REAL_SOURCES
-    policy = "; ".join(f"{k} {v}" for k, v in (_FIXED_SOURCES | sources).items())
     headers = response.headers
-    headers.setdefault("Content-Security-Policy", policy)
+    headers.setdefault("Content-Security-Policy", policy(simulated=services().settings.simulated))
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"

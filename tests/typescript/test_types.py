@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.app import STRIPE_JS
+from service.web.scripts import STRIPE_JS
 from tests.provision import typescript
 from tests.provision.programs import find_node
 

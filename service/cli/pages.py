@@ -1,0 +1,57 @@
+"""`kassa pages verify`: what browsers really receive."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+import requests
+
+from service.cli.options import format_option, settings_in_force
+from service.errors import Unavailable
+from service.verifying import Received, Verified, verify
+
+_PATIENCE_SECONDS = 15
+
+
+@click.group()
+def pages() -> None:
+    """The pages that visitors see."""
+
+
+@pages.command("verify")
+@click.argument("urls", metavar="URL...", nargs=-1, required=True)
+@format_option("text", "json")
+def verify_command(urls: tuple[str, ...], form: str) -> None:
+    """Compare served pages with the inventory of scripts, the policy and the installed files.
+
+    URL is a page that visitors see, such as a checkout; a signed preview link counts nobody.
+    Exit code 1: a page has something that it should not have.
+    """
+    simulated = settings_in_force(make_secret=False).simulated
+    found = [verify(url, _fetch, simulated=simulated) for url in urls]
+    if form == "json":
+        click.echo(json.dumps([asdict(each) for each in found], indent=2))
+    else:
+        click.echo("\n\n".join(_told(each) for each in found))
+    if any(each.faults for each in found):
+        raise SystemExit(1)
+
+
+def _told(found: Verified) -> str:
+    lines = [found.url]
+    lines += [f"  {each.sha256[:12] or '-':<12}  {each.address}" for each in found.scripts]
+    lines += [f"  WRONG: {fault}" for fault in found.faults]
+    if not found.faults:
+        lines.append("  nothing that is not in the inventory; every script is what was installed")
+    return "\n".join(lines)
+
+
+def _fetch(url: str) -> Received:
+    try:
+        # A visitor's browser, and nobody's cookies.
+        answer = requests.get(url, headers={"Accept": "text/html"}, timeout=_PATIENCE_SECONDS)
+    except requests.RequestException as exc:
+        raise Unavailable(f"{url}: does not answer: {type(exc).__name__}") from exc
+    return Received(answer.status_code, dict(answer.headers), answer.content)
