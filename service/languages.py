@@ -34,7 +34,7 @@ def sentence(english: str) -> str:
     return english
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Language:
     """A language, and the region whose way to write money and days is kept to.
 
@@ -110,7 +110,7 @@ def spoken(wanted: Iterable[str | None]) -> Language:
     for tag in wanted:
         if tag and (found := _spoken(tag)):
             return found
-    return Language(SOURCE, Locale(SOURCE), *_catalogue(SOURCE))
+    return _ENGLISH
 
 
 @lru_cache(1000)
@@ -143,3 +143,6 @@ def _catalogue(code: str) -> tuple[Mapping[str, tuple[str, ...]], Callable[[int]
         if key and all(forms) and not message.fuzzy:
             said[key] = forms
     return said, c2py(read.plural_expr)
+
+
+_ENGLISH = Language(SOURCE, Locale(SOURCE), *_catalogue(SOURCE))

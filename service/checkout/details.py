@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from service.checkout.checkouts import LIFETIME
 from service.store.session import replacing
@@ -41,10 +41,13 @@ def keep_details(
 
 def details_of(connection: Connection, checkout_id: str) -> Details:
     """What was typed for the checkout, if anything."""
-    here = details.c.checkout_id == checkout_id
-    columns = (details.c.email, details.c.name, details.c.address)
-    row = connection.execute(select(*columns).where(here)).one_or_none()
+    row = connection.execute(_OF_CHECKOUT, {"checkout_id": checkout_id}).one_or_none()
     return Details() if row is None else Details(row.email, row.name, row.address)
+
+
+_OF_CHECKOUT = select(details.c.email, details.c.name, details.c.address).where(
+    details.c.checkout_id == bindparam("checkout_id")
+)
 
 
 def forget_details(connection: Connection, *, now: datetime) -> None:

@@ -80,11 +80,14 @@ def attempts_of(
     if lock:
         same = checkouts.c.checkout_id == checkout.checkout_id
         connection.execute(select(checkouts.c.checkout_id).where(same).with_for_update())
-    return connection.execute(
-        select(confirmations)
-        .where(confirmations.c.checkout_id == checkout.checkout_id)
-        .order_by(confirmations.c.number)
-    ).all()
+    return connection.execute(_ATTEMPTS, {"checkout_id": checkout.checkout_id}).all()
+
+
+_ATTEMPTS = (
+    select(confirmations)
+    .where(confirmations.c.checkout_id == bindparam("checkout_id"))
+    .order_by(confirmations.c.number)
+)
 
 
 def may_be_paid(connection: Connection, checkout_id: str, *, now: datetime) -> bool:

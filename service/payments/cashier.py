@@ -139,12 +139,9 @@ class Cashier:
 
     def switch(self, checkout: Checkout) -> Switch | None:
         """What is offered in place of a card, by the amount or by what banks said; else None."""
-        found = self.switching.by_amount(checkout)
-        if found is not None:
-            return found
         with self.store.read() as connection:
             attempts = attempts_of(connection, checkout, lock=False)
-        return self.switching.by_declines(checkout, attempts)
+        return self.switching.offered(checkout, attempts)
 
     @property
     def invoicing(self) -> Invoicing:

@@ -60,15 +60,13 @@ class Switching:
         over = self._over(checkout) and checkout.currency == _DEBITED
         return (BANK_DEBIT,) if over else ()
 
-    def by_amount(self, checkout: Checkout) -> Switch | None:
-        """What is offered from the start, or None: an order like any other."""
-        return self._switch(checkout) if self._over(checkout) else None
-
-    def by_declines(self, checkout: Checkout, attempts: Sequence[Row[Any]]) -> Switch | None:
-        """What is offered after the tries there were, or None: another card may do."""
+    def offered(self, checkout: Checkout, attempts: Sequence[Row[Any]]) -> Switch | None:
+        """What is offered by the amount, or after the tries there were; None: a card may do."""
         codes = [attempt.decline_code or attempt.failure_code for attempt in attempts]
         twice = sum(code in _TWICE for code in codes) > 1
-        return self._switch(checkout) if twice or _TOO_MUCH & set(codes) else None
+        if self._over(checkout) or twice or _TOO_MUCH & set(codes):
+            return self._switch(checkout)
+        return None
 
     def _over(self, checkout: Checkout) -> bool:
         limit = self.limits.get(checkout.currency)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from sqlalchemy import Row
 from werkzeug import Response as AnyResponse
@@ -26,16 +28,19 @@ from service.errors import (
     PaymentRefused,
     Refused,
 )
+from service.languages import Language
 from service.payments.attempts import (
     KEY_LIFETIME,
     RECENTLY,
     AttemptStatus,
     Outcome,
+    attempts_of,
     may_be_paid,
 )
 from service.payments.bills import invoice_of
 from service.payments.declines import told
 from service.payments.gateway import Buyer, PaymentStatus
+from service.payments.switching import Switch
 from service.web import terms
 from service.web.bodies import read_json, validated
 from service.web.client import client
@@ -123,6 +128,9 @@ def show(checkout_id: str) -> AnyResponse | str:
     with kassa.store.read() as connection:
         found = checkout_with_id(connection, checkout_id)
         may_be = may_be_paid(connection, checkout_id, now=now)
+        # Here and not after: another transaction would cost more than what it reads.
+        attempts = attempts_of(connection, found, lock=False)
+        typed = details_of(connection, checkout_id)
     speak(found.locale)
     if may_be:
         return redirect(url_for(".finished", checkout_id=checkout_id), 303)
@@ -130,7 +138,16 @@ def show(checkout_id: str) -> AnyResponse | str:
         return _expired(found)
     if request.method == "HEAD":
         return Response(mimetype="text/html")
-    return _page(kassa, _admitted(kassa, found, unit_id), unit_id)
+    found = _admitted(kassa, found, unit_id)
+    # A link that was passed on shows the order, and nothing of whom it was made for.
+    known = replace(typed, email=typed.email or found.email)
+    return _page(
+        kassa,
+        found,
+        token=kassa.signing.page_token(found.checkout_id, unit_id),
+        typed=known if unit_id == found.unit_id else Details(),
+        switch=kassa.cashier.switching.offered(found, attempts),
+    )
 
 
 @checkout.post("/<checkout_id>/confirm")
@@ -282,36 +299,32 @@ def _visited(kassa: Services, found: Checkout) -> bool:
     return kassa.signing.page_unit(token, found.checkout_id) == found.unit_id
 
 
-def _page(kassa: Services, found: Checkout, unit_id: str) -> str:
-    typed = Details()
-    if unit_id == found.unit_id:
-        with kassa.store.read() as connection:
-            kept = details_of(connection, found.checkout_id)
-        typed = replace(kept, email=kept.email or found.email)
+def _page(
+    kassa: Services, found: Checkout, *, token: str, typed: Details, switch: Switch | None
+) -> str:
+    here = url_for(".show", checkout_id=found.checkout_id)
     flow = flow_named(found.flow)
     step = step_at(flow, request.args.get("step"), ready=typed.enough)
     urls = {
-        "confirm_url": url_for(".confirm", checkout_id=found.checkout_id),
-        "session_url": _session_url(found),
-        "invoice_url": url_for(".invoice", checkout_id=found.checkout_id),
-        "status_url": url_for(".status", checkout_id=found.checkout_id),
-        "details_url": url_for(".details", checkout_id=found.checkout_id),
-        "step_urls": [
-            url_for(".show", checkout_id=found.checkout_id, step=each.key) for each in flow.steps
-        ],
-        "return_url": _return_url(found),
+        "confirm_url": f"{here}/confirm",
+        # Who is sent an invoice has no payment method to choose.
+        "session_url": f"{here}/session" if found.customer and not found.invoiced else "",
+        "invoice_url": f"{here}/invoice",
+        "status_url": f"{here}/status",
+        "details_url": f"{here}/details",
+        "step_urls": [f"{here}?step={each.key}" for each in flow.steps],
+        "return_url": address(f"{here}/return"),
         "events_url": url_for("events.collect"),
     }
     page = urls | {
         "publishable_key": kassa.gateway.publishable_key,
         "stripe_js": kassa.stripe_js,
-        "token": kassa.signing.page_token(found.checkout_id, unit_id),
+        "token": token,
         "locale": language().stripe,
         "simulated": kassa.settings.simulated,
         "mode": _elements_mode(found),
         "methods": " ".join(kassa.cashier.switching.methods(found)),
     }
-    switch = kassa.cashier.switch(found)
     return render_template(
         "checkout/page.html",
         checkout=found,
@@ -319,10 +332,17 @@ def _page(kassa: Services, found: Checkout, unit_id: str) -> str:
         at=step,
         typed=typed,
         section_titles=SECTIONS,
+        texts=_texts(language()),
         page=page,
         terms=terms.told(found, language(), today=kassa.clock().date()),
         switch=switch,
     )
+
+
+@lru_cache
+def _texts(spoken: Language) -> str:
+    """What the script says, which no order changes."""
+    return Markup(render_template("checkout/texts.html", _=spoken.say))  # noqa: S704 - ours alone
 
 
 def _expired(found: Checkout) -> AnyResponse:
@@ -350,13 +370,6 @@ def _own_checkout(kassa: Services, checkout_id: str) -> Checkout:
 
 def _return_url(found: Checkout) -> str:
     return address(url_for(".finished", checkout_id=found.checkout_id))
-
-
-def _session_url(found: Checkout) -> str:
-    """Where the page asks for what its customer keeps; nowhere, if it asks for no payment."""
-    if found.customer is None or found.invoiced:
-        return ""
-    return url_for(".session", checkout_id=found.checkout_id)
 
 
 def _elements_mode(found: Checkout) -> str:
