@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from flask import Flask
+from flask_compress import Compress
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -78,7 +79,13 @@ def create_app(
         root_path=str(PROJECT / "service"),
         template_folder=str(PROJECT / "templates"),
     )
-    app.config.update(MAX_CONTENT_LENGTH=max(MAX_BODY, MAX_WEBHOOK))
+    app.config.update(
+        MAX_CONTENT_LENGTH=max(MAX_BODY, MAX_WEBHOOK),
+        COMPRESS_MIMETYPES=["text/html", "text/css", "text/javascript", "image/svg+xml"],
+        COMPRESS_STREAMS=False,
+    )
+    # First, so that it is the last to see an answer.
+    Compress(app)
     app.extensions["kassa"] = Services(
         settings=settings,
         in_force=in_force,

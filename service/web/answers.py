@@ -131,6 +131,10 @@ def _headers(response: Response) -> Response:
     headers["Permissions-Policy"] = 'payment=(self "https://js.stripe.com")'
     if secure():
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-    if not request.path.startswith("/static/"):
+    if request.endpoint != "static":
         headers.setdefault("Cache-Control", "no-store")
+    elif response.direct_passthrough:
+        # Read at once, for it is small, and compressed as a whole.
+        response.direct_passthrough = False
+        response.get_data()
     return response

@@ -53,6 +53,8 @@ def test_an_unknown_flow_stops_the_start_and_is_named(tmp_path: Path) -> None:
     definitions.mkdir()
     text = shipped.read_text().replace("flow: one_page", "flow: one_pgae")
     (definitions / shipped.name).write_text(text)
-    said = r"experiment one-page-checkout, variant one_page: .*'one_pgae'.*two_page, one_page"
+    said = (
+        r"experiment one-page-checkout, variant one_page: .*'one_pgae'.*two_page_reload, one_page"
+    )
     with pytest.raises(ConfigurationError, match=said):
         check_flows(Catalog.load(definitions).experiments.values())

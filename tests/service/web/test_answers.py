@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from service.settings import StripeKeys
@@ -195,3 +197,28 @@ def test_a_store_that_is_gone_is_a_503_and_never_a_500(shop: Shop) -> None:
     ):
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
         assert "db.internal" not in answer.text
+
+
+@pytest.mark.parametrize("coding", ["zstd", "br", "gzip"])
+def test_pages_and_their_files_are_compressed_as_the_browser_asks(shop: Shop, coding: str) -> None:
+    asked = {"Accept-Encoding": coding}
+    for path in ("/", "/static/css/checkout.css", "/static/js/checkout.js"):
+        plain, small = shop.client.get(path), shop.client.get(path, headers=asked)
+        assert small.headers["Vary"] == plain.headers["Vary"] == "Accept-Encoding"
+        assert small.headers["Content-Encoding"] == coding
+        assert len(small.data) < len(plain.data) / 2
+        plain.close()
+        small.close()
+
+
+def test_what_our_page_weighs_is_less_than_forty_kilobytes(shop: Shop) -> None:
+    page = shop.visit()
+    files = re.findall(r'"(/static/[^"]+)"', page.html)
+    assert len(files) > 8
+    asked = {"Accept-Encoding": "br"}
+    paths = [f"/c/{page.checkout_id}", *files]
+    answers = [shop.client.get(path, headers=asked) for path in dict.fromkeys(paths)]
+    assert all(answer.status_code == 200 for answer in answers)
+    assert sum(len(answer.data) for answer in answers) < 40_000
+    for answer in answers:
+        answer.close()
