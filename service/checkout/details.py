@@ -19,16 +19,13 @@ class Details:
 
     Attributes:
         address: with Stripe's names, e.g. ``line1`` and ``postal_code``.
+        complete: whether the page, which knows what each country asks for, misses nothing.
     """
 
     email: str | None = None
     name: str | None = None
     address: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def enough(self) -> bool:
-        """Whether somebody can be asked to pay: the page itself knows what a country asks for."""
-        return bool(self.email and self.name and self.address.get("country"))
+    complete: bool = False
 
 
 def keep_details(
@@ -42,10 +39,10 @@ def keep_details(
 def details_of(connection: Connection, checkout_id: str) -> Details:
     """What was typed for the checkout, if anything."""
     row = connection.execute(_OF_CHECKOUT, {"checkout_id": checkout_id}).one_or_none()
-    return Details() if row is None else Details(row.email, row.name, row.address)
+    return Details() if row is None else Details(row.email, row.name, row.address, row.complete)
 
 
-_OF_CHECKOUT = select(details.c.email, details.c.name, details.c.address).where(
+_OF_CHECKOUT = select(details.c.email, details.c.name, details.c.address, details.c.complete).where(
     details.c.checkout_id == bindparam("checkout_id")
 )
 

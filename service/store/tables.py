@@ -104,6 +104,8 @@ details = Table(
     Column("email", Text),
     Column("name", Text),
     Column("address", JSON, nullable=False),
+    # Whether the page, which knows what each country asks for, missed nothing.
+    Column("complete", Boolean, nullable=False),
     Column("kept_at", UtcTime, nullable=False, index=True),
 )
 

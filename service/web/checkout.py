@@ -103,11 +103,12 @@ class DetailsBody(BaseModel):
     email: Annotated[str, StringConstraints(max_length=254)] | None = None
     name: _Text | None = None
     address: AddressBody | None = None
+    complete: bool = False
 
     def details(self) -> Details:
         """The same, without what is empty."""
         address = self.address.model_dump(exclude_none=True) if self.address else {}
-        return Details(self.email or None, self.name or None, address)
+        return Details(self.email or None, self.name or None, address, self.complete)
 
 
 class InvoiceBody(BaseModel):
@@ -304,7 +305,7 @@ def _page(
 ) -> str:
     here = url_for(".show", checkout_id=found.checkout_id)
     flow = flow_named(found.flow)
-    step = step_at(flow, request.args.get("step"), ready=typed.enough)
+    step = step_at(flow, request.args.get("step"), ready=typed.complete)
     urls = {
         "confirm_url": f"{here}/confirm",
         # Who is sent an invoice has no payment method to choose.

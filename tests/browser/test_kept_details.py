@@ -115,8 +115,18 @@ def test_back_forward_and_change_over_pages_keep_the_details(come: Come, books: 
 
 def test_nobody_is_asked_to_pay_before_their_details(come: Come) -> None:
     visit = come("two_page_reload").open_checkout()
-    visit.page.goto(f"{visit.page.url}?step=payment")
+    payment = f"{visit.page.url}?step=payment"
+    visit.page.goto(payment)
     stands_alone(visit, "details")
+    visit.give_details()
+    stands_alone(visit, "payment")
+    visit.page.go_back()
+    stands_alone(visit, "details")
+    # What was complete is so no longer.
+    kept(visit, lambda: visit.address.locator("#city").fill(""))
+    visit.page.goto(payment)
+    stands_alone(visit, "details")
+    assert visit.typed() == DETAILS | {"city": ""}
 
 
 def test_details_that_can_not_be_sent_stay_where_they_are(come: Come) -> None:

@@ -40,7 +40,7 @@ class Checkout {
       onTrouble: (kind, trouble) => this.elementTrouble(kind, trouble),
       onChange: (kind) => this.elementChanged(kind),
     });
-    this.details = new Details(this.server, this.settings.detailsUrl, () => this.typed());
+    this.details = new Details(this.server, this.settings.detailsUrl, () => this.typed(), this.settings.typed);
     /** @type {Record<string, () => Promise<string|undefined>>} what is wrong with a section */
     this.checks = {
       contact: async () => this.emailProblem(),
@@ -64,7 +64,7 @@ class Checkout {
     this.email?.addEventListener("change", () => this.detailsChanged());
     addEventListener("pageshow", (event) => this.returned(event));
     this.details.connect();
-    this.steps.connect(!this.emailProblem() && this.stripe.lastAddress.address.country !== undefined);
+    this.steps.connect(this.settings.typed.complete === true);
     this.review();
     this.funnel.connect(this.settings.beginsAt === 0);
     this.stripe.start();
@@ -80,9 +80,14 @@ class Checkout {
     return /** @type {HTMLInputElement|null} */ (this.form.elements.namedItem("email"));
   }
 
-  /** What the visitor typed so far, apart from the payment. */
+  /**
+   * What the visitor typed so far, apart from the payment.
+   * @returns {Typed}
+   */
   typed() {
-    return { email: this.emailAddress, ...this.stripe.buyer() };
+    const { typed } = this.settings;
+    const complete = this.email ? !this.emailProblem() && this.stripe.isComplete("address") : typed.complete;
+    return { email: this.emailAddress || null, ...this.stripe.buyer(), complete };
   }
 
   // -- what the visitor does ------------------------------------------------------------------
@@ -126,7 +131,8 @@ class Checkout {
     if (!event.persisted) return;
     const leftWorking = this.busy;
     this.rest();
-    if (leftWorking) this.working("asking", () => this.checkAgain());
+    // From a step before the last, the visitor left for the next one.
+    if (leftWorking && this.steps.atLast) this.working("asking", () => this.checkAgain());
   }
 
   // -- details --------------------------------------------------------------------------------
@@ -212,7 +218,7 @@ class Checkout {
   async sendInvoice() {
     this.say("invoicing");
     this.funnel.record("payment_submitted");
-    await this.follow(this.settings.invoiceUrl, this.typed());
+    await this.follow(this.settings.invoiceUrl, { email: this.emailAddress, ...this.stripe.buyer() });
   }
 
   /** @returns {Promise<Problem[]>} */

@@ -9,6 +9,7 @@ const KEEP_AFTER_MS = 800;
  * @typedef {object} Typed
  * @property {string|null} email
  * @property {string|null} name
+ * @property {boolean} [complete] whether nothing is missing
  * @property {{line1?: string|null, line2?: string|null, city?: string|null, state?: string|null, postal_code?: string|null, country?: string|null}} address
  */
 
@@ -17,12 +18,13 @@ export class Details {
    * @param {Server} server
    * @param {string} url
    * @param {() => Typed} read what is typed now
+   * @param {Typed} kept what the server has
    */
-  constructor(server, url, read) {
+  constructor(server, url, read, kept) {
     this.server = server;
     this.url = url;
     this.read = read;
-    this.kept = JSON.stringify(read());
+    this.kept = textOf(kept);
     /** @type {ReturnType<typeof setTimeout>|undefined} */
     this.timer = undefined;
   }
@@ -44,9 +46,18 @@ export class Details {
   /** @throws {Error} when it could not be kept: the server was not reached, or said no */
   async keep() {
     clearTimeout(this.timer);
-    const typed = this.read(), text = JSON.stringify(typed);
+    const typed = this.read(), text = textOf(typed);
     if (text === this.kept) return;
     await this.server.tell(this.url, typed);
     this.kept = text;
   }
+}
+
+/**
+ * The same for the same details: what is empty counts as what is missing.
+ * @param {Typed} typed
+ */
+function textOf({ email, name, address, complete }) {
+  const { line1, line2, city, state, postal_code: postalCode, country } = address;
+  return JSON.stringify([email, name, line1, line2, city, state, postalCode, country, complete].map((value) => value || ""));
 }

@@ -39,7 +39,7 @@ export class StripeForm {
     /** @type {Set<string>} */
     this.pending = new Set(this.hosts.map(kindOf));
     /** @type {Map<string, boolean>} */
-    this.complete = new Map();
+    this.complete = new Map(order.typed.complete ? [["address", true]] : []);
     this.method = "card";
     /** @type {Pick<Typed, "name"|"address">} the address as the visitor last typed it */
     this.lastAddress = order.typed;

@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("email", sa.Text(), nullable=True),
         sa.Column("name", sa.Text(), nullable=True),
         sa.Column("address", sa.JSON(), nullable=False),
+        sa.Column("complete", sa.Boolean(), nullable=False),
         sa.Column("kept_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("checkout_id", name=op.f("pk_details")),
     )
