@@ -123,7 +123,7 @@ class Expired(Refused):
 
     status = HTTPStatus.GONE
     title = sentence("This checkout has expired")
-    told = sentence("Nothing was charged. You can start again with the same order.")
+    told: str = sentence("Nothing was charged. You can start again with the same order.")
 
 
 class TooManyAttempts(Refused):

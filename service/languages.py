@@ -87,7 +87,7 @@ class Language:
     @property
     def region(self) -> str:
         """Language and region of the formats, e.g. ``sv-FI``."""
-        return str(self.locale).replace("_", "-")
+        return "-".join(filter(None, (self.locale.language, self.locale.territory)))
 
     @property
     def stripe(self) -> str:
@@ -115,10 +115,9 @@ def spoken(wanted: Iterable[str | None]) -> Language:
 
 @lru_cache(1000)
 def _spoken(tag: str) -> Language | None:
-    try:
-        locale = Locale.parse(tag.replace("-", "_")) if _TAG.fullmatch(tag) else None
-    except (UnknownLocaleError, ValueError):
+    if not _TAG.fullmatch(tag):
         return None
+    locale = _locale(tag.replace("-", "_")) or _locale(tag[:3].rstrip("-_"))
     if locale is None:
         return None
     alike = [each for each in languages() if each.partition("_")[0] == locale.language]
@@ -127,6 +126,13 @@ def _spoken(tag: str) -> Language | None:
     exact = f"{locale.language}_{locale.territory}"
     code = exact if exact in alike else alike[0]
     return Language(code, locale, *_catalogue(code))
+
+
+def _locale(name: str) -> Locale | None:
+    try:
+        return Locale.parse(name)
+    except (UnknownLocaleError, ValueError):
+        return None
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What browsers really receive, against the inventory: PCI DSS 4.0.1, 6.4.3 and 11.6.1."""
+"""What browsers are served, against the inventory: PCI DSS 4.0.1, 6.4.3 and 11.6.1."""
 
 from __future__ import annotations
 
@@ -26,9 +26,11 @@ class Received:
     """An answer, as a browser receives it.
 
     Attributes:
+        url: where it came from in the end, after redirects.
         headers: their names compared without case.
     """
 
+    url: str
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -76,13 +78,20 @@ def verify(url: str, fetch: Fetch, *, simulated: bool, directory: Path = STATIC)
     if page.status != 200:
         found.faults.append(f"the page answers {page.status}")
         return found
+    if _origin(page.url) != _origin(url):
+        found.faults.append(f"the page leads to {page.url}")
+        return found
     found.faults += _policy_faults(page, simulated=simulated)
     document = _Document()
     document.feed(page.body.decode("utf-8", "replace"))
     found.faults += document.faults
     stripe = SIMULATED_STRIPE_JS if simulated else STRIPE_JS
-    for address in dict.fromkeys(document.scripts):
-        script, faults = _script(urljoin(url, address), url, fetch, stripe, directory)
+    addresses = [urljoin(page.url, address) for address in document.scripts]
+    if any(urlsplit(address).path.startswith(_PATH) for address in addresses):
+        # What they import in turn stands in no page.
+        addresses += [urljoin(page.url, _PATH + name) for name in SCRIPTS]
+    for address in dict.fromkeys(addresses):
+        script, faults = _script(address, page.url, fetch, stripe, directory)
         found.scripts.append(script)
         found.faults += faults
     return found
@@ -99,8 +108,14 @@ def _policy_faults(page: Received, *, simulated: bool) -> Iterator[str]:
 
 
 def _directives(text: str) -> dict[str, str]:
+    """As browsers read them: of two with one name the first holds."""
     parts = [part.strip().partition(" ") for part in text.split(";") if part.strip()]
-    return {name: allowed for name, _, allowed in parts}
+    return {name.lower(): allowed for name, _, allowed in reversed(parts)}
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
 
 
 def _script(
@@ -110,9 +125,9 @@ def _script(
         return Script(
             address, "Stripe's own, from Stripe alone: its forms and its fraud signals"
         ), []
-    here, there = urlsplit(page), urlsplit(address)
-    name = there.path.removeprefix(_PATH)
-    ours = there.path.startswith(_PATH) and (here.scheme, here.netloc) == there[:2]
+    path = urlsplit(address).path
+    name = path.removeprefix(_PATH)
+    ours = path.startswith(_PATH) and _origin(page) == _origin(address)
     if not ours or name not in SCRIPTS:
         return Script(address, ""), [f"{address}: is not in the inventory"]
     received = fetch(address)
@@ -136,7 +151,9 @@ class _Document(HTMLParser):
             self._script(given)
         elif tag == "link":
             self._link(given)
-        elif tag in _FOREIGN:
+        elif tag in _FOREIGN or (
+            tag == "meta" and given.get("http-equiv", "").lower() == "refresh"
+        ):
             self.faults.append(f"line {self.getpos()[0]}: <{tag}>, which no page of ours has")
         self.faults += [f"line {self.getpos()[0]}: {each}" for each in _running(given)]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, select
 
-from service.checkout.checkouts import LIFETIME
 from service.store.session import replacing
 from service.store.tables import details
+
+_KEPT = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -20,33 +21,40 @@ class Details:
     Attributes:
         address: with Stripe's names, e.g. ``line1`` and ``postal_code``.
         complete: whether the page, which knows what each country asks for, misses nothing.
+        typed_at: by the visitor's clock, in milliseconds; only ever compared with itself.
     """
 
     email: str | None = None
     name: str | None = None
     address: Mapping[str, str] = field(default_factory=dict)
     complete: bool = False
+    typed_at: int = 0
 
 
 def keep_details(
-    connection: Connection, checkout_id: str, typed: Details, *, now: datetime
+    connection: Connection, checkout_id: str, unit_id: str, typed: Details, *, now: datetime
 ) -> None:
-    """Keep what is typed now, in the place of what was before."""
-    row = {"checkout_id": checkout_id, "kept_at": now} | asdict(typed)
-    connection.execute(replacing(connection.dialect.name, details), row)
+    """Keep what is typed now, in the place of what the same visitor typed before.
+
+    Two requests of one page may come in either order: what was typed last stands.
+    """
+    row = {"checkout_id": checkout_id, "unit_id": unit_id, "kept_at": now} | asdict(typed)
+    statement = replacing(connection.dialect.name, details, newer=details.c.typed_at)
+    connection.execute(statement, row)
 
 
-def details_of(connection: Connection, checkout_id: str) -> Details:
-    """What was typed for the checkout, if anything."""
-    row = connection.execute(_OF_CHECKOUT, {"checkout_id": checkout_id}).one_or_none()
-    return Details() if row is None else Details(row.email, row.name, row.address, row.complete)
+def details_of(connection: Connection, checkout_id: str, unit_id: str) -> Details:
+    """What the visitor typed for the checkout, if anything."""
+    whose = {"checkout_id": checkout_id, "unit_id": unit_id}
+    row = connection.execute(_TYPED, whose).one_or_none()
+    return Details() if row is None else Details(*row)
 
 
-_OF_CHECKOUT = select(details.c.email, details.c.name, details.c.address, details.c.complete).where(
-    details.c.checkout_id == bindparam("checkout_id")
+_TYPED = select(*(details.c[name] for name in Details.__dataclass_fields__)).where(
+    details.c.checkout_id == bindparam("checkout_id"), details.c.unit_id == bindparam("unit_id")
 )
 
 
 def forget_details(connection: Connection, *, now: datetime) -> None:
-    """Forget what was typed for checkouts that are over."""
-    connection.execute(delete(details).where(details.c.kept_at < now - LIFETIME))
+    """Forget what was last changed a day ago."""
+    connection.execute(delete(details).where(details.c.kept_at < now - _KEPT))

@@ -43,7 +43,7 @@ _COMMANDS = {
     "notify": ("notify", "Send the notices to customers that wait."),
     "reconcile": ("reconcile", "The ledger against Stripe: what never came is fetched."),
     "ledger": ("ledger", "Make the books anew out of what Stripe sent."),
-    "pages": ("pages", "What browsers really receive, against the inventory of scripts."),
+    "pages": ("pages", "What browsers are served, against the inventory of scripts."),
     "config": ("config", "What is in force, secrets hidden."),
     "db": ("database", "Migrations of the store."),
 }

@@ -1,4 +1,4 @@
-"""`kassa pages verify`: what browsers really receive."""
+"""`kassa pages verify`: what browsers are served."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ from service.errors import Unavailable
 from service.verifying import Received, Verified, verify
 
 _PATIENCE_SECONDS = 15
+# A page that shows programs something else is not the page that visitors get.
+_BROWSER = {
+    "Accept": "text/html,application/xhtml+xml,*/*;q=0.8",
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/150.0.0.0 Safari/537.36",
+}
 
 
 @click.group()
@@ -50,8 +56,7 @@ def _told(found: Verified) -> str:
 
 def _fetch(url: str) -> Received:
     try:
-        # A visitor's browser, and nobody's cookies.
-        answer = requests.get(url, headers={"Accept": "text/html"}, timeout=_PATIENCE_SECONDS)
+        answer = requests.get(url, headers=_BROWSER, timeout=_PATIENCE_SECONDS)
     except requests.RequestException as exc:
         raise Unavailable(f"{url}: does not answer: {type(exc).__name__}") from exc
-    return Received(answer.status_code, dict(answer.headers), answer.content)
+    return Received(answer.url, answer.status_code, dict(answer.headers), answer.content)

@@ -166,12 +166,20 @@ def among(dialect: str, column: Column[Any], name: str) -> ColumnElement[bool]:
     return column.in_(bindparam(name, expanding=True))
 
 
-def replacing(dialect: str, table: Table) -> _Insert:
-    """A statement that inserts a row, or writes every column of the one with its key anew."""
-    (key,) = table.primary_key.columns
+def replacing(dialect: str, table: Table, *, newer: Column[Any] | None = None) -> _Insert:
+    """A statement that inserts a row, or writes every column of the one with its key anew.
+
+    Args:
+        dialect: of the store.
+        table: where to.
+        newer: a row stays as it is whose value of this column is greater.
+    """
+    keys = [*table.primary_key.columns]
     insert = _INSERTS[dialect](table)
-    others = {column.name: insert.excluded[column.name] for column in table.c if column is not key}
-    return insert.on_conflict_do_update(index_elements=[key], set_=others)
+    new = insert.excluded
+    others = {column.name: new[column.name] for column in table.c if not column.primary_key}
+    where = None if newer is None else newer <= new[newer.name]
+    return insert.on_conflict_do_update(index_elements=keys, set_=others, where=where)
 
 
 @lru_cache(maxsize=256)

@@ -96,16 +96,19 @@ checkouts = Table(
     Column("preview", Boolean, nullable=False, default=False),
 )
 
-# What a visitor typed so far, for the visitor's own page; forgotten when the checkout is over.
+# What a visitor typed so far, for the visitor's own page; forgotten a day after the last change.
 details = Table(
     "details",
     metadata,
     Column("checkout_id", String(40), primary_key=True),
+    Column("unit_id", String(64), primary_key=True),
     Column("email", Text),
     Column("name", Text),
     Column("address", JSON, nullable=False),
     # Whether the page, which knows what each country asks for, missed nothing.
     Column("complete", Boolean, nullable=False),
+    # By the visitor's clock, in milliseconds: what was typed before comes too late.
+    Column("typed_at", BigInteger, nullable=False),
     Column("kept_at", UtcTime, nullable=False, index=True),
 )
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from markupsafe import Markup
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import Row
 from werkzeug import Response as AnyResponse
 
@@ -44,7 +44,14 @@ from service.payments.switching import Switch
 from service.web import terms
 from service.web.bodies import read_json, validated
 from service.web.client import client
-from service.web.context import Services, address, refuse_prefetch, services, visitor
+from service.web.context import (
+    VISITOR_COOKIE,
+    Services,
+    address,
+    refuse_prefetch,
+    services,
+    visitor,
+)
 from service.web.language import language, speak
 from service.web.overrides import override
 
@@ -104,11 +111,18 @@ class DetailsBody(BaseModel):
     name: _Text | None = None
     address: AddressBody | None = None
     complete: bool = False
+    typed_at: Annotated[int, Field(ge=0, lt=2**53)] = 0
 
     def details(self) -> Details:
         """The same, without what is empty."""
-        address = self.address.model_dump(exclude_none=True) if self.address else {}
-        return Details(self.email or None, self.name or None, address, self.complete)
+        given = self.address.model_dump() if self.address else {}
+        return Details(
+            self.email or None,
+            self.name or None,
+            {name: value for name, value in given.items() if value},
+            self.complete,
+            self.typed_at,
+        )
 
 
 class InvoiceBody(BaseModel):
@@ -131,7 +145,7 @@ def show(checkout_id: str) -> AnyResponse | str:
         may_be = may_be_paid(connection, checkout_id, now=now)
         # Here and not after: another transaction would cost more than what it reads.
         attempts = attempts_of(connection, found, lock=False)
-        typed = details_of(connection, checkout_id)
+        typed = details_of(connection, checkout_id, unit_id)
     speak(found.locale)
     if may_be:
         return redirect(url_for(".finished", checkout_id=checkout_id), 303)
@@ -140,13 +154,15 @@ def show(checkout_id: str) -> AnyResponse | str:
     if request.method == "HEAD":
         return Response(mimetype="text/html")
     found = _admitted(kassa, found, unit_id)
-    # A link that was passed on shows the order, and nothing of whom it was made for.
-    known = replace(typed, email=typed.email or found.email)
+    # A link that was passed on shows the order, and nothing of whom it was made for; after a try
+    # to pay, the order's address may be that of somebody else.
+    if unit_id == found.unit_id and not attempts:
+        typed = replace(typed, email=typed.email or found.email)
     return _page(
         kassa,
         found,
         token=kassa.signing.page_token(found.checkout_id, unit_id),
-        typed=known if unit_id == found.unit_id else Details(),
+        typed=typed,
         switch=kassa.cashier.switching.offered(found, attempts),
     )
 
@@ -155,7 +171,7 @@ def show(checkout_id: str) -> AnyResponse | str:
 def confirm(checkout_id: str) -> Response:
     """Try to charge; the page's signed token is what a forged request lacks."""
     kassa = services()
-    found = _own_checkout(kassa, checkout_id)
+    found, _ = _own_checkout(kassa, checkout_id)
     body = validated(ConfirmBody, read_json())
     found = _addressed(kassa, found, body.email)
     outcome = kassa.cashier.confirm(found, body.confirmation_token, return_url=_return_url(found))
@@ -166,10 +182,11 @@ def confirm(checkout_id: str) -> Response:
 def session(checkout_id: str) -> Response:
     """What the merchant's customer keeps, for the page of the visitor the order was made for."""
     kassa = services()
-    found = _own_checkout(kassa, checkout_id)
+    found, unit_id = _own_checkout(kassa, checkout_id)
     read_json()
     try:
-        secret = kassa.cashier.session(found) if _visited(kassa, found) else None
+        # A link that was passed on shows the order, and nothing of whom it was made for.
+        secret = kassa.cashier.session(found) if unit_id == found.unit_id else None
     except (PaymentBusy, PaymentIndeterminate, PaymentRefused):
         secret = None
     return jsonify(client_secret=secret)
@@ -179,11 +196,13 @@ def session(checkout_id: str) -> Response:
 def details(checkout_id: str) -> tuple[str, int]:
     """Keep what the visitor typed so far, for their own page."""
     kassa = services()
-    found = _own_checkout(kassa, checkout_id)
+    found, unit_id = _own_checkout(kassa, checkout_id)
     typed = validated(DetailsBody, read_json()).details()
-    if _visited(kassa, found):
-        with kassa.store.write() as connection:
-            keep_details(connection, checkout_id, typed, now=kassa.clock())
+    now = kassa.clock()
+    if found.expired(now):
+        raise Expired("this checkout has expired; nothing was kept")
+    with kassa.store.write() as connection:
+        keep_details(connection, checkout_id, unit_id, typed, now=now)
     return "", HTTPStatus.NO_CONTENT
 
 
@@ -191,7 +210,7 @@ def details(checkout_id: str) -> tuple[str, int]:
 def invoice(checkout_id: str) -> Response:
     """Send the visitor an invoice for the order, where one is offered."""
     kassa = services()
-    found = _own_checkout(kassa, checkout_id)
+    found, _ = _own_checkout(kassa, checkout_id)
     body = validated(InvoiceBody, read_json())
     switch = kassa.cashier.switch(found)
     offered = found.terms if found.invoiced else switch and switch.invoice
@@ -207,7 +226,7 @@ def invoice(checkout_id: str) -> Response:
 def status(checkout_id: str) -> Response:
     """Ask how the payment stands, e.g. after the bank's own page."""
     kassa = services()
-    found = _own_checkout(kassa, checkout_id)
+    found, _ = _own_checkout(kassa, checkout_id)
     read_json()
     outcome = kassa.cashier.check(found, resume_within=KEY_LIFETIME)
     if outcome is None:
@@ -242,7 +261,7 @@ def finished(checkout_id: str) -> AnyResponse | str:
         state=state,
         message=language().say(told(outcome.failure)),
         checkout=found,
-        checkout_url=url_for(".show", checkout_id=checkout_id),
+        checkout_url=url_for(".show", checkout_id=checkout_id, step=_paying_step(found)),
         terms=terms.told(found, language(), today=today),
         invoice=sent,
         due=sent and sent.due_at and language().day(sent.due_at.date(), today),
@@ -250,6 +269,12 @@ def finished(checkout_id: str) -> AnyResponse | str:
         verification=outcome.verification,
         deposit_day=_deposit_day(outcome, today),
     )
+
+
+def _paying_step(found: Checkout) -> str | None:
+    """The step to come back to where it is a page of its own."""
+    flow = flow_named(found.flow)
+    return flow.steps[-1].key if flow.reload else None
 
 
 def _state_of_invoice(sent: Row[Any] | None, now: datetime) -> str:
@@ -294,17 +319,14 @@ def _admitted(kassa: Services, found: Checkout, unit_id: str) -> Checkout:
         return admit(connection, catalog, found, guest, now=kassa.clock())
 
 
-def _visited(kassa: Services, found: Checkout) -> bool:
-    """Whether the page is the first visitor's: a link that was passed on shows the order alone."""
-    token = request.headers.get(TOKEN_HEADER)
-    return kassa.signing.page_unit(token, found.checkout_id) == found.unit_id
-
-
 def _page(
     kassa: Services, found: Checkout, *, token: str, typed: Details, switch: Switch | None
 ) -> str:
     here = url_for(".show", checkout_id=found.checkout_id)
     flow = flow_named(found.flow)
+    if "step" in request.args and VISITOR_COOKIE not in request.cookies:
+        # Who keeps no cookie can't be given again what they typed: all steps on one page.
+        flow = replace(flow, reload=False)
     step = step_at(flow, request.args.get("step"), ready=typed.complete)
     urls = {
         "confirm_url": f"{here}/confirm",
@@ -351,22 +373,22 @@ def _expired(found: Checkout) -> AnyResponse:
     page = render_template(
         "errors/page.html",
         title=language().say(Expired.title),
-        message=language().say("Nothing was charged. You can start again with the same order."),
+        message=language().say(Expired.told),
         actions=[{"label": language().say("Start again"), "url": way_on or "/"}],
         status=int(Expired.status),
     )
     return Response(page, status=int(Expired.status), mimetype="text/html")
 
 
-def _own_checkout(kassa: Services, checkout_id: str) -> Checkout:
-    """The checkout, if the request comes from a page that we rendered for it."""
+def _own_checkout(kassa: Services, checkout_id: str) -> tuple[Checkout, str]:
+    """The checkout and the page's visitor, if it comes from a page that we rendered for it."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         raise Forbidden("this request comes from another site")
-    kassa.signing.page_unit(request.headers.get(TOKEN_HEADER), checkout_id)
+    unit_id = kassa.signing.page_unit(request.headers.get(TOKEN_HEADER), checkout_id)
     with kassa.store.read() as connection:
         found = checkout_with_id(connection, checkout_id)
     speak(found.locale)
-    return found
+    return found, unit_id
 
 
 def _return_url(found: Checkout) -> str:

@@ -10,6 +10,9 @@ from flask import g, request
 from service.languages import Language, spoken
 from service.web.terms import period_words
 
+# Nobody reads more languages than this; a header could name thousands.
+_AT_MOST = 10
+
 
 def language() -> Language:
     """The language of this answer."""
@@ -21,7 +24,8 @@ def language() -> Language:
 
 def speak(locale: str | None) -> None:
     """Answer in the language that the merchant's server named, e.g. ``pt-BR``, if it named one."""
-    g.language = spoken([locale, *request.accept_languages.values()])
+    asked = [tag for tag, quality in request.accept_languages if quality > 0]
+    g.language = spoken([locale, *asked[:_AT_MOST]])
 
 
 def words() -> dict[str, Any]:

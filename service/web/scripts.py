@@ -1,6 +1,6 @@
 """The scripts that a visitor's browser may run, each with its reason, and the policy that says so.
 
-PCI DSS 4.0.1 asks for both (6.4.3) and for a look at what browsers really receive (11.6.1): that
+PCI DSS 4.0.1 asks for both (6.4.3) and for a look at what browsers are served (11.6.1): that
 is `kassa pages verify`.
 """
 

@@ -1,22 +1,25 @@
 """What a visitor typed is there again, after a reload or in a new tab; and for them alone."""
 
-import re
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+from service.web.signing import Signing
 from tests.browser.books import Books
-from tests.browser.visits import ADDRESS, AMOUNT, CARD, EMAIL, Come, Visit
+from tests.browser.visits import ADDRESS, AMOUNT, CARD, DECLINES, EMAIL, Come, Visit
+from tests.service.processes import KassaProcess
 
 DETAILS = {"email": EMAIL} | ADDRESS
 NO_CARD = dict.fromkeys(CARD, "")
 
 
 def kept(visit: Visit, act: Any) -> None:
-    """Do something, and wait until the server has what is typed after it."""
-    with visit.page.expect_response(re.compile("/details$")):
-        act()
+    """Do something, and wait until the server has all that is typed."""
+    act()
+    visit.page.wait_for_function(
+        "place => sessionStorage.getItem(place) === null", arg=f"kassa:{visit.checkout_id}"
+    )
 
 
 @pytest.mark.parametrize("variant", ["one_page", "two_page", "two_page_reload"])
@@ -39,6 +42,19 @@ def test_half_an_address_survives_a_reload_and_a_closed_tab(come: Come, variant:
     assert visit.typed() == half | card
 
 
+def test_a_reload_before_anything_was_sent_loses_nothing(come: Come, variant: str) -> None:
+    visit = come(variant).open_checkout()
+    visit.watch.expected.append("net::ERR_")
+    visit.page.route("**/details", lambda route: route.abort("connectionrefused"))
+    visit.page.locator("#email").fill(EMAIL)
+    visit.give_address()
+    visit.page.reload()
+    expect(visit.page.locator("[data-waiting]")).to_have_count(0)
+    assert visit.typed() == DETAILS | NO_CARD
+    visit.page.unroute("**/details")
+    kept(visit, lambda: visit.page.locator("#email").fill("grace@example.com"))
+
+
 def test_what_was_typed_last_is_sent_as_the_page_goes_away(come: Come, variant: str) -> None:
     visit = come(variant).open_checkout()
     checkout = visit.page.url
@@ -59,8 +75,10 @@ def test_a_link_that_was_passed_on_shows_nothing_of_what_was_typed(come: Come) -
     html = other.page.content()
     assert EMAIL not in html
     assert ADDRESS["line1"] not in html
-    # And what they type is not shown to the first one.
+    # They have their own, and neither sees the other's.
     kept(other, lambda: other.page.locator("#email").fill("eve@example.com"))
+    other.page.reload()
+    expect(other.page.locator("#email")).to_have_value("eve@example.com")
     visit.page.reload()
     expect(visit.page.locator("#email")).to_have_value(EMAIL)
 
@@ -127,6 +145,43 @@ def test_nobody_is_asked_to_pay_before_their_details(come: Come) -> None:
     visit.page.goto(payment)
     stands_alone(visit, "details")
     assert visit.typed() == DETAILS | {"city": ""}
+
+
+def test_a_link_that_was_passed_on_can_be_paid_by_whoever_has_it(come: Come) -> None:
+    visit = come("two_page_reload").open_checkout()
+    other = come("two_page_reload")
+    other.page.goto(visit.page.url)
+    stands_alone(other, "details")
+    other.give_details()
+    stands_alone(other, "payment")
+    other.pay()
+    other.arrives()
+
+
+def test_a_preview_goes_over_all_pages(come: Come, kassa: KassaProcess) -> None:
+    visit = come("two_page_reload")
+    signing = Signing(kassa.settings.secret_keys)
+    token = signing.preview_token("one-page-checkout", "two_page_reload")
+    visit.open(f"/buy/team-plan?preview={token}")
+    stands_alone(visit, "details")
+    visit.give_details()
+    stands_alone(visit, "payment")
+    visit.pay()
+    visit.arrives()
+
+
+def test_a_bank_that_said_no_leads_back_to_the_payment(come: Come) -> None:
+    visit = come("two_page_reload").open_checkout()
+    checkout_id = visit.checkout_id
+    visit.give_details()
+    visit.pay(DECLINES)
+    expect(visit.error("payment")).to_be_focused()
+    visit.open(f"/c/{checkout_id}/return")
+    visit.arrives("failed")
+    visit.press(visit.page.get_by_role("link", name="Try again"))
+    stands_alone(visit, "payment")
+    visit.pay()
+    visit.arrives()
 
 
 def test_details_that_can_not_be_sent_stay_where_they_are(come: Come) -> None:

@@ -104,6 +104,9 @@ def test_no_sentence_of_a_template_is_written_without_being_marked() -> None:
         ("fr-CA", "fr", "fr-CA", "fr-CA"),
         ("de_AT", "de", "de-AT", "de"),
         ("ar", "ar", "ar", "ar"),
+        # Countries that nobody has formats of their language for.
+        ("de-SE", "de", "de", "de"),
+        ("sv-NO", "sv", "sv", "sv"),
     ],
 )
 def test_the_nearest_language_is_spoken_and_the_region_kept(

@@ -32,10 +32,10 @@ def found(
     def fetch(url: str) -> Received:
         if url == URL:
             given = headers if headers is not None else policy(simulated=False)
-            return Received(status, {"content-security-policy": given}, page.encode())
+            return Received(url, status, {"content-security-policy": given}, page.encode())
         name = url.rpartition("/")[2]
         body = (STATIC / name).read_bytes()
-        return Received(200, {}, body + b"//" if name == changed else body)
+        return Received(url, 200, {}, body + b"//" if name == changed else body)
 
     return verify(URL, fetch, simulated=False).faults
 
@@ -60,6 +60,7 @@ def test_a_page_of_ours_is_found_as_it_should_be() -> None:
         ("<p style='color:red'>", "line 4: a style in the page itself"),
         ("<iframe src=/sim/x></iframe>", "line 4: <iframe>"),
         ("<base href=//evil.example>", "line 4: <base>"),
+        ("<meta http-equiv=Refresh content=0>", "line 4: <meta>"),
     ],
 )
 def test_what_does_not_belong_is_named_with_its_place(body: str, fault: str) -> None:
@@ -76,6 +77,7 @@ def test_a_script_that_was_changed_on_its_way_is_found() -> None:
     ("given", "fault"),
     [
         ("", "default-src allows nothing, and should allow 'none'"),
+        ("script-src *; %s", "script-src allows *, and should allow 'self'"),
         ("%s; worker-src *", "worker-src allows *, and should allow nothing"),
         (
             "script-src 'unsafe-inline'",
@@ -86,6 +88,12 @@ def test_a_script_that_was_changed_on_its_way_is_found() -> None:
 def test_a_policy_that_allows_more_or_less_is_found(given: str, fault: str) -> None:
     headers = given.replace("%s", policy(simulated=False))
     assert [said for said in found(PAGE % "", headers=headers) if fault in said]
+
+
+def test_a_page_that_leads_elsewhere_is_found() -> None:
+    away = Received("https://evil.example/c/co_1", 200, {}, b"")
+    faults = verify(URL, lambda _: away, simulated=False).faults
+    assert faults == ["the page leads to https://evil.example/c/co_1"]
 
 
 def test_a_page_that_is_not_there_is_no_page() -> None:
@@ -136,7 +144,7 @@ def test_every_page_that_is_served_is_as_it_should_be(kassa: KassaProcess, tmp_p
     assert index["scripts"] == []
     for checkout in checkouts:
         names = {each["address"].rpartition("/")[2] for each in checkout["scripts"]}
-        assert names == set(SCRIPTS) - {"account.js"} | {"stripe.js"}
+        assert names == {*SCRIPTS, "stripe.js"}
 
 
 def test_the_command_says_what_is_wrong_and_ends_with_one(

@@ -1,7 +1,7 @@
 // The checkout form. It reads its steps and sections from the document and treats every flow
 // alike: a press on a step's button checks that step's sections and goes on; the last step pays.
 
-import { Details } from "./details.js";
+import { Details, unsent } from "./details.js";
 import { Funnel } from "./funnel.js";
 import { Problems } from "./problems.js";
 import { Doubt, Refusal, Server, within } from "./server.js";
@@ -40,7 +40,7 @@ class Checkout {
       onTrouble: (kind, trouble) => this.elementTrouble(kind, trouble),
       onChange: (kind) => this.elementChanged(kind),
     });
-    this.details = new Details(this.server, this.settings.detailsUrl, () => this.typed(), this.settings.typed);
+    this.details = new Details(this.server, this.settings.detailsUrl, () => this.typed(), this.settings.kept, this.settings.place);
     /** @type {Record<string, () => Promise<string|undefined>>} what is wrong with a section */
     this.checks = {
       contact: async () => this.emailProblem(),
@@ -63,6 +63,7 @@ class Checkout {
     this.email?.addEventListener("input", () => this.details.changed());
     this.email?.addEventListener("change", () => this.detailsChanged());
     addEventListener("pageshow", (event) => this.returned(event));
+    if (this.email && this.settings.typed.email) this.email.value = this.settings.typed.email;
     this.details.connect();
     this.steps.connect(this.settings.typed.complete === true);
     this.review();
@@ -154,8 +155,9 @@ class Checkout {
   async turnPage(url) {
     try {
       await this.details.keep();
-    } catch {
-      return this.report([{ section: "contact", message: this.text("details_not_sent") }]);
+    } catch (failure) {
+      const told = failure instanceof Refusal ? failure.message : "";
+      return this.report([{ section: "contact", message: told || this.text("details_not_sent") }]);
     }
     this.depart(url);
   }
@@ -389,7 +391,7 @@ class Checkout {
    * @returns {Promise<string|undefined>}
    */
   async session() {
-    if (!this.settings.sessionUrl) return undefined;
+    if (!this.settings.sessionUrl || !this.stripe.asks("payment")) return undefined;
     try {
       const response = await within(this.server.send(this.settings.sessionUrl, {}), SESSION_PATIENCE_MS);
       const answer = response.ok ? await response.json() : {};
@@ -559,6 +561,8 @@ class Checkout {
 /** @param {HTMLFormElement} form */
 function settingsOf(form) {
   const read = (/** @type {string} */ name) => form.dataset[name] ?? "";
+  const kept = /** @type {Typed} */ (JSON.parse(read("details")));
+  const place = `kassa:${read("checkoutId")}`;
   return {
     checkoutId: read("checkoutId"),
     merchant: read("merchant"),
@@ -575,7 +579,9 @@ function settingsOf(form) {
     invoiceUrl: read("invoiceUrl"),
     statusUrl: read("statusUrl"),
     detailsUrl: read("detailsUrl"),
-    typed: /** @type {Typed} */ (JSON.parse(read("details"))),
+    kept,
+    place,
+    typed: unsent(place) ?? kept,
     beginsAt: Number(read("beginsAt")),
     returnUrl: read("returnUrl"),
     eventsUrl: read("eventsUrl"),

@@ -19,21 +19,26 @@ export class Details {
    * @param {string} url
    * @param {() => Typed} read what is typed now
    * @param {Typed} kept what the server has
+   * @param {string} place where the browser keeps what the server does not have yet
    */
-  constructor(server, url, read, kept) {
+  constructor(server, url, read, kept, place) {
     this.server = server;
     this.url = url;
     this.read = read;
     this.kept = textOf(kept);
+    this.place = place;
     /** @type {ReturnType<typeof setTimeout>|undefined} */
     this.timer = undefined;
   }
 
   connect() {
     addEventListener("pagehide", () => this.flush());
+    this.flush();
   }
 
   changed() {
+    // A reload may be answered before what this page sends as it goes away.
+    hold(this.place, this.read());
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.flush(), KEEP_AFTER_MS);
   }
@@ -48,8 +53,36 @@ export class Details {
     clearTimeout(this.timer);
     const typed = this.read(), text = textOf(typed);
     if (text === this.kept) return;
-    await this.server.tell(this.url, typed);
+    // Two requests may arrive in either order: what was typed last stands.
+    await this.server.tell(this.url, { ...typed, typed_at: Date.now() });
     this.kept = text;
+    if (text === textOf(this.read())) hold(this.place, undefined);
+  }
+}
+
+/**
+ * What an earlier load of the page had no time to send.
+ * @param {string} place
+ * @returns {Typed|undefined}
+ */
+export function unsent(place) {
+  try {
+    return JSON.parse(sessionStorage.getItem(place) ?? "null") ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * @param {string} place
+ * @param {Typed|undefined} typed
+ */
+function hold(place, typed) {
+  try {
+    if (typed) sessionStorage.setItem(place, JSON.stringify(typed));
+    else sessionStorage.removeItem(place);
+  } catch {
+    // A browser that keeps nothing has what the server has.
   }
 }
 

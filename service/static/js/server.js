@@ -44,10 +44,12 @@ export class Server {
    * @param {string} url
    * @param {object} body
    * @throws {Doubt} when it may not have heard
+   * @throws {Refusal} when the server said no
    */
   async tell(url, body) {
     const response = await this.send(url, body, { keepalive: true });
-    if (!response.ok) throw new Doubt(`the server answered ${response.status}`);
+    if (response.status >= 500) throw new Doubt(`the server answered ${response.status}`);
+    if (!response.ok) throw new Refusal((await readJson(response)).told ?? "");
   }
 
   /**

@@ -65,6 +65,8 @@ export class StripeForm {
   }
 
   async start() {
+    // Who is sent an invoice is asked for no payment, and perhaps for nothing on this page.
+    if (this.hosts.length === 0) return;
     this.watch();
     try {
       const [session] = await Promise.all([this.watcher.session(), loadScript(this.order.stripeJs)]);
@@ -116,7 +118,7 @@ export class StripeForm {
     this.elements = this.stripe.elements({
       ...this.intent(), ...(customerSessionClientSecret ? { customerSessionClientSecret } : {}), locale, paymentMethodCreation: "manual", appearance: appearance(),
     });
-    this.mountAddress(this.elements);
+    if (this.asks("address")) this.mountAddress(this.elements);
     if (this.asks("payment")) this.mountPayment(this.elements);
     darkMode().addEventListener("change", () => this.elements?.update({ appearance: appearance() }));
   }
@@ -254,8 +256,14 @@ export class StripeForm {
    */
   billingDetails(email) {
     if (this.asks("address")) return { email };
+    // Every part of what the form was told not to ask for has to be passed, also the empty ones.
     const { name, address } = this.order.typed;
-    return { email, name, address };
+    const { line1, line2, city, state, postal_code: postalCode, country } = address;
+    return {
+      email,
+      name: name ?? "",
+      address: { line1: line1 ?? "", line2: line2 ?? "", city: city ?? "", state: state ?? "", postal_code: postalCode ?? "", country: country ?? "" },
+    };
   }
 
   /** @param {string} clientSecret */

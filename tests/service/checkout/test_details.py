@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,20 +22,28 @@ def store(migrated_store_url: str) -> Iterator[Store]:
     opened.close()
 
 
-def test_what_was_typed_last_stands(store: Store) -> None:
+def test_what_was_typed_last_stands_whichever_request_comes_last(store: Store) -> None:
+    first, last = replace(TYPED, typed_at=1), replace(TYPED, email="a@b.se", typed_at=2)
     with store.write() as connection:
-        assert details_of(connection, "co_1") == Details()
-        keep_details(connection, "co_1", TYPED, now=NOW)
-        keep_details(connection, "co_1", Details("eve@example.com"), now=NOW)
-        keep_details(connection, "co_2", TYPED, now=NOW)
-        assert details_of(connection, "co_1") == Details("eve@example.com")
-        assert details_of(connection, "co_2") == TYPED
+        assert details_of(connection, "co_1", "ada") == Details()
+        for each in (first, last, first):
+            keep_details(connection, "co_1", "ada", each, now=NOW)
+        assert details_of(connection, "co_1", "ada") == last
 
 
-def test_it_is_forgotten_when_the_checkout_is_over(store: Store) -> None:
+def test_each_visitor_has_their_own_and_each_checkout(store: Store) -> None:
     with store.write() as connection:
-        keep_details(connection, "co_1", TYPED, now=NOW - timedelta(hours=25))
-        keep_details(connection, "co_2", TYPED, now=NOW - timedelta(hours=23))
+        keep_details(connection, "co_1", "ada", TYPED, now=NOW)
+        keep_details(connection, "co_1", "eve", Details("eve@example.com"), now=NOW)
+        assert details_of(connection, "co_1", "ada") == TYPED
+        assert details_of(connection, "co_1", "eve") == Details("eve@example.com")
+        assert details_of(connection, "co_2", "ada") == Details()
+
+
+def test_it_is_forgotten_a_day_after_the_last_change(store: Store) -> None:
+    with store.write() as connection:
+        keep_details(connection, "co_1", "ada", TYPED, now=NOW - timedelta(hours=25))
+        keep_details(connection, "co_2", "ada", TYPED, now=NOW - timedelta(hours=23))
         forget_details(connection, now=NOW)
-        assert details_of(connection, "co_1") == Details()
-        assert details_of(connection, "co_2") == TYPED
+        assert details_of(connection, "co_1", "ada") == Details()
+        assert details_of(connection, "co_2", "ada") == TYPED

@@ -13,6 +13,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from service.payments.declines import GENERIC, REFUSED
+from service.settings import PROJECT
 from tests.service.conftest import AUTHENTICATES, DECLINES, MakeShop, Page, Shop, reply
 
 
@@ -452,7 +453,7 @@ def test_what_is_typed_is_there_again(shop: Shop) -> None:
     assert _type(shop, page).status_code == 204
     again = shop.page(shop.client.get(f"/c/{page.checkout_id}"))
     assert _typed(again) == TYPED | {
-        "address": {"line1": '1 "Quote" Way', "city": "", "country": "GB"},
+        "address": {"line1": '1 "Quote" Way', "country": "GB"},
         "complete": False,
     }
     assert 'value="ada@example.com"' in again.html
@@ -467,7 +468,52 @@ def test_somebody_elses_browser_sees_nothing_of_it_and_changes_nothing(shop: Sho
     assert "ada@example.com" not in other.html
     assert _typed(other) == NOTHING
     assert _type(shop, other, {"email": "eve@example.com"}).status_code == 204
-    assert shop.rows("SELECT email FROM details") == [("ada@example.com",)]
+    again = shop.page(shop.client.get(f"/c/{page.checkout_id}"))
+    assert _typed(again) == NOTHING | {"email": "eve@example.com"}
+
+
+def test_the_address_of_somebody_elses_try_is_not_the_first_visitors(shop: Shop) -> None:
+    page = shop.open(email="boss@example.com")
+    assert _typed(page)["email"] == "boss@example.com"
+    own = shop.client.get_cookie("kassa_visitor")
+    assert own is not None
+    shop.client.delete_cookie("kassa_visitor")
+    other = shop.page(shop.client.get(f"/c/{page.checkout_id}"))
+    assert _typed(other)["email"] is None
+    shop.pay(other, DECLINES)
+    shop.client.set_cookie("kassa_visitor", own.value)
+    assert _typed(shop.page(shop.client.get(f"/c/{page.checkout_id}"))) == NOTHING
+
+
+def test_nothing_is_kept_for_a_checkout_that_is_over(shop: Shop) -> None:
+    page = shop.visit()
+    shop.clock.pass_by(hours=25)
+    assert _type(shop, page).status_code == 410
+    assert shop.rows("SELECT * FROM details") == []
+
+
+def test_whoever_keeps_no_cookie_meets_all_steps_on_one_page(
+    make_shop: MakeShop, tmp_path: Path
+) -> None:
+    shop = make_shop(_reloading(tmp_path))
+    page = shop.visit()
+    assert page.html.count("data-step=") == 1
+    own = shop.page(shop.client.get(f"/c/{page.checkout_id}?step=payment"))
+    assert 'data-step="details"' in own.html
+    assert own.html.count("data-step=") == 1
+    shop.client.delete_cookie("kassa_visitor")
+    bare = shop.page(shop.client.get(f"/c/{page.checkout_id}?step=payment"))
+    assert bare.html.count("data-step=") == 2
+
+
+def _reloading(directory: Path) -> Path:
+    """The shipped experiment, both arms of which have pages of their own."""
+    shipped = PROJECT / "experiments" / "definitions" / "one-page-checkout.yaml"
+    text = re.sub(r"flow: \w+", "flow: two_page_reload", shipped.read_text())
+    definitions = directory / "definitions"
+    definitions.mkdir()
+    (definitions / shipped.name).write_text(text)
+    return definitions
 
 
 @pytest.mark.parametrize(
@@ -477,6 +523,7 @@ def test_somebody_elses_browser_sees_nothing_of_it_and_changes_nothing(shop: Sho
         (TYPED, {"Sec-Fetch-Site": "cross-site"}, 403),
         (TYPED | {"card": "4242"}, {}, 422),
         (TYPED | {"email": "x" * 255}, {}, 422),
+        (TYPED | {"typed_at": 2**53}, {}, 422),
         (TYPED | {"address": {"country": "Sweden"}}, {}, 422),
         ([], {}, 422),
     ],

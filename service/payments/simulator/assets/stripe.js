@@ -403,7 +403,7 @@
       const payment = group.getElement("payment");
       if (!payment?.frame) throw new IntegrationError("Invalid value for createConfirmationToken(): elements should have a mounted Payment Element.");
       if (!group.submitted) throw new IntegrationError("elements.submit() must be called before stripe.createConfirmationToken().");
-      refuseMissingEmail(payment, params);
+      refuseMissing(payment, params);
       return mounted(payment, "createConfirmationToken").ask("tokenize", {
         key: this.key,
         elements: group.asSent(),
@@ -486,12 +486,16 @@
    * @param {SimulatedElement} payment
    * @param {S.ConfirmationTokenCreateParams} params
    */
-  function refuseMissingEmail(payment, params) {
+  function refuseMissing(payment, params) {
     const { fields } = /** @type {S.StripePaymentElementOptions} */ (payment.options);
-    const details = fields?.billingDetails;
-    const hidden = details === "never" || (typeof details === "object" && details.email === "never");
-    if (hidden && params.payment_method_data?.billing_details?.email === undefined) {
-      throw new IntegrationError('You specified "never" for fields.billing_details.email when creating the payment Element, but did not pass params.payment_method_data.billing_details.email when calling stripe.createConfirmationToken().');
+    const hidden = /** @type {any} */ (fields?.billingDetails);
+    const passed = /** @type {any} */ (params.payment_method_data?.billing_details);
+    const never = (/** @type {string} */ name) => hidden === "never" || hidden?.[name] === "never";
+    const missing = ["email", "name"].filter((name) => never(name) && passed?.[name] === undefined);
+    const parts = ["line1", "line2", "city", "state", "postal_code", "country"];
+    if (never("address")) missing.push(...parts.filter((part) => passed?.address?.[part] === undefined).map((part) => `address.${part}`));
+    for (const name of missing) {
+      throw new IntegrationError(`You specified "never" for fields.billing_details.${name} when creating the payment Element, but did not pass params.payment_method_data.billing_details.${name} when calling stripe.createConfirmationToken().`);
     }
   }
 

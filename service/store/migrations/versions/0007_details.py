@@ -15,12 +15,14 @@ def upgrade() -> None:
     op.create_table(
         "details",
         sa.Column("checkout_id", sa.String(length=40), nullable=False),
+        sa.Column("unit_id", sa.String(length=64), nullable=False),
         sa.Column("email", sa.Text(), nullable=True),
         sa.Column("name", sa.Text(), nullable=True),
         sa.Column("address", sa.JSON(), nullable=False),
         sa.Column("complete", sa.Boolean(), nullable=False),
+        sa.Column("typed_at", sa.BigInteger(), nullable=False),
         sa.Column("kept_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("checkout_id", name=op.f("pk_details")),
+        sa.PrimaryKeyConstraint("checkout_id", "unit_id", name=op.f("pk_details")),
     )
     op.create_index(op.f("ix_details_kept_at"), "details", ["kept_at"])
 
