@@ -21,12 +21,14 @@ _BROWSER = {
 }
 
 
-@click.group()
+@click.group(epilog="Example: kassa pages verify https://pay.example.com/")
 def pages() -> None:
     """The pages that visitors see."""
 
 
-@pages.command("verify")
+@pages.command(
+    "verify", epilog="Example: kassa pages verify https://pay.example.com/ --format json"
+)
 @click.argument("urls", metavar="URL...", nargs=-1, required=True)
 @format_option("text", "json")
 def verify_command(urls: tuple[str, ...], form: str) -> None:
