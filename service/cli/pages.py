@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 import requests
 
-from service.cli.options import format_option, settings_in_force
+from service.cli.options import format_option, quiet_option, settings_in_force
 from service.errors import Unavailable
 from service.verifying import Received, Verified, verify
 
@@ -31,14 +31,19 @@ def pages() -> None:
 )
 @click.argument("urls", metavar="URL...", nargs=-1, required=True)
 @format_option("text", "json")
-def verify_command(urls: tuple[str, ...], form: str) -> None:
+@quiet_option
+def verify_command(urls: tuple[str, ...], form: str, *, quiet: bool) -> None:
     """Compare served pages with the inventory of scripts, the policy and the installed files.
 
     URL is a page that visitors see, such as a checkout; a signed preview link counts nobody.
     Exit code 1: a page has something that it should not have.
     """
     simulated = settings_in_force(make_secret=False).simulated
-    found = [verify(url, _fetch, simulated=simulated) for url in urls]
+    found = []
+    for url in urls:
+        if not quiet:
+            click.echo(f"asking for {url}", err=True)
+        found.append(verify(url, _fetch, simulated=simulated))
     if form == "json":
         click.echo(json.dumps([asdict(each) for each in found], indent=2))
     else:

@@ -139,7 +139,7 @@ def test_an_interrupted_preview_shows_progress_and_prints_what_is_done(books: st
     try:
         wait_for(terminal, b"splitting anew")
         running.send_signal(signal.SIGINT)
-        out, _ = running.communicate(timeout=60)
+        out, _ = running.communicate(timeout=180)
     finally:
         running.kill()
         os.close(terminal)
