@@ -11,6 +11,7 @@ import json
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,7 @@ STORIES = {
 }
 # What has to change in scripts that Stripe itself refuses since 2026-09-30: the parameter it took
 # away, and without it the address that methods with a redirect come back to.
+_PATIENCE_SECONDS = 5.0
 STEPS = ("payment_intent", "setup_intent", "checkout_session")
 CHANGES = {
     "payment_method_types_no_longer_supported": ("--remove", "{}:payment_method_types", STEPS),
@@ -105,8 +107,12 @@ def pull(cli: StripeCli, event: str) -> Outcome:
     changed = " and ".join(dict.fromkeys(_words(change) for change in changes[1::2]))
     if ran.returncode:
         return Outcome(event, _refusal(ran.stdout + ran.stderr))
-    if STORIES.get(event, event) not in _since(cli, before):
-        return Outcome(event, "the event did not come about")
+    # What is scheduled comes a moment after the answer, as it does at Stripe.
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while STORIES.get(event, event) not in _since(cli, before):
+        if time.monotonic() > deadline:
+            return Outcome(event, "the event did not come about")
+        time.sleep(0.1)
     return Outcome(event, "passes", changed)
 
 
