@@ -139,6 +139,11 @@ def test_money_and_days_are_written_as_their_region_does() -> None:
     }
 
 
+def test_the_sign_of_a_price_stays_at_its_side_from_right_to_left() -> None:
+    assert spoken(["ar"]).money(2400, "usd").endswith("US$\N{LEFT-TO-RIGHT MARK}")
+    assert spoken(["sv"]).money(2400, "usd").endswith("US$")
+
+
 def test_a_day_of_another_year_carries_its_year() -> None:
     assert spoken(["en-GB"]).day(date(2027, 1, 24), TODAY) == "24 January 2027"
 

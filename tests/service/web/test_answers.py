@@ -211,6 +211,16 @@ def test_pages_and_their_files_are_compressed_as_the_browser_asks(shop: Shop, co
         small.close()
 
 
+def test_a_part_of_a_file_is_sent_as_it_is(shop: Shop) -> None:
+    asked = {"Accept-Encoding": "br", "Range": "bytes=0-999"}
+    part = shop.client.get("/static/css/checkout.css", headers=asked)
+    assert (part.status_code, "Content-Encoding" in part.headers) == (206, False)
+    whole = shop.client.get("/static/css/checkout.css")
+    assert part.data == whole.data[:1000]
+    part.close()
+    whole.close()
+
+
 def test_what_our_page_weighs_is_less_than_forty_kilobytes(shop: Shop) -> None:
     page = shop.visit()
     files = re.findall(r'"(/static/[^"]+)"', page.html)

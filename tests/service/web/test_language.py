@@ -29,6 +29,10 @@ def asked(shop: Shop, page: Page, headers: dict[str, str], number: str = PAYS) -
         (None, "fi, sv-FI;q=0.9, en;q=0.5", "sv", "24,00\N{NO-BREAK SPACE}US$"),
         (None, "*", "en", "$24.00"),
         (None, "fi, nl", "en", "$24.00"),
+        # A language that is refused, and one that nobody reads so far down for.
+        (None, "sv;q=0, de", "de", "24,00\N{NO-BREAK SPACE}$"),
+        (None, "sv;q=0", "en", "$24.00"),
+        (None, ",".join(["fi"] * 10 + ["sv"]), "en", "$24.00"),
         ("de", "sv", "de", "24,00\N{NO-BREAK SPACE}$"),
         ("fi", "sv", "sv", "24,00\N{NO-BREAK SPACE}US$"),
         ("pt-BR", "", "pt-BR", "US$\N{NO-BREAK SPACE}24,00"),
