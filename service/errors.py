@@ -11,6 +11,7 @@ ServiceError
 │   ├── Forbidden
 │   │   └── StalePage
 │   ├── Conflict
+│   │   └── PaymentUnderWay
 │   ├── Expired
 │   ├── TooManyAttempts
 │   ├── LengthRequired
@@ -116,6 +117,13 @@ class Conflict(Refused):
 
     status = HTTPStatus.CONFLICT
     title = "Request in conflict"
+
+
+class PaymentUnderWay(Conflict):
+    """The order is being paid already: nothing else may ask for its money."""
+
+    title = sentence("Payment being checked")
+    told = sentence("This order is being paid already. Wait a moment, then load the page again.")
 
 
 class Expired(Refused):

@@ -264,6 +264,10 @@ class Billing(Collecting, Protocol):
         """Send an invoice to whom it asks."""
         ...
 
+    def page_of(self, invoice_id: str) -> str | None:
+        """The address of Stripe's own page for an invoice; None where there is none."""
+        ...
+
     def take_back(self, bill: Bill) -> None:
         """Ask for nothing any more."""
         ...

@@ -11,7 +11,13 @@ from sqlalchemy import Row
 
 from experiments import InvoiceTerms
 from service.checkout.checkouts import Checkout
-from service.errors import Conflict, Expired, PaymentBusy, PaymentIndeterminate, PaymentRefused
+from service.errors import (
+    Expired,
+    PaymentBusy,
+    PaymentIndeterminate,
+    PaymentRefused,
+    PaymentUnderWay,
+)
 from service.payments.attempts import (
     CANCELED,
     KEY_LIFETIME,
@@ -29,6 +35,7 @@ from service.payments.bills import (
     bill_of,
     change_bill,
     forget_bill,
+    invoice_of,
     invoice_told_of,
     is_invoice,
 )
@@ -58,7 +65,7 @@ class Invoicing:
 
         Raises:
             Expired: the checkout is over and was not paid.
-            Conflict: a payment of the order is under way.
+            PaymentUnderWay: a payment of the order is under way.
         """
         now = self.clock()
         with self.store.write() as connection:
@@ -78,9 +85,21 @@ class Invoicing:
             attempts = attempts_of(connection, checkout)
         return self._go_on(checkout, bill, attempts)
 
+    def page_of(self, checkout: Checkout) -> str | None:
+        """Where Stripe itself takes the payment of the invoice that was sent; None if not known."""
+        with self.store.read() as connection:
+            sent = invoice_of(connection, checkout.checkout_id)
+        if sent is None:
+            return None
+        try:
+            # Not of the ledger, which Stripe's webhooks have perhaps not told yet.
+            return self.gateway.billing.page_of(sent.invoice_id)
+        except (PaymentBusy, PaymentIndeterminate, PaymentRefused):
+            return None
+
     def _refuse_to_switch(self, checkout: Checkout, attempts: Sequence[Row[Any]]) -> None:
         if under_way_of(attempts) or any(a.status not in _STOPPED for a in attempts):
-            raise Conflict("a payment of this order is under way; nothing else was asked for it")
+            raise PaymentUnderWay("a payment is under way; nothing else was asked for this order")
         if checkout.expired(self.clock()):
             raise Expired("this checkout has expired; nothing was charged")
 

@@ -68,6 +68,17 @@ class Switching:
             return self._switch(checkout)
         return None
 
+    def hosted(self, checkout: Checkout) -> InvoiceTerms | None:
+        """The invoice whose page at Stripe takes the payment where the page's form can't.
+
+        Also of merchants who let nobody pay later: theirs is due the next day. None of a
+        subscription, which begins with a payment method that is kept.
+        """
+        if checkout.mode is Mode.PAYMENT:
+            return InvoiceTerms(days_until_due=self.invoice_days or 1)
+        terms = checkout.terms
+        return terms if isinstance(terms, InvoiceTerms) and terms.sent else None
+
     def _over(self, checkout: Checkout) -> bool:
         limit = self.limits.get(checkout.currency)
         return limit is not None and checkout.price >= limit

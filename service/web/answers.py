@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from service.errors import NotFound, ServiceError, StoreUnavailable, Unauthorized, Unavailable
 from service.languages import sentence
+from service.web.bodies import is_form
 from service.web.context import keep_visitor, secure, services
 from service.web.language import language
 from service.web.scripts import policy
@@ -116,7 +117,7 @@ def _problem(
 
 
 def _for_a_program() -> bool:
-    if request.method not in {"GET", "HEAD"}:
+    if request.method not in {"GET", "HEAD"} and not is_form():
         return True
     if request.path.startswith(("/v1/", "/api/", "/ofrep/", "/webhooks/", *_PROBES)):
         return True

@@ -65,6 +65,17 @@ def read_body(limit: int = MAX_BODY) -> bytes:
     return request.get_data(cache=True, as_text=False)
 
 
+def is_form() -> bool:
+    """Whether the request comes from a page's own form, as a browser sends it without a script."""
+    return request.mimetype == "application/x-www-form-urlencoded"
+
+
+def read_form() -> dict[str, str]:
+    """The fields of a form, the first of each name; bounded as every body is."""
+    read_body()
+    return request.form.to_dict()
+
+
 def read_json(limit: int = MAX_BODY) -> Any:
     """The body's JSON value.
 

@@ -42,7 +42,7 @@ from service.payments.declines import told
 from service.payments.gateway import Buyer, PaymentStatus
 from service.payments.switching import Switch
 from service.web import terms
-from service.web.bodies import read_json, validated
+from service.web.bodies import is_form, read_form, read_json, validated
 from service.web.client import client
 from service.web.context import (
     VISITOR_COOKIE,
@@ -123,6 +123,14 @@ class DetailsBody(BaseModel):
             self.complete,
             self.typed_at,
         )
+
+
+class HostedBody(BaseModel):
+    """What asks for Stripe's own page: the script's JSON, or a form where there is no script."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    email: _Email
+    token: str | None = None
 
 
 class InvoiceBody(BaseModel):
@@ -220,6 +228,23 @@ def invoice(checkout_id: str) -> Response:
     address = body.address.model_dump(exclude_none=True) if body.address else None
     buyer = Buyer(body.email, name=body.name, address=address)
     return _reply(kassa, found, kassa.cashier.invoicing.send(found, buyer, offered))
+
+
+@checkout.post("/<checkout_id>/hosted")
+def hosted(checkout_id: str) -> AnyResponse:
+    """Lead to Stripe's own page for the order, where ours can't show Stripe's forms."""
+    kassa, form = services(), read_form() if is_form() else {}
+    found, _ = _own_checkout(kassa, checkout_id, token=form.get("token"))
+    body = validated(HostedBody, form or read_json())
+    offered = kassa.cashier.switching.hosted(found)
+    if offered is None:
+        raise Refused("this order has no page at Stripe")
+    found = _addressed(kassa, found, body.email)
+    outcome = kassa.cashier.invoicing.send(found, Buyer(body.email), offered)
+    page = kassa.cashier.invoicing.page_of(found) if outcome.invoiced else None
+    if form:
+        return redirect(page or url_for(".finished", checkout_id=checkout_id), 303)
+    return _reply(kassa, found, outcome, redirect=page)
 
 
 @checkout.post("/<checkout_id>/status")
@@ -333,6 +358,7 @@ def _page(
         # Who is sent an invoice has no payment method to choose.
         "session_url": f"{here}/session" if found.customer and not found.invoiced else "",
         "invoice_url": f"{here}/invoice",
+        "hosted_url": f"{here}/hosted" if kassa.cashier.switching.hosted(found) else "",
         "status_url": f"{here}/status",
         "details_url": f"{here}/details",
         "step_urls": [f"{here}?step={each.key}" for each in flow.steps],
@@ -380,11 +406,13 @@ def _expired(found: Checkout) -> AnyResponse:
     return Response(page, status=int(Expired.status), mimetype="text/html")
 
 
-def _own_checkout(kassa: Services, checkout_id: str) -> tuple[Checkout, str]:
+def _own_checkout(
+    kassa: Services, checkout_id: str, *, token: str | None = None
+) -> tuple[Checkout, str]:
     """The checkout and the page's visitor, if it comes from a page that we rendered for it."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         raise Forbidden("this request comes from another site")
-    unit_id = kassa.signing.page_unit(request.headers.get(TOKEN_HEADER), checkout_id)
+    unit_id = kassa.signing.page_unit(token or request.headers.get(TOKEN_HEADER), checkout_id)
     with kassa.store.read() as connection:
         found = checkout_with_id(connection, checkout_id)
     speak(found.locale)
@@ -402,10 +430,14 @@ def _elements_mode(found: Checkout) -> str:
     return "subscription" if found.mode is Mode.SUBSCRIPTION else "payment"
 
 
-def _reply(kassa: Services, found: Checkout, outcome: Outcome) -> Response:
+def _reply(
+    kassa: Services, found: Checkout, outcome: Outcome, *, redirect: str | None = None
+) -> Response:
     # Whose bank account has to be proved first can do nothing more here.
     status = AttemptStatus.PROCESSING if outcome.verification else outcome.status
     body: dict[str, Any] = {"status": _REPLY[status]}
+    if redirect is not None:
+        body["redirect"] = redirect
     if outcome.client_secret is not None and not outcome.verification:
         body["next_action"] = {"client_secret": outcome.client_secret}
     if outcome.status in _ERRORS:

@@ -15,6 +15,7 @@ SIMULATED_STRIPE_JS = "/sim/stripe.js"
 SCRIPTS = {
     "account.js": "keeps a payment method on the customer's own page",
     "checkout.js": "the checkout form: its steps, its answers, and what becomes of them",
+    "connection.js": "says when the connection is gone",
     "details.js": "keeps what is typed, so that a reload has it again",
     "funnel.js": "reports the steps of a checkout, never a value that was typed",
     "problems.js": "says what keeps the visitor from going on, beside the field",
@@ -27,10 +28,13 @@ _FROM_STRIPE = "https://js.stripe.com https://*.js.stripe.com"
 _REAL_SOURCES = {
     "script-src": f"'self' {_FROM_STRIPE}",
     "frame-src": f"{_FROM_STRIPE} https://hooks.stripe.com",
+    # Where a form without a script leads on to: Stripe's own page for an invoice.
+    "form-action": "'self' https://invoice.stripe.com",
     "connect-src": "'self' https://api.stripe.com",
     "img-src": "'self' data: https://*.stripe.com",
 }
 _SIMULATED_SOURCES = {
+    "form-action": "'self'",
     "script-src": "'self'",
     "frame-src": "'self'",
     "connect-src": "'self'",
@@ -40,7 +44,6 @@ _FIXED_SOURCES = {
     "default-src": "'none'",
     "style-src": "'self'",
     "font-src": "'self'",
-    "form-action": "'self'",
     "base-uri": "'none'",
     "object-src": "'none'",
     "frame-ancestors": "'none'",

@@ -1,12 +1,15 @@
 """What a visitor is told when the network fails, and that it never costs them twice."""
 
 import time
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Browser, Route, ViewportSize, expect
 
+from tests.browser import accessibility
 from tests.browser.books import Books
-from tests.browser.visits import AMOUNT, Come, Visit
+from tests.browser.visits import AMOUNT, OFFER, Come, Screen, Visit
+from tests.service.processes import KassaProcess
 
 LOST = "net::ERR_"
 # The page promises five seconds; the rest is for a busy machine.
@@ -84,6 +87,86 @@ def test_a_blocked_stripe_is_told_and_mended_by_trying_again(
     visit.press(notice.get_by_role("button", name="Try again"))
     expect(visit.page.locator("[data-waiting]")).to_have_count(0)
     expect(notice).to_be_hidden()
+    visit.give_details()
+    visit.pay()
+    visit.arrives()
+    assert books.charged_at_stripe(checkout_id) == [AMOUNT]
+
+
+def test_where_stripe_is_blocked_its_own_page_takes_the_payment(
+    come: Come, books: Books, variant: str
+) -> None:
+    visit = come(variant)
+    accessibility.bring(visit.context, accessibility.axe_core())
+    visit.watch.expected.append(LOST)
+    visit.context.route("**/sim/stripe.js", lambda route: route.abort("blockedbyclient"))
+    visit.open()
+    checkout_id = visit.checkout_id
+    notice = visit.page.locator("[data-notice=address]")
+    way = notice.locator("[data-hosted]")
+    visit.press(way)
+    expect(visit.problems).to_be_focused()
+    expect(visit.error("contact")).to_have_text("Enter your email address")
+    visit.shot("stripe-blocked")
+    assert accessibility.violations(visit.page) == []
+    visit.page.locator("#email").fill("ada@example.com")
+    visit.press(way)
+    visit.page.get_by_label("Test card").select_option("4242424242424242")
+    visit.press(visit.page.get_by_role("button", name="Pay $24.00"))
+    expect(visit.page.get_by_role("status")).to_contain_text("This invoice is paid")
+    books.settled()
+    assert books.checkout(checkout_id)["status"] == "paid"
+    assert books.charges(checkout_id) == [("succeeded", AMOUNT)]
+
+
+def test_without_a_script_the_page_says_so_and_leads_to_stripes_own(
+    chromium: Browser, kassa: KassaProcess, books: Books, screen: Screen, screenshots: Path | None
+) -> None:
+    viewport: ViewportSize = {"width": screen.width, "height": screen.height}
+    context = chromium.new_context(java_script_enabled=False, viewport=viewport)
+    page = context.new_page()
+    page.goto(f"{kassa.url}/buy/{OFFER}")
+    expect(page.get_by_role("heading", name="JavaScript is switched off")).to_be_visible()
+    expect(page.locator("[data-step]").first).to_be_hidden()
+    checkout_id = page.url.rsplit("/", 1)[1]
+    if screenshots is not None:
+        page.screenshot(path=screenshots / f"without-script-{screen.name}.png", full_page=True)
+    page.locator("#hosted-email").fill("ada@example.com")
+    page.locator("form.hosted button").click()
+    page.wait_for_url("**/sim/invoices/in_*")
+    books.settled()
+    assert books.checkout(checkout_id)["sent_invoice"]["status"] == "open"
+    page.goto(f"{kassa.url}/c/{checkout_id}")
+    expect(page.locator("main[data-state=invoiced]")).to_be_visible()
+    context.close()
+
+
+def test_a_lost_connection_is_told_and_what_was_missing_comes_with_it(
+    come: Come, books: Books
+) -> None:
+    visit = come("one_page")
+    accessibility.bring(visit.context, accessibility.axe_core())
+    visit.watch.expected.append(LOST)
+    visit.context.route("**/sim/stripe.js", lambda route: route.abort("internetdisconnected"))
+    visit.open()
+    notice, offline = (
+        visit.page.locator("[data-notice=address]"),
+        visit.page.locator("[data-offline]"),
+    )
+    expect(notice).to_be_visible()
+    checkout_id = visit.checkout_id
+    visit.page.locator("#email").fill("ada@example.com")
+    visit.context.set_offline(True)
+    expect(offline).to_contain_text("You are offline. What you typed is kept")
+    expect(visit.page.locator("[data-status]")).to_contain_text("You are offline")
+    visit.shot("offline")
+    assert accessibility.violations(visit.page) == []
+    visit.context.unroute("**/sim/stripe.js")
+    visit.context.set_offline(False)
+    expect(offline).to_be_hidden()
+    expect(visit.page.locator("[data-waiting]")).to_have_count(0)
+    expect(notice).to_be_hidden()
+    assert visit.page.locator("#email").input_value() == "ada@example.com"
     visit.give_details()
     visit.pay()
     visit.arrives()

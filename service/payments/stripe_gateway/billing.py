@@ -96,6 +96,10 @@ class StripeBilling:
         options: stripe.RequestOptions = {"idempotency_key": idempotency_key}
         asked(lambda: self._v1.invoices.send_invoice(invoice_id, {}, options))
 
+    def page_of(self, invoice_id: str) -> str | None:
+        """See `Billing.page_of`."""
+        return asked(lambda: self._v1.invoices.retrieve(invoice_id)).hosted_invoice_url
+
     def take_back(self, bill: Bill) -> None:
         """See `Billing.take_back`."""
         subscription, invoice = bill.subscription_id, bill.invoice_id

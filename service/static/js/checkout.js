@@ -1,6 +1,7 @@
 // The checkout form. It reads its steps and sections from the document and treats every flow
 // alike: a press on a step's button checks that step's sections and goes on; the last step pays.
 
+import { watchConnection } from "./connection.js";
 import { Details, unsent } from "./details.js";
 import { Funnel } from "./funnel.js";
 import { Problems } from "./problems.js";
@@ -63,6 +64,8 @@ class Checkout {
     this.email?.addEventListener("input", () => this.details.changed());
     this.email?.addEventListener("change", () => this.detailsChanged());
     addEventListener("pageshow", (event) => this.returned(event));
+    const offline = /** @type {HTMLElement} */ (this.form.querySelector("[data-offline]"));
+    watchConnection(offline, (sentence) => this.announce(sentence), () => this.connectedAgain());
     if (this.email && this.settings.typed.email) this.email.value = this.settings.typed.email;
     this.details.connect();
     this.steps.connect(this.settings.typed.complete === true);
@@ -108,6 +111,7 @@ class Checkout {
     const { goTo, retry } = button.dataset;
     if (goTo !== undefined) this.steps.go(Number(goTo));
     if (retry !== undefined) this.retryElement(retry);
+    if (button.matches("[data-hosted]")) this.working("checking_details", () => this.goToStripe());
     if (button.matches("[data-invoice]")) this.working("checking_details", () => this.askForInvoice());
     if (button.matches("[data-check-again]")) this.working("asking", () => this.checkAgain());
   }
@@ -134,6 +138,12 @@ class Checkout {
     this.rest();
     // From a step before the last, the visitor left for the next one.
     if (leftWorking && this.steps.atLast) this.working("asking", () => this.checkAgain());
+  }
+
+  /** What could not be done without a connection. */
+  connectedAgain() {
+    this.details.flush();
+    for (const kind of this.stripe.pending) if (!this.notice(kind).hidden) this.retryElement(kind);
   }
 
   // -- details --------------------------------------------------------------------------------
@@ -215,6 +225,17 @@ class Checkout {
     this.problems.clear();
     document.title = this.title();
     await this.sendInvoice();
+  }
+
+  /** Where Stripe's forms can't be shown here, its own page for the order may still be. */
+  async goToStripe() {
+    if (this.inDoubt) return this.checkAgain();
+    const problems = await this.problemsOf(["contact"]);
+    if (problems.length > 0) return this.report(problems);
+    this.problems.clear();
+    document.title = this.title();
+    this.funnel.record("payment_submitted");
+    await this.follow(this.settings.hostedUrl, { email: this.emailAddress });
   }
 
   async sendInvoice() {
@@ -313,7 +334,7 @@ class Checkout {
 
   /** @param {Outcome} outcome */
   leave(outcome) {
-    this.say("leaving");
+    this.say(outcome.redirect ? "opening" : "leaving");
     this.depart(outcome.redirect ?? this.settings.returnUrl);
   }
 
@@ -577,6 +598,7 @@ function settingsOf(form) {
     confirmUrl: read("confirmUrl"),
     sessionUrl: read("sessionUrl"),
     invoiceUrl: read("invoiceUrl"),
+    hostedUrl: read("hostedUrl"),
     statusUrl: read("statusUrl"),
     detailsUrl: read("detailsUrl"),
     kept,

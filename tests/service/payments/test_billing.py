@@ -256,6 +256,105 @@ def test_an_invoice_is_sent_and_the_order_is_paid_when_it_is(shop: Shop) -> None
     assert "Payment received" in shop.client.get(page.attributes["return-url"]).text
 
 
+@pytest.mark.parametrize(("terms", "days"), [({}, 30), (SENT, 14)])
+def test_stripes_own_page_takes_the_payment_where_ours_cannot(
+    shop: Shop, terms: dict[str, Any], days: int
+) -> None:
+    page = shop.open(**terms)
+    answer = reply(_ask_for_page(shop, page))
+    invoice = _stripe(shop).invoices.retrieve(_bill(shop).invoice_id)
+    assert answer == {"status": "processing", "redirect": invoice.hosted_invoice_url}
+    assert (invoice.status, invoice.amount_due) == ("open", 2400)
+    assert invoice.customer_email == "ada@example.com"
+    assert invoice.due_date is not None
+    assert round((invoice.due_date - invoice.created) / 86_400) == days
+    assert reply(_ask_for_page(shop, page)) == answer, "asked again, it is the same invoice"
+    assert shop.rows("SELECT count(*) FROM bills") == [(1,)]
+    confirmed = shop.confirm(page, shop.token(page, PAYS))
+    assert "succeeded" not in confirmed.text, "what is invoiced is not charged as well"
+    _stripe(shop).payment_intents.confirm(
+        _bill(shop).payment_intent_id, {"payment_method": "pm_card_visa"}
+    )
+    _learn(shop)
+    assert shop.stands(page)["status"] == "paid"
+
+
+def test_a_merchant_who_offers_no_invoice_has_stripes_page_for_a_day(make_shop: MakeShop) -> None:
+    shop = make_shop(invoice_days=0)
+    page = shop.open()
+    assert reply(_ask_for_page(shop, page))["status"] == "processing"
+    invoice = _stripe(shop).invoices.retrieve(_bill(shop).invoice_id)
+    assert invoice.due_date is not None
+    assert round((invoice.due_date - invoice.created) / 86_400) == 1
+
+
+def test_a_form_without_a_script_is_led_to_stripes_page(shop: Shop) -> None:
+    page = shop.open()
+    fields = {"email": "ada@example.com", "token": page.attributes["token"]}
+    answer = shop.client.post(page.attributes["hosted-url"], data=fields)
+    assert answer.status_code == 303
+    invoice = _stripe(shop).invoices.retrieve(_bill(shop).invoice_id)
+    assert answer.headers["Location"] == invoice.hosted_invoice_url
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "told"),
+    [
+        ({"token": "forged"}, 403, "Load the page again"),
+        ({"token": ""}, 403, "Load the page again"),
+        ({"email": "nobody"}, 422, "email"),
+        ({"email": ""}, 422, "email"),
+        ({"surprise": "1"}, 422, "surprise"),
+    ],
+)
+def test_a_form_that_breaks_a_rule_is_answered_by_a_page_and_bills_nobody(
+    shop: Shop, changes: dict[str, str], status: int, told: str
+) -> None:
+    page = shop.open()
+    fields = {"email": "ada@example.com", "token": page.attributes["token"]} | changes
+    answer = shop.client.post(
+        page.attributes["hosted-url"], data=fields, headers={"Accept": "text/html"}
+    )
+    assert (answer.status_code, answer.mimetype) == (status, "text/html")
+    assert told in answer.text
+    assert shop.rows("SELECT * FROM bills") == []
+
+
+def test_a_form_from_another_site_is_refused(shop: Shop) -> None:
+    page = shop.open()
+    fields = {"email": "ada@example.com", "token": page.attributes["token"]}
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    answer = shop.client.post(page.attributes["hosted-url"], data=fields, headers=headers)
+    assert answer.status_code == 403
+    assert shop.rows("SELECT * FROM bills") == []
+
+
+def test_a_subscription_has_no_page_at_stripe(shop: Shop) -> None:
+    page = shop.open(**MONTHLY)
+    assert page.attributes["hosted-url"] == ""
+    assert "data-hosted>" not in page.html
+    answer = _ask_for_page(shop, page)
+    assert answer.status_code == 422
+    assert "no page at Stripe" in reply(answer)["detail"]
+    assert shop.rows("SELECT * FROM bills") == []
+
+
+def test_what_is_being_paid_has_no_page_at_stripe(shop: Shop) -> None:
+    page = shop.open()
+    shop.simulator.faults({"do": "drop", "path": "/v1/payment_intents", "times": 3})
+    assert shop.pay(page) == {"status": "checking"}
+    answer = _ask_for_page(shop, page)
+    assert answer.status_code == 409
+    assert "being paid already" in reply(answer)["told"]
+    assert shop.rows("SELECT * FROM bills") == []
+
+
+def _ask_for_page(shop: Shop, page: Page) -> Any:
+    headers = {"X-Kassa-Token": page.attributes["token"]}
+    body = {"email": "ada@example.com"}
+    return shop.client.post(f"/c/{page.checkout_id}/hosted", json=body, headers=headers)
+
+
 def test_an_order_to_be_invoiced_takes_no_card(shop: Shop) -> None:
     page = shop.open(**SENT)
     answer = shop.confirm(page, "ctoken_1")
