@@ -33,6 +33,7 @@ from service.web.language import words
 from service.web.metrics import metrics
 from service.web.orders import orders
 from service.web.overrides import overrides
+from service.web.page import Pages
 from service.web.reports import reports
 from service.web.scripts import SIMULATED_STRIPE_JS, STRIPE_JS
 from service.web.shop import shop
@@ -86,18 +87,21 @@ def create_app(
     )
     # First, so that it is the last to see an answer.
     Compress(app)
+    switching = Switching(settings.card_limits, settings.invoice_days)
+    stripe_js = SIMULATED_STRIPE_JS if settings.simulated else STRIPE_JS
     app.extensions["kassa"] = Services(
         settings=settings,
         in_force=in_force,
         store=store,
         gateway=gateway,
-        cashier=Cashier(
-            store, gateway, clock, Switching(settings.card_limits, settings.invoice_days)
-        ),
+        cashier=Cashier(store, gateway, clock, switching),
         intake=Intake(store),
         signing=Signing(settings.secret_keys),
         clock=clock,
-        stripe_js=SIMULATED_STRIPE_JS if settings.simulated else STRIPE_JS,
+        stripe_js=stripe_js,
+        pages=Pages(
+            switching, {"publishable_key": gateway.publishable_key, "stripe_js": stripe_js}
+        ),
     )
     app.jinja_env.globals.update(merchant=settings.merchant, simulated=settings.simulated)
     app.jinja_env.globals["static"] = lambda name: f"{app.static_url_path}/{name}"

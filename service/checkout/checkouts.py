@@ -248,7 +248,7 @@ def open_checkout(
     )
     if not ours and row.request_digest != order.digest:
         raise Conflict("Idempotency-Key: this key was used for another order")
-    return _checkout(row)
+    return checkout_of(row)
 
 
 def checkout_with_id(connection: Connection, checkout_id: str) -> Checkout:
@@ -265,16 +265,22 @@ def checkout_with_id(connection: Connection, checkout_id: str) -> Checkout:
 
 def find_checkout(connection: Connection, checkout_id: str) -> Checkout | None:
     """The checkout of that id, or None when there is none."""
-    shaped = _ID.fullmatch(checkout_id)
-    row = shaped and connection.execute(_BY_ID, {"checkout_id": checkout_id}).one_or_none()
-    return None if row is None else _checkout(row)
+    if not shaped(checkout_id):
+        return None
+    row = connection.execute(_BY_ID, {"checkout_id": checkout_id}).one_or_none()
+    return None if row is None else checkout_of(row)
+
+
+def shaped(checkout_id: str) -> bool:
+    """Whether the database may be asked for it: it has the form of our ids."""
+    return _ID.fullmatch(checkout_id) is not None
 
 
 def place(connection: Connection, checkout_id: str, placement: Placement) -> Checkout | None:
     """Give an unseen checkout to its first visitor; None when somebody was first."""
     values = {"placed_id": checkout_id, **asdict(placement)}
     placed = connection.execute(_PLACED, values).one_or_none()
-    return None if placed is None else _checkout(placed)
+    return None if placed is None else checkout_of(placed)
 
 
 def address_to(
@@ -308,7 +314,8 @@ _PLACED = (
 )
 
 
-def _checkout(row: Row[Any]) -> Checkout:
+def checkout_of(row: Row[Any]) -> Checkout:
+    """The checkout in a row that has its table's columns."""
     known = {name: getattr(row, name) for name in Checkout.__dataclass_fields__}
     mode = Mode(row.mode)
     known |= {

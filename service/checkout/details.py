@@ -46,11 +46,13 @@ def keep_details(
 def details_of(connection: Connection, checkout_id: str, unit_id: str) -> Details:
     """What the visitor typed for the checkout, if anything."""
     whose = {"checkout_id": checkout_id, "unit_id": unit_id}
-    row = connection.execute(_TYPED, whose).one_or_none()
+    row = connection.execute(_OF_VISITOR, whose).one_or_none()
     return Details() if row is None else Details(*row)
 
 
-_TYPED = select(*(details.c[name] for name in Details.__dataclass_fields__)).where(
+TYPED = tuple(details.c[name] for name in Details.__dataclass_fields__)
+"""The columns that make `Details`, in its order."""
+_OF_VISITOR = select(*TYPED).where(
     details.c.checkout_id == bindparam("checkout_id"), details.c.unit_id == bindparam("unit_id")
 )
 

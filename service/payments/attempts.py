@@ -90,33 +90,24 @@ _ATTEMPTS = (
 )
 
 
-def may_be_paid(connection: Connection, checkout_id: str, *, now: datetime) -> bool:
-    """Whether the checkout is paid or invoiced, or was tried moments ago without an answer."""
-    values = {"checkout_id": checkout_id, "recently": now - RECENTLY}
-    return bool(connection.scalar(_MAY_BE_PAID, values))
-
-
-_MAY_BE_PAID = select(
-    or_(
-        exists().where(
-            bills.c.checkout_id == bindparam("checkout_id"), bills.c.sent_at.is_not(None)
-        ),
-        exists().where(
-            payments.c.checkout_id == bindparam("checkout_id"),
-            payments.c.status.in_([Standing.SUCCEEDED, Standing.PROCESSING]),
-        ),
-        exists().where(
-            confirmations.c.checkout_id == bindparam("checkout_id"),
-            or_(
-                confirmations.c.status.in_([*_FINAL]),
-                and_(
-                    confirmations.c.status == AttemptStatus.STARTED,
-                    confirmations.c.started_at > bindparam("recently", type_=UtcTime),
-                ),
+MAY_BE_PAID = or_(
+    exists().where(bills.c.checkout_id == bindparam("checkout_id"), bills.c.sent_at.is_not(None)),
+    exists().where(
+        payments.c.checkout_id == bindparam("checkout_id"),
+        payments.c.status.in_([Standing.SUCCEEDED, Standing.PROCESSING]),
+    ),
+    exists().where(
+        confirmations.c.checkout_id == bindparam("checkout_id"),
+        or_(
+            confirmations.c.status.in_([*_FINAL]),
+            and_(
+                confirmations.c.status == AttemptStatus.STARTED,
+                confirmations.c.started_at > bindparam("recently", type_=UtcTime),
             ),
         ),
-    )
+    ),
 )
+"""Whether ``checkout_id`` is paid, invoiced, or was tried after ``recently`` without an answer."""
 
 
 def paid_by_ledger(

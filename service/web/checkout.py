@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Annotated, Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
-from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import Row
 from werkzeug import Response as AnyResponse
 
 from experiments import InvoiceTerms
 from service.checkout.admission import Guest, admit
-from service.checkout.checkouts import Checkout, Mode, address_to, checkout_with_id
-from service.checkout.details import Details, details_of, keep_details
-from service.checkout.flows import SECTIONS, flow_named, step_at
+from service.checkout.checkouts import Checkout, address_to, checkout_with_id
+from service.checkout.details import Details, keep_details
+from service.checkout.flows import flow_named, step_at
 from service.checkout.knowledge import known_of
 from service.errors import (
     Expired,
@@ -28,18 +26,16 @@ from service.errors import (
     PaymentRefused,
     Refused,
 )
-from service.languages import Language
 from service.payments.attempts import (
     KEY_LIFETIME,
     RECENTLY,
     AttemptStatus,
     Outcome,
-    attempts_of,
-    may_be_paid,
 )
 from service.payments.bills import invoice_of
 from service.payments.declines import told
 from service.payments.gateway import Buyer, PaymentStatus
+from service.payments.looks import look
 from service.payments.switching import Switch
 from service.web import terms
 from service.web.bodies import is_form, read_form, read_json, validated
@@ -149,13 +145,10 @@ def show(checkout_id: str) -> AnyResponse | str:
     kassa, unit_id = services(), visitor()
     now = kassa.clock()
     with kassa.store.read() as connection:
-        found = checkout_with_id(connection, checkout_id)
-        may_be = may_be_paid(connection, checkout_id, now=now)
-        # Here and not after: another transaction would cost more than what it reads.
-        attempts = attempts_of(connection, found, lock=False)
-        typed = details_of(connection, checkout_id, unit_id)
+        seen = look(connection, checkout_id, unit_id, now=now)
+    found, typed = seen.checkout, seen.typed
     speak(found.locale)
-    if may_be:
+    if seen.may_be_paid:
         return redirect(url_for(".finished", checkout_id=checkout_id), 303)
     if found.expired(now):
         return _expired(found)
@@ -164,14 +157,14 @@ def show(checkout_id: str) -> AnyResponse | str:
     found = _admitted(kassa, found, unit_id)
     # A link that was passed on shows the order, and nothing of whom it was made for; after a try
     # to pay, the order's address may be that of somebody else.
-    if unit_id == found.unit_id and not attempts:
+    if unit_id == found.unit_id and not seen.attempts:
         typed = replace(typed, email=typed.email or found.email)
     return _page(
         kassa,
         found,
         token=kassa.signing.page_token(found.checkout_id, unit_id),
         typed=typed,
-        switch=kassa.cashier.switching.offered(found, attempts),
+        switch=kassa.cashier.switching.offered(found, seen.attempts),
     )
 
 
@@ -347,51 +340,21 @@ def _admitted(kassa: Services, found: Checkout, unit_id: str) -> Checkout:
 def _page(
     kassa: Services, found: Checkout, *, token: str, typed: Details, switch: Switch | None
 ) -> str:
-    here = url_for(".show", checkout_id=found.checkout_id)
     flow = flow_named(found.flow)
     if "step" in request.args and VISITOR_COOKIE not in request.cookies:
         # Who keeps no cookie can't be given again what they typed: all steps on one page.
         flow = replace(flow, reload=False)
-    step = step_at(flow, request.args.get("step"), ready=typed.complete)
-    urls = {
-        "confirm_url": f"{here}/confirm",
-        # Who is sent an invoice has no payment method to choose.
-        "session_url": f"{here}/session" if found.customer and not found.invoiced else "",
-        "invoice_url": f"{here}/invoice",
-        "hosted_url": f"{here}/hosted" if kassa.cashier.switching.hosted(found) else "",
-        "status_url": f"{here}/status",
-        "details_url": f"{here}/details",
-        "step_urls": [f"{here}?step={each.key}" for each in flow.steps],
-        "return_url": address(f"{here}/return"),
-        "events_url": url_for("events.collect"),
-    }
-    page = urls | {
-        "publishable_key": kassa.gateway.publishable_key,
-        "stripe_js": kassa.stripe_js,
-        "token": token,
-        "locale": language().stripe,
-        "simulated": kassa.settings.simulated,
-        "mode": _elements_mode(found),
-        "methods": " ".join(kassa.cashier.switching.methods(found)),
-    }
-    return render_template(
-        "checkout/page.html",
-        checkout=found,
+    at = step_at(flow, request.args.get("step"), ready=typed.complete)
+    return kassa.pages.render(
+        found,
         flow=flow,
-        at=step,
+        at=at,
         typed=typed,
-        section_titles=SECTIONS,
-        texts=_texts(language()),
-        page=page,
-        terms=terms.told(found, language(), today=kassa.clock().date()),
+        token=token,
         switch=switch,
+        origin=address(""),
+        today=kassa.clock().date(),
     )
-
-
-@lru_cache
-def _texts(spoken: Language) -> str:
-    """What the script says, which no order changes."""
-    return Markup(render_template("checkout/texts.html", _=spoken.say))  # noqa: S704 - ours alone
 
 
 def _expired(found: Checkout) -> AnyResponse:
@@ -421,13 +384,6 @@ def _own_checkout(
 
 def _return_url(found: Checkout) -> str:
     return address(url_for(".finished", checkout_id=found.checkout_id))
-
-
-def _elements_mode(found: Checkout) -> str:
-    """What Stripe's Elements are asked to prepare for."""
-    if found.invoiced:
-        return "setup"
-    return "subscription" if found.mode is Mode.SUBSCRIPTION else "payment"
 
 
 def _reply(

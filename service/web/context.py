@@ -17,6 +17,7 @@ from service.payments.gateway import PaymentGateway
 from service.payments.intake import Intake
 from service.settings import Settings
 from service.store.session import Store
+from service.web.page import Pages
 from service.web.signing import Signing, new_unit_id
 
 VISITOR_COOKIE = "kassa_visitor"
@@ -39,6 +40,7 @@ class Services:
     signing: Signing
     clock: Callable[[], datetime]
     stripe_js: str
+    pages: Pages
 
     @property
     def catalog(self) -> Catalog:

@@ -442,6 +442,7 @@ class Checkout {
     const words = /** @type {HTMLElement} */ (notice.querySelector("[data-notice-text]"));
     words.textContent = this.text(trouble);
     notice.hidden = false;
+    this.waitInVain(trouble === "failed");
     this.announce(this.text(trouble));
   }
 
@@ -462,9 +463,18 @@ class Checkout {
     this.review();
   }
 
+  /**
+   * What does not come any more is not waited for.
+   * @param {boolean} failed
+   */
+  waitInVain(failed) {
+    for (const place of this.form.querySelectorAll("[data-waiting]")) place.toggleAttribute("data-failed", failed);
+  }
+
   /** @param {string} kind */
   retryElement(kind) {
     this.notice(kind).hidden = true;
+    this.waitInVain(false);
     this.stripe.retry(kind);
   }
 
