@@ -34,6 +34,9 @@ VISITS = int(os.environ.get("KASSA_VITALS_VISITS", "12"))
 FLOWS = ("one_page", "two_page", "two_page_reload")
 ARMS = ("one_page", "two_page")
 BEST = 98
+# Of Lighthouse's points none is lost below 0.1; Stripe's form may come with more rows than was
+# reserved for it, and move what is below.
+STILL = 0.05
 SHARE = 0.05
 BANK = "000123456789"
 SENT = {"mode": "invoice", "invoice": {"days_until_due": 14}}
@@ -165,7 +168,7 @@ def worst(rounds: Iterable[Verdict]) -> list[str]:
         f"{each.name}: accessibility {each.accessibility}, best practices {each.best_practices}, "
         f"layout shift {each.cls:.3f}: {', '.join(each.faults)}"
         for each in rounds
-        if each.accessibility < 100 or each.best_practices < 100 or each.cls > 0.01
+        if each.accessibility < 100 or each.best_practices < 100 or each.cls > STILL
     ]
 
 
