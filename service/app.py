@@ -23,6 +23,7 @@ from service.settings import PROJECT, Settings
 from service.store.session import Store
 from service.web import answers
 from service.web.account import account, sessions
+from service.web.assets import Assets, files_in
 from service.web.bodies import MAX_BODY
 from service.web.checkout import checkout
 from service.web.context import Services
@@ -39,6 +40,8 @@ from service.web.scripts import SIMULATED_STRIPE_JS, STRIPE_JS
 from service.web.shop import shop
 from service.web.signing import Signing
 from service.web.webhooks import MAX_WEBHOOK, webhooks
+
+STATIC = PROJECT / "service" / "static"
 
 
 def utc_now() -> datetime:
@@ -79,6 +82,7 @@ def create_app(
         "service",
         root_path=str(PROJECT / "service"),
         template_folder=str(PROJECT / "templates"),
+        static_folder=None,
     )
     app.config.update(
         MAX_CONTENT_LENGTH=max(MAX_BODY, MAX_WEBHOOK),
@@ -104,12 +108,13 @@ def create_app(
         ),
     )
     app.jinja_env.globals.update(merchant=settings.merchant, simulated=settings.simulated)
-    app.jinja_env.globals["static"] = lambda name: f"{app.static_url_path}/{name}"
+    assets = Assets(files_in(STATIC))
+    app.jinja_env.globals["static"] = assets.address
     app.context_processor(words)
     answers.install(app)
     pages = (shop, checkout, account, overrides, reports)
     programs = (orders, sessions, events, flags, features, webhooks, health, metrics)
-    for blueprint in (*pages, *programs):
+    for blueprint in (*pages, *programs, assets.routes()):
         app.register_blueprint(blueprint)
     if simulator is not None:
         _mount_simulator(app, simulator, clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -15,7 +16,8 @@ from service.settings import PROJECT
 from service.web.scripts import SCRIPTS, SIMULATED_STRIPE_JS, STRIPE_JS, policy
 
 STATIC = PROJECT / "service" / "static" / "js"
-_PATH = "/static/js/"
+# The version in it is not looked at: it is the content that is compared.
+_PATH = re.compile(r"/static/[0-9a-f]+/js/")
 _POLICY = "Content-Security-Policy"
 # What would run, or show, something that no inventory has.
 _FOREIGN = frozenset({"iframe", "frame", "object", "embed", "applet", "base", "style"})
@@ -87,9 +89,9 @@ def verify(url: str, fetch: Fetch, *, simulated: bool, directory: Path = STATIC)
     found.faults += document.faults
     stripe = SIMULATED_STRIPE_JS if simulated else STRIPE_JS
     addresses = [urljoin(page.url, address) for address in document.scripts]
-    if any(urlsplit(address).path.startswith(_PATH) for address in addresses):
-        # What they import in turn stands in no page.
-        addresses += [urljoin(page.url, _PATH + name) for name in SCRIPTS]
+    # What they import in turn stands in no page: it is beside them.
+    beside = {place[0] for each in addresses if (place := _PATH.match(urlsplit(each).path))}
+    addresses += [urljoin(page.url, path + name) for path in sorted(beside) for name in SCRIPTS]
     for address in dict.fromkeys(addresses):
         script, faults = _script(address, page.url, fetch, stripe, directory)
         found.scripts.append(script)
@@ -126,9 +128,9 @@ def _script(
             address, "Stripe's own, from Stripe alone: its forms and its fraud signals"
         ), []
     path = urlsplit(address).path
-    name = path.removeprefix(_PATH)
-    ours = path.startswith(_PATH) and _origin(page) == _origin(address)
-    if not ours or name not in SCRIPTS:
+    ours = _PATH.match(path) if _origin(page) == _origin(address) else None
+    name = path[ours.end() :] if ours else ""
+    if name not in SCRIPTS:
         return Script(address, ""), [f"{address}: is not in the inventory"]
     received = fetch(address)
     script = Script(address, SCRIPTS[name], hashlib.sha256(received.body).hexdigest())

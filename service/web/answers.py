@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, jsonify, render_template, request
@@ -133,10 +132,5 @@ def _headers(response: Response) -> Response:
     headers["Permissions-Policy"] = 'payment=(self "https://js.stripe.com")'
     if secure():
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-    if request.endpoint != "static":
-        headers.setdefault("Cache-Control", "no-store")
-    elif response.direct_passthrough and response.status_code == HTTPStatus.OK:
-        # Read at once, for it is small, and compressed as a whole.
-        response.direct_passthrough = False
-        response.get_data()
+    headers.setdefault("Cache-Control", "no-store")
     return response

@@ -20,8 +20,10 @@ from tests.service.processes import KassaProcess, serving
 URL = "https://pay.example.com/c/co_1"
 PAGE = """<!doctype html><html><head>
 <link rel="preload" as="script" href="https://js.stripe.com/endive/stripe.js">
-<link rel="modulepreload" href="/static/js/server.js"><link rel="stylesheet" href="/static/x.css">
-<script type="module" src="/static/js/checkout.js"></script></head><body>%s</body></html>"""
+<link rel="modulepreload" href="/static/0a1b2c3d4e5f/js/server.js">
+<link rel="stylesheet" href="/static/0a1b2c3d4e5f/x.css">
+<script type="module" src="/static/0a1b2c3d4e5f/js/checkout.js"></script></head>
+<body>%s</body></html>"""
 
 
 def found(
@@ -47,20 +49,23 @@ def test_a_page_of_ours_is_found_as_it_should_be() -> None:
 @pytest.mark.parametrize(
     ("body", "fault"),
     [
-        ("<script>alert(1)</script>", "line 4: a script in the page itself"),
+        ("<script>alert(1)</script>", "line 6: a script in the page itself"),
         ("<script src='//evil.example/x.js'></script>", "https://evil.example/x.js: is not in"),
-        ("<script src='/static/js/new.js'></script>", "js/new.js: is not in the inventory"),
+        (
+            "<script src='/static/0a1b2c3d4e5f/js/new.js'></script>",
+            "js/new.js: is not in the inventory",
+        ),
         (
             "<script src='https://js.stripe.com/v3/'></script>",
             "https://js.stripe.com/v3/: is not in",
         ),
         ("<link rel=modulepreload href=/x.js>", "https://pay.example.com/x.js: is not in"),
-        ("<img src=x onerror=alert(1)>", "line 4: a script in the attribute onerror"),
-        ("<a href=' JavaScript:alert(1)'>", "line 4: a script in the address of href"),
-        ("<p style='color:red'>", "line 4: a style in the page itself"),
-        ("<iframe src=/sim/x></iframe>", "line 4: <iframe>"),
-        ("<base href=//evil.example>", "line 4: <base>"),
-        ("<meta http-equiv=Refresh content=0>", "line 4: <meta>"),
+        ("<img src=x onerror=alert(1)>", "line 6: a script in the attribute onerror"),
+        ("<a href=' JavaScript:alert(1)'>", "line 6: a script in the address of href"),
+        ("<p style='color:red'>", "line 6: a style in the page itself"),
+        ("<iframe src=/sim/x></iframe>", "line 6: <iframe>"),
+        ("<base href=//evil.example>", "line 6: <base>"),
+        ("<meta http-equiv=Refresh content=0>", "line 6: <meta>"),
     ],
 )
 def test_what_does_not_belong_is_named_with_its_place(body: str, fault: str) -> None:
@@ -70,7 +75,10 @@ def test_what_does_not_belong_is_named_with_its_place(body: str, fault: str) -> 
 
 def test_a_script_that_was_changed_on_its_way_is_found() -> None:
     [said] = found(PAGE % "", changed="server.js")
-    assert said == "https://pay.example.com/static/js/server.js: is not what was installed"
+    assert (
+        said
+        == "https://pay.example.com/static/0a1b2c3d4e5f/js/server.js: is not what was installed"
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,11 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 
 from flask import Flask, Response, request, send_from_directory
+from flask_compress import Compress
 
 from service.payments.simulator import elements, hosted, tokens
 from service.payments.simulator.api import Clock
@@ -61,6 +63,8 @@ def create_browser_app(database: Path, *, clock: Clock) -> Flask:
     """
     app = Flask("kassa-stripe-browser", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
+    # First, so that it is the last to see an answer.
+    Compress(app)
     _serve_assets(app)
     _serve_api(app, Store(database), clock)
     app.register_error_handler(ApiError, _refusal)
@@ -72,16 +76,25 @@ def create_browser_app(database: Path, *, clock: Clock) -> Flask:
 def _serve_assets(app: Flask) -> None:
     def page(file: str) -> Callable[..., Response]:
         # The page reads the id out of its own address.
-        return lambda **_ids: send_from_directory(ASSETS, file)
+        return lambda **_ids: _file(file)
 
     for rule, file in _PAGES.items():
         app.add_url_rule(rule, endpoint=file, view_func=page(file), methods=["GET"])
     app.add_url_rule(
         "/assets/<path:file>",
         endpoint="asset",
-        view_func=lambda file: send_from_directory(ASSETS, file),
+        view_func=_file,
         methods=["GET"],
     )
+
+
+def _file(file: str) -> Response:
+    sent = send_from_directory(ASSETS, file)
+    if sent.status_code == HTTPStatus.OK:
+        # Read at once, for it is small, and compressed as a whole.
+        sent.direct_passthrough = False
+        sent.get_data()
+    return sent
 
 
 def _serve_api(app: Flask, store: Store, clock: Clock) -> None:
