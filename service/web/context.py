@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from flask import Response, current_app, g, request
 
@@ -18,6 +19,9 @@ from service.payments.intake import Intake
 from service.settings import Settings
 from service.store.session import Store
 from service.web.signing import Signing, new_unit_id
+
+if TYPE_CHECKING:
+    from service.branding.brand import Brand
 
 VISITOR_COOKIE = "kassa_visitor"
 # Of testers alone, and gone with their browser's session.
@@ -39,6 +43,7 @@ class Services:
     signing: Signing
     clock: Callable[[], datetime]
     stripe_js: str
+    brand: Brand | None = None
 
     @property
     def catalog(self) -> Catalog:
