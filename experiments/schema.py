@@ -509,7 +509,6 @@ _FINDINGS: Final[Mapping[str, tuple[str, str]]] = {
     "greater_than_equal": ("out-of-range", "{value} is below {ge}"),
     "less_than": ("out-of-range", "{value} is not below {lt:g}"),
     "less_than_equal": ("out-of-range", "{value} is above {le}"),
-    "too_short": ("out-of-range", "there are fewer than {min_length} entries"),
     "too_long": ("out-of-range", "there are more than {max_length} entries"),
     "string_too_long": ("text-too-long", "the text is longer than {max_length} characters"),
     "string_pattern_mismatch": ("bad-key", "{value} is not a key"),

@@ -96,7 +96,7 @@ def _read(path: Path, limit: int) -> bytes:
 
 
 def _size_of_png(content: bytes) -> tuple[int, int]:
-    if not content.startswith(_PNG) or content[12:16] != b"IHDR":
+    if len(content) < 24 or not content.startswith(_PNG) or content[12:16] != b"IHDR":
         raise ValueError("is not a PNG")
     width, height = struct.unpack(">II", content[16:24])
     if not (0 < width <= _LARGEST_PNG and 0 < height <= _LARGEST_PNG):

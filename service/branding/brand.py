@@ -179,7 +179,8 @@ def _contrast_problems(
 
 def _said(found: Failing) -> str:
     pair = found.worst.pair
-    more = f", and {found.others} more pairs fail" if found.others else ""
+    fail = "pair fails" if found.others == 1 else "pairs fail"
+    more = f", and {found.others} more {fail}" if found.others else ""
     return (
         f"{pair.token} on {pair.ground} ({pair.use}) has {found.worst.told} and needs "
         f"{pair.needed:g}:1{more}"

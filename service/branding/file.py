@@ -24,7 +24,7 @@ RULES: Final[Mapping[str, str]] = {
     "bad-logo": "A logo is an SVG or a PNG that tells its size, and is 64 kB at most.",
     "unsafe-svg": "An SVG draws; it runs nothing and asks for nothing elsewhere.",
     "bad-font": "A font is a whole WOFF2 file of 256 kB at most.",
-    "font-unnamed": "A font file has a name: the first of the family.",
+    "font-unnamed": "A family names at least one font.",
 }
 """The rules a brand is judged by beside those of every definition."""
 
@@ -46,6 +46,12 @@ def _font_name(name: str) -> str:
             "write letters, digits, spaces, - and _, without quotes or commas",
         )
     return name
+
+
+def _named(family: tuple[str, ...]) -> tuple[str, ...]:
+    if not family:
+        raise refusal("font-unnamed", "no font is named", "write a list such as [Inter, Arial]")
+    return family
 
 
 def _beside(name: str) -> str:
@@ -108,7 +114,8 @@ class Font:
 
     family: Annotated[
         tuple[FontName, ...],
-        Field(min_length=1, max_length=8, description="a list of fonts such as [Inter, Arial]"),
+        AfterValidator(_named),
+        Field(max_length=8, description="a list of fonts such as [Inter, Arial]"),
     ]
     file: Annotated[FileName | None, Field(description="a file such as inter.woff2")] = None
 
