@@ -89,7 +89,10 @@ def pages(shop: Shop, make_shop: MakeShop, tmp_path: Path) -> Path:
 
 def test_every_page_is_valid(modules: Path, pages: Path) -> None:
     assert len([*pages.glob("*.html")]) == 22
-    assert complaints(modules, pages) == []
+    # The validator takes an image that the preview holds itself for one from elsewhere.
+    held = "image “data:image/svg+xml;base64,"
+    found = complaints(modules, pages)
+    assert [each for each in found if not (each.startswith("preview") and held in each)] == []
 
 
 def test_the_validator_would_say_so(modules: Path, tmp_path: Path) -> None:
