@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -15,7 +15,7 @@ from experiments.cases import Case, CasesFile, Expectation
 from experiments.definition import Experiment
 from experiments.document import Document, Location, path_text
 from experiments.entry import Override, RampStep
-from experiments.errors import RULES, InvalidDefinition, Problem, first_problems
+from experiments.errors import InvalidDefinition, Problem, first_problems
 from experiments.hints import Explained
 from experiments.layers import Holdout, Layer, SlotEntry, one_slot_each
 from experiments.metrics import Kind, Metric
@@ -271,6 +271,21 @@ def parse_cases(document: Document) -> tuple[Case, ...]:
     return _parse(CasesFile, document, document.content, []).tests
 
 
+def parse_as(kind: type[Part], document: Document, parts: Mapping[tuple[str, ...], type]) -> Part:
+    """Another floor's file, read as strictly as a definition and refused in the same words.
+
+    Args:
+        kind: a pydantic dataclass; each field's description says what to write.
+        document: the file.
+        parts: which type describes the mapping at a path.
+
+    Raises:
+        InvalidDefinition: with every problem of the file.
+    """
+    words = _Words(parts, frozenset(parts.values()) - {kind})
+    return _parse(kind, document, document.content, [], words)
+
+
 def json_schema(kind: str) -> dict[str, Any]:
     """The JSON Schema (2020-12) of one kind of file, made from the same types that check it.
 
@@ -317,9 +332,26 @@ def _key_problems(document: Document, key: str) -> Iterator[Problem]:
         )
 
 
+class _Words(NamedTuple):
+    """The types that a kind of file is told in.
+
+    Attributes:
+        parts: which type describes the mapping at a path, with list indices left out.
+        mappings: those that are one mapping, and no list of them.
+    """
+
+    parts: Mapping[tuple[str, ...], type]
+    mappings: frozenset[type]
+
+
 def _parse(
-    kind: type[Part], document: Document, content: Mapping[str, object], problems: list[Problem]
+    kind: type[Part],
+    document: Document,
+    content: Mapping[str, object],
+    problems: list[Problem],
+    words: _Words | None = None,
 ) -> Part:
+    words = words or _Words(_PARTS[kind], _MAPPINGS)
     errors = _unwritten_version(kind, content)
     definition: Part | None = None
     try:
@@ -327,7 +359,7 @@ def _parse(
         definition = TypeAdapter(kind).validate_json(json.dumps(content))
     except ValidationError as error:
         errors += error.errors(include_url=False)
-    found = [*problems, *first_problems(_Findings(kind, document, errors).problems())]
+    found = [*problems, *first_problems(_Findings(kind, document, errors, words).problems())]
     if found or definition is None:
         raise InvalidDefinition(found)
     return definition
@@ -343,8 +375,10 @@ def _unwritten_version(kind: type, content: Mapping[str, object]) -> list[ErrorD
 class _Findings:
     """What pydantic found in a document, told in the document's own terms."""
 
-    def __init__(self, kind: type, document: Document, errors: list[ErrorDetails]) -> None:
-        self._parts = _PARTS[kind]
+    def __init__(
+        self, kind: type, document: Document, errors: list[ErrorDetails], words: _Words
+    ) -> None:
+        self._parts, self._mappings = words
         self._document = document
         self._errors = [error for error in errors if _is_about_the_file(kind, error)]
 
@@ -382,7 +416,7 @@ class _Findings:
 
     def _wrong(self, error: ErrorDetails) -> Problem:
         at, rule, context = error["loc"], error["type"], error.get("ctx", {})
-        if rule in RULES:
+        if "mend" in context:
             message, mend = context["message"], context["mend"]
         else:
             rule, says = _FINDINGS[rule]
@@ -418,7 +452,7 @@ class _Findings:
     def _mapping_of(self, at: Location) -> str:
         """The mapping at the top that a key of the top belongs to, or nothing."""
         for path, part in self._parts.items():
-            if len(at) == len(path) == 1 and part in _MAPPINGS and at[0] in _keys_of(part):
+            if len(at) == len(path) == 1 and part in self._mappings and at[0] in _keys_of(part):
                 return path[0]
         return ""
 
@@ -475,6 +509,7 @@ _FINDINGS: Final[Mapping[str, tuple[str, str]]] = {
     "greater_than_equal": ("out-of-range", "{value} is below {ge}"),
     "less_than": ("out-of-range", "{value} is not below {lt:g}"),
     "less_than_equal": ("out-of-range", "{value} is above {le}"),
+    "too_long": ("out-of-range", "there are more than {max_length} entries"),
     "string_too_long": ("text-too-long", "the text is longer than {max_length} characters"),
     "string_pattern_mismatch": ("bad-key", "{value} is not a key"),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from flask_compress import Compress
@@ -25,6 +26,7 @@ from service.web import answers
 from service.web.account import account, sessions
 from service.web.assets import Assets, files_in
 from service.web.bodies import MAX_BODY
+from service.web.brand import brand, worn
 from service.web.checkout import checkout
 from service.web.context import Services
 from service.web.events import events
@@ -40,6 +42,9 @@ from service.web.scripts import SIMULATED_STRIPE_JS, STRIPE_JS
 from service.web.shop import shop
 from service.web.signing import Signing
 from service.web.webhooks import MAX_WEBHOOK, webhooks
+
+if TYPE_CHECKING:
+    from service.branding.brand import Brand
 
 STATIC = PROJECT / "service" / "static"
 
@@ -71,6 +76,7 @@ def create_app(
 
     Raises:
         ConfigurationError: a variant names a flow that does not exist.
+        InvalidDefinition: the brand does not hold.
     """
     in_force = (
         catalog
@@ -78,6 +84,7 @@ def create_app(
         else InForce(catalog, Directory(settings.definitions), store=store, clock=clock)
     )
     check_flows(in_force.catalog.experiments.values())
+    merchants = _brand(settings.brand) if settings.brand else None
     app = Flask(
         "service",
         root_path=str(PROJECT / "service"),
@@ -106,13 +113,16 @@ def create_app(
         pages=Pages(
             switching, {"publishable_key": gateway.publishable_key, "stripe_js": stripe_js}
         ),
+        brand=merchants,
     )
     app.jinja_env.globals.update(merchant=settings.merchant, simulated=settings.simulated)
     assets = Assets(files_in(STATIC))
     app.jinja_env.globals["static"] = assets.address
+    shipped = assets.address("css/checkout.css")
+    app.jinja_env.globals["brand"] = worn(merchants, shipped=shipped)
     app.context_processor(words)
     answers.install(app)
-    pages = (shop, checkout, account, overrides, reports)
+    pages = (shop, checkout, account, overrides, reports, brand)
     programs = (orders, sessions, events, flags, features, webhooks, health, metrics)
     for blueprint in (*pages, *programs, assets.routes()):
         app.register_blueprint(blueprint)
@@ -124,6 +134,12 @@ def create_app(
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops
         )
     return app
+
+
+def _brand(file: Path) -> Brand:
+    from service.branding.brand import Brand  # noqa: PLC0415 - colours are not read without one
+
+    return Brand.load(file)
 
 
 def _mount_simulator(app: Flask, state: Path, clock: Callable[[], datetime]) -> None:

@@ -79,6 +79,7 @@ class Settings:
         trusted_proxies: how many proxies in front may be believed about the client.
         stripe: Stripe's keys, or None for the simulator.
         merchant: the name visitors see on the checkout.
+        brand: the file that says how visitors' pages look, or None for the shipped look.
         country_header: the header in which a proxy in front tells the visitor's country, or None.
         queries: a directory of the merchant's own saved queries, or None.
         mail: where notices to customers go out, or None: then none are sent.
@@ -96,6 +97,7 @@ class Settings:
     trusted_proxies: int = 0
     stripe: StripeKeys | None = None
     merchant: str = "Kassa Demo Store"
+    brand: Path | None = None
     country_header: str | None = None
     queries: Path | None = None
     mail: Mail | None = None
@@ -142,6 +144,7 @@ class Settings:
             trusted_proxies=_trusted_proxies(environment),
             stripe=stripe,
             merchant=environment.get("KASSA_MERCHANT", "").strip() or cls.merchant,
+            brand=_brand(environment),
             country_header=_header(environment),
             queries=_queries(environment),
             mail=_mail(environment),
@@ -163,6 +166,7 @@ class Settings:
             "KASSA_PUBLIC_URL": self.public_url or "(the address served)",
             "KASSA_TRUSTED_PROXIES": str(self.trusted_proxies),
             "KASSA_MERCHANT": self.merchant,
+            "KASSA_BRAND": str(self.brand or "(the shipped look)"),
             "KASSA_COUNTRY_HEADER": self.country_header or "(none)",
             "KASSA_QUERIES": str(self.queries or "(the shipped ones)"),
             "KASSA_SMTP_URL": _mail_url(self.mail),
@@ -345,6 +349,13 @@ def _header(environment: Mapping[str, str]) -> str | None:
             "KASSA_COUNTRY_HEADER must be the name of a header such as CF-IPCountry"
         )
     return given or None
+
+
+def _brand(environment: Mapping[str, str]) -> Path | None:
+    given = environment.get("KASSA_BRAND", "").strip()
+    if given and not Path(given).is_file():
+        raise ConfigurationError(f"KASSA_BRAND is not a file: {given}")
+    return Path(given) if given else None
 
 
 def _queries(environment: Mapping[str, str]) -> Path | None:

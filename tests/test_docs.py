@@ -21,6 +21,7 @@ from experiments.trials import run
 from service.checkout.flows import FLOWS
 from service.cli import main
 from service.settings import PROJECT
+from tests.service.branding.brands import LOGO, woff2, write
 
 DOCUMENTS = [
     PROJECT / "README.md",
@@ -83,7 +84,11 @@ def test_every_documented_assignment_test_passes(text: str, tmp_path: Path) -> N
     assert all(trial.passed for trial in trials)
 
 
-@pytest.mark.parametrize("text", [text for text in _blocks("yaml") if text not in _TESTS])
+_BRANDS = [text for text in _blocks("yaml") if "accent:" in text]
+_DEFINITIONS = [text for text in _blocks("yaml") if text not in {*_TESTS, *_BRANDS}]
+
+
+@pytest.mark.parametrize("text", _DEFINITIONS)
 def test_every_documented_definition_holds(text: str, tmp_path: Path) -> None:
     definition = tmp_path / ("documented.yaml" if "variants:" in text else "metrics.yaml")
     definition.write_text(text, encoding="utf-8")
@@ -107,6 +112,24 @@ def test_the_documented_analysis_of_a_file_runs(
     ran = CliRunner().invoke(main, shlex.split(text.replace("\\\n", " "))[1:])
     assert ran.exit_code == 0, ran.stderr
     assert json.loads(ran.stdout)["units"] == {"control": 30, "other": 30}
+
+
+def test_the_documented_brand_passes_its_documented_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (text,) = _BRANDS
+    names = re.findall(r"(?:logo|file): (\S+)", text)
+    assert len(names) == 3
+    kept = {name: woff2() if name.endswith("woff2") else LOGO for name in names}
+    write(tmp_path, text, **kept)
+    monkeypatch.chdir(tmp_path)
+    commands = [line for block in _blocks("") for line in block.splitlines()]
+    ours = [line for line in commands if line.startswith("kassa brand ")]
+    assert [line.split()[2] for line in ours] == ["check", "preview"]
+    for line in ours:
+        ran = CliRunner().invoke(main, shlex.split(line)[1:])
+        assert ran.exit_code == 0, ran.output
+    assert "Acme Sans" in (tmp_path / "brand.html").read_text(encoding="utf-8")
 
 
 def test_the_documented_plan_needs_the_units_it_says() -> None:

@@ -43,6 +43,7 @@ _COMMANDS = {
     "notify": ("notify", "Send the notices to customers that wait."),
     "reconcile": ("reconcile", "The ledger against Stripe: what never came is fetched."),
     "ledger": ("ledger", "Make the books anew out of what Stripe sent."),
+    "brand": ("brand", "How visitors' pages look: a check of it, and a page that shows it."),
     "pages": ("pages", "What browsers are served, against the inventory of scripts."),
     "config": ("config", "What is in force, secrets hidden."),
     "db": ("database", "Migrations of the store."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from flask import Response, current_app, g, request
 
@@ -19,6 +20,9 @@ from service.settings import Settings
 from service.store.session import Store
 from service.web.page import Pages
 from service.web.signing import Signing, new_unit_id
+
+if TYPE_CHECKING:
+    from service.branding.brand import Brand
 
 VISITOR_COOKIE = "kassa_visitor"
 # Of testers alone, and gone with their browser's session.
@@ -41,6 +45,7 @@ class Services:
     clock: Callable[[], datetime]
     stripe_js: str
     pages: Pages
+    brand: Brand | None = None
 
     @property
     def catalog(self) -> Catalog:

@@ -2,7 +2,7 @@
 
 /** @import {Stripe, StripeElementLocale, StripeElements} from "@stripe/stripe-js" */
 
-import { appearance, loadScript } from "./stripe-form.js";
+import { appearance, fonts, loadScript } from "./stripe-form.js";
 
 /**
  * What the server answers.
@@ -40,7 +40,7 @@ class Keeping {
     const locale = /** @type {StripeElementLocale} */ (this.read("locale"));
     this.stripe = window.Stripe(this.read("publishableKey"), { locale });
     this.elements = this.stripe.elements({
-      locale, mode: "setup", currency: this.read("currency"), paymentMethodCreation: "manual", appearance: appearance(),
+      locale, mode: "setup", currency: this.read("currency"), paymentMethodCreation: "manual", appearance: appearance(), fonts: fonts(),
     });
     const payment = this.elements.create("payment", { layout: { type: "accordion", radios: "auto" } });
     payment.on("ready", () => this.ready());

@@ -1,7 +1,7 @@
 // Stripe's two Elements: made once, mounted once, and watched until they are there.
 
 /** @import {Typed} from "./details.js" */
-/** @import {Appearance, Stripe, StripeAddressElement, StripeAddressElementChangeEvent, StripeAddressElementOptions, StripeElementLocale, StripeElements, StripeElementsOptionsMode, StripeError, StripePaymentElement, StripePaymentElementChangeEvent} from "@stripe/stripe-js" */
+/** @import {Appearance, CustomFontSource, Stripe, StripeAddressElement, StripeAddressElementChangeEvent, StripeAddressElementOptions, StripeElementLocale, StripeElements, StripeElementsOptionsMode, StripeError, StripePaymentElement, StripePaymentElementChangeEvent} from "@stripe/stripe-js" */
 
 const SLOW_AFTER_MS = 5_000;
 
@@ -116,7 +116,7 @@ export class StripeForm {
     const locale = /** @type {StripeElementLocale} */ (this.order.locale);
     this.stripe = window.Stripe(publishableKey, { locale });
     this.elements = this.stripe.elements({
-      ...this.intent(), ...(customerSessionClientSecret ? { customerSessionClientSecret } : {}), locale, paymentMethodCreation: "manual", appearance: appearance(),
+      ...this.intent(), ...(customerSessionClientSecret ? { customerSessionClientSecret } : {}), locale, paymentMethodCreation: "manual", appearance: appearance(), fonts: fonts(),
     });
     if (this.asks("address")) this.mountAddress(this.elements);
     if (this.asks("payment")) this.mountPayment(this.elements);
@@ -299,6 +299,19 @@ export function loadScript(address) {
 
 function darkMode() {
   return matchMedia("(prefers-color-scheme: dark)");
+}
+
+/**
+ * The merchant's own font, which Stripe's frames have to fetch themselves.
+ * @returns {CustomFontSource[]}
+ */
+export function fonts() {
+  const style = getComputedStyle(document.documentElement);
+  const source = style.getPropertyValue("--font-source");
+  if (!source) return [];
+  const [family = ""] = style.getPropertyValue("--font").split(",");
+  const src = `url(${new URL(JSON.parse(source), location.href)})`;
+  return [{ family: JSON.parse(family), src, weight: style.getPropertyValue("--font-weights").trim() }];
 }
 
 /**

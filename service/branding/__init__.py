@@ -1,0 +1,1 @@
+"""A merchant's brand: one file, checked whole before any page wears it."""
