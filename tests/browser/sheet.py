@@ -40,18 +40,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--accept-looks", action="store_true", help="compare with these from now on"
     )
     given = parser.parse_args(arguments)
-    pictures = list(kept_in(given.directory))
-    if not pictures:
+    if not any(kept_in(given.directory)):
         parser.error(f"{given.directory}: no pictures there; run the tests with --screenshots")
     with running_chromium() as browser:
-        page = browser.new_page()
-        letters = looks_of_letters(browser, page)
-        found = {each: thumbnail(page, each.within(given.directory)) for each in pictures}
-        if given.accept_looks:
-            _accept(found, letters)
-        differences = _compare(found, letters)
-        _draw(browser, given.directory, pictures, differences)
-    return 1 if differences else 0
+        return 1 if review(browser, given.directory, accept=given.accept_looks) else 0
+
+
+def review(browser: Browser, directory: Path, *, accept: bool) -> list[Difference]:
+    """Draw the sheets of a run; the pictures that are not as accepted.
+
+    Args:
+        browser: to draw with.
+        directory: the pictures of the run; the sheets stand beside them.
+        accept: compare with these pictures from now on.
+    """
+    pictures = list(kept_in(directory))
+    page = browser.new_page()
+    letters = looks_of_letters(browser, page)
+    found = {each: thumbnail(page, each.within(directory)) for each in pictures}
+    page.close()
+    if accept:
+        _accept(found, letters)
+    differences = _compare(found, letters)
+    _draw(browser, directory, pictures, differences)
+    return list(differences.values())
 
 
 def _accept(found: dict[Picture, Thumbnail], letters: str) -> None:
