@@ -8,7 +8,10 @@ WITHOUT ?= $(KASSA_TEST_WITHOUT)
 PYTEST := $(BIN)/python -m pytest --without="$(WITHOUT)"
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-slow year schedules test-stripe test-programs lint bench serve schemas sentences lock clean help
+# Where `make matrix` keeps its pictures.
+LOOKS ?= .looks
+
+.PHONY: demo test test-slow matrix looks accept-looks year schedules test-stripe test-programs lint bench serve schemas sentences lock clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -36,8 +39,18 @@ test: lint test-programs  ## every test but the slow ones, with coverage
 	@$(PYTEST) --numprocesses=2 --dist=worksteal --durations=10 --cov $(ARGS)
 
 test-slow: test-programs  ## soak, calibration and fault schedules
-	@$(PYTEST) -m "slow and not alone" --timeout=1800 --numprocesses=2 --dist=worksteal $(ARGS) || [ $$? -eq 5 ]
+	@$(PYTEST) -m "slow and not alone and not matrix" --timeout=1800 --numprocesses=2 --dist=worksteal $(ARGS) || [ $$? -eq 5 ]
 	@$(PYTEST) -m "slow and alone" --timeout=1800 $(ARGS) || [ $$? -eq 5 ]  # 5: ARGS name none
+
+matrix: test-programs  ## every flow, language, screen and ending of the checkout, with contact sheets
+	@$(PYTEST) -m matrix --numprocesses=2 --dist=worksteal --screenshots $(LOOKS) $(ARGS) tests/browser/test_matrix.py; \
+		status=$$?; $(BIN)/python -m tests.browser.sheet $(LOOKS) && exit $$status
+
+looks: test-programs  ## the contact sheets of the last matrix, and what in them is not as accepted
+	@$(BIN)/python -m tests.browser.sheet $(LOOKS)
+
+accept-looks: test-programs  ## the pictures of the last matrix are what later ones are compared with
+	@$(BIN)/python -m tests.browser.sheet $(LOOKS) --accept-looks
 
 test-stripe: $(VENV)/.dev  ## the contract suite against a Stripe sandbox (STRIPE_SECRET_KEY=sk_test_...)
 	@$(BIN)/python -m tests.contract.sandbox $(ARGS)
@@ -80,4 +93,4 @@ lock:  ## remakes both locks (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra dev -c requirements/runtime.lock -o requirements/dev.lock
 
 clean:  ## removes what make made
-	rm -rf $(VENV) *.egg-info .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .looks *.egg-info .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -8,19 +8,19 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from analysis.render import to_json
 from experiments import BROWSER_EVENTS, Catalog
 from service.reporting import make_report
 from service.server import simulator_state
 from service.store.session import Store
-from service.store.tables import charges, confirmations, events, payments
+from service.store.tables import charges, checkouts, confirmations, events, payments
 from tests.service.processes import API_KEY, KassaProcess
 
 EXPERIMENT = "one-page-checkout"
@@ -77,6 +77,16 @@ class Books:
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
+
+    def expire(self, checkout_id: str) -> None:
+        """Let the checkout's time be over."""
+        over = datetime.now(UTC) - timedelta(seconds=1)
+        with self.store.write() as connection:
+            connection.execute(
+                update(checkouts)
+                .where(checkouts.c.checkout_id == checkout_id)
+                .values(expires_at=over)
+            )
 
     def attempts(self, checkout_id: str) -> list[str]:
         """How each press on the pay button ended, in order."""

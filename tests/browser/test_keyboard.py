@@ -1,9 +1,19 @@
 """The whole purchase with the keyboard alone, and the focus always in sight."""
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.books import Books
-from tests.browser.visits import ADDRESS, AMOUNT, AUTHENTICATES, EMAIL, Come, Visit
+from tests.browser.visits import (
+    ADDRESS,
+    AMOUNT,
+    AUTHENTICATES,
+    DESKTOP,
+    EMAIL,
+    PHONE,
+    Come,
+    Visit,
+)
 
 # The focused element, also where it is inside an iframe, and whether its focus can be seen.
 _FOCUSED = """() => {
@@ -41,17 +51,25 @@ def give_all_but_pay(visit: Visit, number: str) -> None:
     for field in ("name", "line1", "city", "state", "postal_code"):
         tab_to(visit, field)
         keyboard.type(ADDRESS[field])
-    if visit.variant == "two_page":
+    if visit.variant != "one_page":
         tab_to(visit, "action")
         keyboard.press("Enter")
-        expect(visit.heading).to_be_focused()
+        visit.stands_at("payment")
         expect(visit.heading).to_contain_text("Payment")
+    if visit.variant == "two_page":
+        expect(visit.heading).to_be_focused()
     for field, typed in (("number", number), ("expiry", "1234"), ("cvc", "123")):
         tab_to(visit, field)
         keyboard.type(typed)
     tab_to(visit, "action")
 
 
+# Both arms of the shipped experiment, each on one screen, and the third flow at a desk.
+@pytest.mark.parametrize(
+    ("screen", "variant"),
+    [(PHONE, "one_page"), (DESKTOP, "two_page"), (DESKTOP, "two_page_reload")],
+    ids=["phone-one_page", "desktop-two_page", "desktop-two_page_reload"],
+)
 def test_the_whole_purchase_needs_no_pointer(come: Come, books: Books, variant: str) -> None:
     visit = come(variant).open_checkout()
     checkout_id = visit.checkout_id

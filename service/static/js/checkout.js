@@ -283,7 +283,9 @@ class Checkout {
     try {
       const token = this.stripe.createToken(this.emailAddress, this.settings.returnUrl);
       const { confirmationToken, error } = await within(token, TOKEN_PATIENCE_MS);
-      if (error) await this.refuse(error);
+      // In the page's words: Stripe's are in its own language, and do not say whether it cost anything.
+      if (error?.type === "api_connection_error") await this.decline(this.text("token_failed"));
+      else if (error) await this.refuse(error);
       return confirmationToken?.id;
     } catch (failure) {
       if (!(failure instanceof Doubt)) throw failure;
@@ -426,6 +428,8 @@ class Checkout {
 
   /** @param {string} kind */
   elementReady(kind) {
+    // That it took long is no longer so, also for ears.
+    if (!this.notice(kind).hidden && !this.busy) this.announce("");
     this.notice(kind).hidden = true;
     const host = this.form.querySelector(`[data-element="${kind}"]`);
     host?.parentElement?.removeAttribute("data-waiting");
