@@ -9,10 +9,7 @@
 /**
  * One of our inputs, or one of Stripe's Elements as a whole.
  * @typedef {object} Field
- * @property {string} section
- * @property {string} field
  * @property {boolean} left whether it was left with something in it
- * @property {boolean} wrong whether an error was shown on it
  * @property {"error"|"leaving"} [again] why a change in it would be a correction
  * @property {ReturnType<typeof setTimeout>} [leaving]
  */
@@ -46,6 +43,8 @@ export class Friction {
     this.times = new Map();
     /** @type {Map<string, Field>} */
     this.fields = new Map();
+    /** @type {Set<string>} sections whose error nobody has answered by a change yet */
+    this.wrong = new Set();
     /** @type {MouseEvent[]} */
     this.clicks = [];
     this.raged = -RAGE_MS;
@@ -83,10 +82,9 @@ export class Friction {
    */
   entered(section, field) {
     this.enter(section);
-    const known = this.fieldOf(section, field);
+    const known = this.fieldOf(field);
     clearTimeout(known.leaving);
-    known.leaving = undefined;
-    if (known.wrong) known.again = "error";
+    if (this.wrong.has(section)) known.again = "error";
     else if (known.left) known.again = "leaving";
   }
 
@@ -97,7 +95,7 @@ export class Friction {
    */
   left(section, field, stateNow) {
     this.count();
-    const known = this.fieldOf(section, field);
+    const known = this.fieldOf(field);
     clearTimeout(known.leaving);
     known.leaving = setTimeout(() => {
       const state = stateNow();
@@ -113,10 +111,10 @@ export class Friction {
    */
   changed(section, field) {
     this.count();
-    const known = this.fieldOf(section, field);
+    const known = this.fieldOf(field);
     if (!known.again) return;
     this.record("field_corrected", { section, field, after: known.again });
-    known.wrong = false;
+    this.wrong.delete(section);
     known.again = undefined;
   }
 
@@ -126,7 +124,7 @@ export class Friction {
    */
   errorShown(section, code) {
     this.record("error_shown", { section, code });
-    for (const known of this.fields.values()) if (known.section === section) known.wrong = true;
+    this.wrong.add(section);
   }
 
   /** @param {MouseEvent} event */
@@ -195,12 +193,11 @@ export class Friction {
   }
 
   /**
-   * @param {string} section
    * @param {string} field
    * @returns {Field}
    */
-  fieldOf(section, field) {
-    const known = this.fields.get(field) ?? { section, field, left: false, wrong: false };
+  fieldOf(field) {
+    const known = this.fields.get(field) ?? { left: false };
     this.fields.set(field, known);
     return known;
   }
