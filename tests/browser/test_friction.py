@@ -27,7 +27,8 @@ WRONG_EMAIL = "ada.example.com"
 GIVEN = [WRONG_EMAIL, EMAIL, DECLINES, PAYS, *ADDRESS.values(), *CARD.values()]
 # Ids are of random letters, among which three are found by chance.
 TYPED = [text for text in GIVEN if len(text) > 6]
-LEFT_MS = 200
+# Longer than the page waits after a press before it complains, and than a blur must last.
+LEFT_MS = 400
 
 
 @pytest.fixture
