@@ -23,7 +23,13 @@ from experiments.errors import (
     Problem,
     UnknownExperiment,
 )
-from experiments.events import BROWSER_EVENTS, LEDGER_EVENTS, FunnelEvent, LedgerColumn
+from experiments.events import (
+    BROWSER_EVENTS,
+    LEDGER_EVENTS,
+    FrictionEvent,
+    FunnelEvent,
+    LedgerColumn,
+)
 from experiments.layers import Holdout, Layer, Slot
 from experiments.metrics import Direction, Kind, Metric
 from experiments.offers import InvoiceTerms, Offer, Subscription
@@ -58,6 +64,7 @@ __all__ = [
     "Experiment",
     "ExperimentError",
     "Exposure",
+    "FrictionEvent",
     "FunnelEvent",
     "Guardrail",
     "Holdout",

@@ -19,6 +19,19 @@ class FunnelEvent(StrEnum):
     PAYMENT_DISPUTED = "payment_disputed"
 
 
+class FrictionEvent(StrEnum):
+    """Where a visitor has a hard time: told by pages alone, and counted by no metric."""
+
+    STEP_SHOWN = "step_shown"
+    ELEMENT_READY = "element_ready"
+    FIELD_LEFT = "field_left"
+    FIELD_CORRECTED = "field_corrected"
+    ERROR_SHOWN = "error_shown"
+    SECTION_TIMED = "section_timed"
+    RAGE_CLICKED = "rage_clicked"
+    EVENTS_OMITTED = "events_omitted"
+
+
 LEDGER_EVENTS = frozenset(
     {
         FunnelEvent.PAYMENT_DECLINED,
@@ -31,7 +44,7 @@ LEDGER_EVENTS = frozenset(
 """Events about money: only the payment ledger may report them."""
 
 BROWSER_EVENTS = frozenset(FunnelEvent) - LEDGER_EVENTS
-"""Events a page may report."""
+"""Events of the funnel that a page may report."""
 
 
 class LedgerColumn(StrEnum):

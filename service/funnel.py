@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from experiments import Assignment, Experiment, FunnelEvent, kept
+from experiments import Assignment, Experiment, FrictionEvent, FunnelEvent, kept
 from service.store.session import insert_once, insert_or_read
 from service.store.tables import events, exposures, forged_events
 
@@ -23,7 +23,7 @@ class Event:
 
     event_id: str
     unit_id: str
-    name: FunnelEvent
+    name: FunnelEvent | FrictionEvent
     occurred_at: datetime
     received_at: datetime
     checkout_id: str | None = None

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -27,6 +28,18 @@ _KEY_SHAPES = {
     "STRIPE_PUBLISHABLE_KEY": r"pk_(test|live)_\w+",
     "STRIPE_WEBHOOK_SECRET": r"whsec_[^,\s]+(,\s*whsec_[^,\s]+)*",
 }
+
+
+class Analytics(StrEnum):
+    """Of which visitors the behaviour is recorded; a merchant's `false` holds in every mode."""
+
+    NEVER = "never"
+    WITH_CONSENT = "with_consent"
+    """Of those the merchant says agreed, unless their browser refuses."""
+    UNLESS_REFUSED = "unless_refused"
+    """Of all whose browser does not refuse, by Global Privacy Control or Do Not Track."""
+    ALWAYS = "always"
+    """Of all, whatever their browser says."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +99,7 @@ class Settings:
         card_limits: the amount from which cards are not taken, in minor units by currency.
         invoice_days: until an invoice must be paid that is offered in place of a card; 0 where
             none is.
+        analytics: of which visitors the behaviour is recorded.
     """
 
     database_url: str = field(repr=False)
@@ -103,6 +117,7 @@ class Settings:
     mail: Mail | None = None
     card_limits: Mapping[str, int] = field(default_factory=dict)
     invoice_days: int = 30
+    analytics: Analytics = Analytics.UNLESS_REFUSED
 
     @property
     def simulated(self) -> bool:
@@ -150,6 +165,7 @@ class Settings:
             mail=_mail(environment),
             card_limits=_card_limits(environment),
             invoice_days=_invoice_days(environment),
+            analytics=_analytics(environment),
         )
 
     def described(self) -> dict[str, str]:
@@ -174,6 +190,7 @@ class Settings:
             "KASSA_CARD_LIMITS": ",".join(f"{k}={v}" for k, v in self.card_limits.items())
             or "(none)",
             "KASSA_INVOICE_DAYS": str(self.invoice_days),
+            "KASSA_ANALYTICS": self.analytics.value,
             "STRIPE_SECRET_KEY": _hidden(stripe.secret_key) if stripe else "(simulator)",
             "STRIPE_PUBLISHABLE_KEY": stripe.publishable_key if stripe else "(simulator)",
             "STRIPE_WEBHOOK_SECRET": "***" if stripe else "(simulator)",
@@ -424,6 +441,13 @@ def _invoice_days(environment: Mapping[str, str]) -> int:
             "KASSA_INVOICE_DAYS must be a whole number from 0, which offers none, to 365"
         )
     return int(given)
+
+
+def _analytics(environment: Mapping[str, str]) -> Analytics:
+    given = environment.get("KASSA_ANALYTICS", "").strip() or Settings.analytics.value
+    if given not in set(Analytics):
+        raise ConfigurationError(f"KASSA_ANALYTICS must be one of {', '.join(Analytics)}")
+    return Analytics(given)
 
 
 def _trusted_proxies(environment: Mapping[str, str]) -> int:

@@ -60,6 +60,7 @@ class Order:
         terms: of a subscription its periods and trial, of an invoice how it is to be paid; None
             for what is paid once and at once.
         tax: of one period where there are periods.
+        analytics_consent: whether the visitor agreed to analytics; None where nobody says.
 
     Raises:
         Refused: the total is outside 1..99,999,999 minor units.
@@ -77,6 +78,7 @@ class Order:
     locale: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    analytics_consent: bool | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.price <= MAX_AMOUNT:
@@ -105,9 +107,13 @@ class Order:
         """The same for two orders exactly when they are the same order."""
         said = asdict(self)
         # As older versions wrote it: a key that made an order then finds it now.
-        said = {k: v for k, v in said.items() if v or k not in {"terms", "tax"}}
+        said = {k: v for k, v in said.items() if v or v is False or k not in _LATER}
         said["mode"] = self.mode
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+# What orders of older versions did not say.
+_LATER = frozenset({"terms", "tax", "analytics_consent"})
 
 
 def _mode(terms: Terms | None) -> Mode:
@@ -144,6 +150,7 @@ class Checkout:
         unit_id: the visitor who saw it first, or None while nobody has.
         variant: of ``experiment``; None outside any experiment.
         preview: shown on purpose, by a signed link or an override, and never analysed.
+        analytics_consent: whether the visitor agreed to analytics; None where nobody says.
     """
 
     checkout_id: str
@@ -168,6 +175,7 @@ class Checkout:
     variant: str | None
     flow: str | None
     preview: bool
+    analytics_consent: bool | None
 
     @property
     def price(self) -> int:
@@ -198,7 +206,13 @@ def is_preview(unit_id: str) -> bool:
     return unit_id.startswith(_PREVIEW)
 
 
-def order_offer(offer: Offer, *, quantity: int, cancel_url: str | None = None) -> Order:
+def order_offer(
+    offer: Offer,
+    *,
+    quantity: int,
+    cancel_url: str | None = None,
+    analytics_consent: bool | None = None,
+) -> Order:
     """An order for one of the merchant's offers.
 
     Raises:
@@ -212,6 +226,7 @@ def order_offer(offer: Offer, *, quantity: int, cancel_url: str | None = None) -
         terms=offer.subscription or offer.invoice,
         offer=offer.key,
         cancel_url=cancel_url,
+        analytics_consent=analytics_consent,
     )
 
 

@@ -94,6 +94,8 @@ checkouts = Table(
     Column("flow", String(64)),
     # Opened by a signed preview link: never analysed.
     Column("preview", Boolean, nullable=False, default=False),
+    # What the merchant says of the visitor's consent to analytics; NULL where nothing.
+    Column("analytics_consent", Boolean),
 )
 
 # What a visitor typed so far, for the visitor's own page; forgotten a day after the last change.

@@ -15,6 +15,7 @@ from werkzeug import Response as AnyResponse
 from experiments import InvoiceTerms
 from service.checkout.admission import Guest, admit
 from service.checkout.checkouts import Checkout, address_to, checkout_with_id
+from service.checkout.consent import consent_of
 from service.checkout.details import Details, keep_details
 from service.checkout.flows import flow_named, step_at
 from service.checkout.knowledge import known_of
@@ -37,7 +38,7 @@ from service.payments.declines import told
 from service.payments.gateway import Buyer, PaymentStatus
 from service.payments.looks import look
 from service.payments.switching import Switch
-from service.web import terms
+from service.web import analytics, terms
 from service.web.bodies import is_form, read_form, read_json, validated
 from service.web.client import client
 from service.web.context import (
@@ -165,6 +166,9 @@ def show(checkout_id: str) -> AnyResponse | str:
         token=kassa.signing.page_token(found.checkout_id, unit_id),
         typed=typed,
         switch=kassa.cashier.switching.offered(found, seen.attempts),
+        recorded=analytics.recorded(
+            consent_of(found.analytics_consent, owner=found.unit_id, unit_id=unit_id)
+        ),
     )
 
 
@@ -338,7 +342,13 @@ def _admitted(kassa: Services, found: Checkout, unit_id: str) -> Checkout:
 
 
 def _page(
-    kassa: Services, found: Checkout, *, token: str, typed: Details, switch: Switch | None
+    kassa: Services,
+    found: Checkout,
+    *,
+    token: str,
+    typed: Details,
+    switch: Switch | None,
+    recorded: bool,
 ) -> str:
     flow = flow_named(found.flow)
     if "step" in request.args and VISITOR_COOKIE not in request.cookies:
@@ -352,6 +362,7 @@ def _page(
         typed=typed,
         token=token,
         switch=switch,
+        recorded=recorded,
         origin=address(""),
         today=kassa.clock().date(),
     )

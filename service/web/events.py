@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -17,19 +18,24 @@ from pydantic import (
     StringConstraints,
     ValidationError,
 )
+from sqlalchemy import Connection
 
-from experiments import BROWSER_EVENTS, LEDGER_EVENTS, FunnelEvent
+from experiments import BROWSER_EVENTS, LEDGER_EVENTS, FrictionEvent, FunnelEvent
 from service import funnel
 from service.checkout.admission import admit_by_event
+from service.checkout.consent import consents_of
 from service.errors import Refused
+from service.web.analytics import recorded
 from service.web.bodies import broken_rule, read_json
 from service.web.client import client
 from service.web.context import services, visitor
+from service.web.friction import check_properties
 
 log = logging.getLogger(__name__)
 events = Blueprint("events", __name__, url_prefix="/v1/events")
 
 MAX_EVENTS = 100
+TOLD_BY_PAGES = BROWSER_EVENTS | frozenset(FrictionEvent)
 SERVER_ONLY = "server_only_event"
 
 
@@ -78,24 +84,32 @@ class EventBody(BaseModel):
 
 @events.post("")
 def collect() -> tuple[Response, int]:
-    """Store a batch; each event is accepted, a duplicate, or rejected with its reason."""
+    """Store a batch; each event is accepted, a duplicate, or rejected with its reason.
+
+    Those of a visitor who refuses analytics are counted in the answer and kept nowhere.
+    """
     kassa, unit_id = services(), visitor()
     now = kassa.clock()
-    accepted: list[funnel.Event] = []
+    sound: list[funnel.Event] = []
     rejected: list[dict[str, Any]] = []
     for index, item in enumerate(_items(read_json())):
         try:
-            accepted.append(_event(item, unit_id, now))
+            sound.append(_event(item, unit_id, now))
         except Refused as exc:
             rejected.append({"index": index, "reason": str(exc)})
     with kassa.store.write() as connection:
+        accepted = _consented(connection, sound, unit_id)
         new = funnel.record(connection, accepted)
         if kassa.catalog.triggers:
             seen = client(kassa.settings)
             admit_by_event(connection, kassa.in_force.catalog, accepted, seen, now=now)
         funnel.count_forged(connection, _forged(rejected), now=now)
-    counts = {"accepted": len(new), "duplicates": len(accepted) - len(new), "rejected": rejected}
-    return jsonify(counts), 202
+    return jsonify(
+        accepted=len(new),
+        duplicates=len(accepted) - len(new),
+        not_kept=len(sound) - len(accepted),
+        rejected=rejected,
+    ), 202
 
 
 def _items(body: Any) -> list[Any]:
@@ -112,17 +126,34 @@ def _event(item: object, unit_id: str, now: datetime) -> funnel.Event:
         raise Refused(f"invalid: {broken_rule(exc)}") from exc
     if body.name in LEDGER_EVENTS:
         raise Refused(f"{SERVER_ONLY}: {body.name} comes from Stripe's webhooks alone")
-    if body.name not in BROWSER_EVENTS:
-        raise Refused(f"unknown_event: name must be one of {', '.join(sorted(BROWSER_EVENTS))}")
+    if body.name not in TOLD_BY_PAGES:
+        raise Refused(f"unknown_event: name must be one of {', '.join(sorted(TOLD_BY_PAGES))}")
     return funnel.Event(
         event_id=body.id,
         unit_id=unit_id,
-        name=FunnelEvent(body.name),
+        name=_named(body),
         occurred_at=body.occurred_at,
         received_at=now,
         checkout_id=body.checkout_id,
         properties=body.properties,
     )
+
+
+def _named(body: EventBody) -> FunnelEvent | FrictionEvent:
+    if body.name in BROWSER_EVENTS:
+        return FunnelEvent(body.name)
+    name = FrictionEvent(body.name)
+    check_properties(name, body.properties)
+    return name
+
+
+def _consented(
+    connection: Connection, told: Sequence[funnel.Event], unit_id: str
+) -> list[funnel.Event]:
+    """Those that may be kept: the page should not have told the others."""
+    named = {each.checkout_id for each in told if each.checkout_id is not None}
+    consents = consents_of(connection, named, unit_id=unit_id)
+    return [each for each in told if recorded(consents.get(each.checkout_id or ""))]
 
 
 def _forged(rejected: list[dict[str, Any]]) -> int:

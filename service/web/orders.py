@@ -119,6 +119,7 @@ class CheckoutBody(BaseModel):
     ) = None
     attributes: _Known = {}
     metadata: Annotated[_Flat, AfterValidator(_not_ours)] = {}
+    analytics_consent: bool | None = None
 
     @field_validator("subscription", "invoice")
     @classmethod

@@ -41,6 +41,7 @@ class Face:
         saves: whether the visitor is a customer who may have kept a payment method.
         hosted: whether Stripe has a page of its own for the order.
         email: whether an address is known.
+        recorded: whether the page may tell what the visitor does.
     """
 
     language: Language
@@ -62,6 +63,7 @@ class Face:
     terms: Told
     switch: Switch | None
     email: bool
+    recorded: bool
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class Pages:
         self._switching = switching
         self._parts = lru_cache(_ROOM)(partial(_parts, stripe))
 
-    def render(
+    def render(  # noqa: PLR0913 - each by its name
         self,
         order: Checkout,
         *,
@@ -106,6 +108,7 @@ class Pages:
         typed: Details,
         token: str,
         switch: Switch | None,
+        recorded: bool,
         origin: str,
         today: date,
     ) -> str:
@@ -118,6 +121,7 @@ class Pages:
             typed: what the visitor typed before.
             token: the page's.
             switch: what is offered in place of a card, if anything.
+            recorded: whether the page may tell what the visitor does.
             origin: the address that visitors know the service by.
             today: the day in UTC, from which a trial is counted.
         """
@@ -142,6 +146,7 @@ class Pages:
             terms=told(order, language(), today=today),
             switch=switch,
             email=bool(typed.email),
+            recorded=recorded,
         )
         own = Own(
             checkout_id=order.checkout_id,
@@ -182,7 +187,8 @@ def _page(face: Face) -> dict[str, Any]:
         "details_url": f"{here}/details",
         "step_urls": [f"{here}?step={each.key}" for each in face.flow.steps],
         "return_url": f"{face.origin}{here}/return",
-        "events_url": url_for("events.collect"),
+        # Without an address the page tells nothing of what the visitor does.
+        "events_url": url_for("events.collect") if face.recorded else "",
     }
     return urls | {
         "locale": face.language.stripe,

@@ -14,6 +14,7 @@ from service.web.context import Services, refuse_prefetch, services
 from service.web.signing import new_unit_id
 
 shop = Blueprint("shop", __name__)
+_CONSENTS = {None: None, "true": True, "false": False}
 
 
 @shop.get("/")
@@ -27,7 +28,12 @@ def buy(offer: str) -> Response:
     """Make a checkout for an offer and send the visitor there."""
     refuse_prefetch()
     kassa = services()
-    order = order_offer(_offer(kassa, offer), quantity=_quantity(), cancel_url=url_for(".index"))
+    order = order_offer(
+        _offer(kassa, offer),
+        quantity=_quantity(),
+        cancel_url=url_for(".index"),
+        analytics_consent=_analytics_consent(),
+    )
     preview = _preview(kassa)
     if request.method == "HEAD":
         return Response(mimetype="text/html")
@@ -47,6 +53,13 @@ def _quantity() -> int:
     if not (given.isascii() and given.isdigit() and len(given) <= 2):
         raise Refused(sentence("quantity: must be a whole number from 1 to 99"))
     return int(given)
+
+
+def _analytics_consent() -> bool | None:
+    given = request.args.get("analytics_consent")
+    if given not in _CONSENTS:
+        raise Refused("analytics_consent: must be true or false")
+    return _CONSENTS[given]
 
 
 def _preview(kassa: Services) -> Placement | None:

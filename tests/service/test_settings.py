@@ -10,7 +10,7 @@ from threading import Barrier
 import pytest
 
 from service.errors import ConfigurationError
-from service.settings import PROJECT, Settings, environment_with_dotenv
+from service.settings import PROJECT, Analytics, Settings, environment_with_dotenv
 
 SECRET = "a-secret-of-the-installation"
 TEST_KEYS = {
@@ -34,6 +34,7 @@ def test_nothing_set_means_sqlite_the_simulator_and_a_secret_of_its_own(tmp_path
     assert (found.api_keys, found.client_keys) == ((), ())
     assert (found.public_url, found.trusted_proxies) == (None, 0)
     assert found.merchant == "Kassa Demo Store"
+    assert found.analytics is Analytics.UNLESS_REFUSED
     assert len(found.secret_keys[0]) >= 32
 
 
@@ -48,6 +49,7 @@ def test_everything_set_is_taken_as_it_was_said(tmp_path: Path) -> None:
         KASSA_PUBLIC_URL="https://pay.example.com/",
         KASSA_TRUSTED_PROXIES="2",
         KASSA_MERCHANT=" Kahvila ",
+        KASSA_ANALYTICS=" with_consent ",
         **TEST_KEYS,
     )
     assert found.database_url == "postgresql+psycopg://kassa@127.0.0.1/kassa"
@@ -57,6 +59,7 @@ def test_everything_set_is_taken_as_it_was_said(tmp_path: Path) -> None:
     assert found.client_keys == ("sdk-of-the-web-shop", "sdk_of_the_phone_app")
     assert (found.public_url, found.trusted_proxies) == ("https://pay.example.com", 2)
     assert found.merchant == "Kahvila"
+    assert found.analytics is Analytics.WITH_CONSENT
     assert (found.simulated, found.live) == (False, False)
     assert not (tmp_path / "var").exists(), "no secret is made where one is given"
 
@@ -138,6 +141,7 @@ _WRONG: list[tuple[str, Mapping[str, str]]] = [
         ("KASSA_TRUSTED_PROXIES", {"KASSA_TRUSTED_PROXIES": count})
         for count in ("many", "-1", "1.5", "11", "٣", "1_0", "0x1")
     ),
+    ("KASSA_ANALYTICS must be one of never, with_consent, ", {"KASSA_ANALYTICS": "sometimes"}),
 ]
 
 

@@ -3,6 +3,7 @@
 
 import { watchConnection } from "./connection.js";
 import { Details, unsent } from "./details.js";
+import { Friction, codeOf } from "./friction.js";
 import { Funnel } from "./funnel.js";
 import { Problems } from "./problems.js";
 import { Doubt, Refusal, Server, within } from "./server.js";
@@ -33,13 +34,16 @@ class Checkout {
     this.inDoubt = false;
     this.server = new Server(this.settings.token);
     this.funnel = new Funnel(this.settings.eventsUrl, this.settings.checkoutId);
-    this.problems = new Problems(form, (section) => this.focusSection(section));
+    this.friction = new Friction(form, this.funnel);
+    this.problems = new Problems(form, (section) => this.focusSection(section), (...shown) => this.problemShown(...shown));
     this.steps = new Steps(form, () => this.showStep());
     this.stripe = new StripeForm(form, this.settings, {
       session: () => this.session(),
       onReady: (kind) => this.elementReady(kind),
       onTrouble: (kind, trouble) => this.elementTrouble(kind, trouble),
       onChange: (kind) => this.elementChanged(kind),
+      onFocus: (kind) => this.friction.entered(kind, kind),
+      onBlur: (kind) => this.friction.left(kind, kind, () => this.stripe.stateOf(kind)),
     });
     this.details = new Details(this.server, this.settings.detailsUrl, () => this.typed(), this.settings.kept, this.settings.place);
     /** @type {Record<string, () => Promise<string|undefined>>} what is wrong with a section */
@@ -70,6 +74,9 @@ class Checkout {
     this.details.connect();
     this.steps.connect(this.settings.typed.complete === true);
     this.review();
+    // Before the funnel, which sends what waits as the page goes away.
+    this.friction.stepShown(this.steps.current);
+    this.friction.connect();
     this.funnel.connect(this.settings.beginsAt === 0);
     this.stripe.start();
   }
@@ -343,6 +350,7 @@ class Checkout {
   /** @param {string} url */
   depart(url) {
     this.leaving = true;
+    this.friction.tell();
     this.funnel.flush();
     location.assign(url);
     setTimeout(() => this.rest(), LEAVING_PATIENCE_MS);
@@ -394,9 +402,19 @@ class Checkout {
 
   async raiseDoubt() {
     this.inDoubt = true;
+    this.friction.errorShown("payment", "doubt");
     await this.reveal("payment");
     this.doubt.hidden = false;
     this.doubt.focus();
+  }
+
+  /**
+   * @param {string} section
+   * @param {string} message
+   * @param {"refused"|"unpaid"} [verdict]
+   */
+  problemShown(section, message, verdict) {
+    if (verdict !== "unpaid") this.friction.errorShown(section, codeOf(message, verdict ? "declined" : "other"));
   }
 
   resolveDoubt() {
@@ -430,6 +448,7 @@ class Checkout {
   elementReady(kind) {
     // That it took long is no longer so, also for ears.
     if (!this.notice(kind).hidden && !this.busy) this.announce("");
+    this.friction.elementReady(kind);
     this.notice(kind).hidden = true;
     const host = this.form.querySelector(`[data-element="${kind}"]`);
     host?.parentElement?.removeAttribute("data-waiting");
@@ -442,6 +461,7 @@ class Checkout {
    * @param {"slow"|"failed"} trouble
    */
   elementTrouble(kind, trouble) {
+    this.friction.errorShown(kind, trouble);
     const notice = this.notice(kind);
     const words = /** @type {HTMLElement} */ (notice.querySelector("[data-notice-text]"));
     words.textContent = this.text(trouble);
@@ -455,6 +475,7 @@ class Checkout {
    * @param {string} kind
    */
   elementChanged(kind) {
+    this.friction.changed(kind, kind);
     this.detailsChanged();
     if (kind === "address") this.addressChanged();
     afterPress(() => {
@@ -554,6 +575,7 @@ class Checkout {
   }
 
   showStep() {
+    this.friction.stepShown(this.steps.current);
     this.problems.clear();
     document.title = this.title();
     this.review();

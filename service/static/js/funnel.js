@@ -4,7 +4,7 @@ const FLUSH_AFTER_MS = 1_000;
 
 export class Funnel {
   /**
-   * @param {string} url
+   * @param {string} url where to report; none where nothing may be reported
    * @param {string} checkoutId
    */
   constructor(url, checkoutId) {
@@ -35,6 +35,17 @@ export class Funnel {
    */
   record(name, properties) {
     this.recorded.add(name);
+    this.note(name, properties);
+    this.timer ??= setTimeout(() => this.flush(), FLUSH_AFTER_MS);
+  }
+
+  /**
+   * What can wait until there is something to send anyway, or until the page goes away.
+   * @param {string} name
+   * @param {Record<string, unknown>} [properties]
+   */
+  note(name, properties) {
+    if (!this.url) return;
     this.waiting.push({
       id: newId(),
       name,
@@ -42,7 +53,6 @@ export class Funnel {
       checkout_id: this.checkoutId,
       ...(properties && { properties }),
     });
-    this.timer ??= setTimeout(() => this.flush(), FLUSH_AFTER_MS);
   }
 
   /**

@@ -10,10 +10,12 @@ export class Problems {
   /**
    * @param {HTMLElement} form
    * @param {(section: string) => void} focusSection
+   * @param {(section: string, message: string, verdict?: "refused"|"unpaid") => void} onShow
    */
-  constructor(form, focusSection) {
+  constructor(form, focusSection, onShow) {
     this.form = form;
     this.focusSection = focusSection;
+    this.onShow = onShow;
   }
 
   /**
@@ -37,10 +39,12 @@ export class Problems {
   /**
    * @param {string} section
    * @param {string} message
+   * @param {"refused"|"unpaid"} [verdict] where it is the answer to a payment
    * @returns {HTMLElement} where the message stands
    */
-  mark(section, message) {
+  mark(section, message, verdict) {
     this.unmark(section);
+    this.onShow(section, message, verdict);
     const slot = this.slot(section);
     slot.textContent = message;
     slot.hidden = false;
@@ -55,7 +59,7 @@ export class Problems {
    * @param {"refused"|"unpaid"} verdict
    */
   judge(section, message, verdict) {
-    const slot = this.mark(section, message);
+    const slot = this.mark(section, message, verdict);
     slot.dataset.verdict = verdict;
     slot.focus();
   }

@@ -12,6 +12,8 @@ const SLOW_AFTER_MS = 5_000;
  * @property {(kind: string) => void} onReady
  * @property {(kind: string, trouble: "slow"|"failed") => void} onTrouble
  * @property {(kind: string) => void} onChange
+ * @property {(kind: string) => void} onFocus
+ * @property {(kind: string) => void} onBlur
  */
 
 /**
@@ -40,6 +42,8 @@ export class StripeForm {
     this.pending = new Set(this.hosts.map(kindOf));
     /** @type {Map<string, boolean>} */
     this.complete = new Map(order.typed.complete ? [["address", true]] : []);
+    /** @type {Set<string>} those in which something is */
+    this.begun = new Set(this.complete.keys());
     this.method = "card";
     /** @type {Pick<Typed, "name"|"address">} the address as the visitor last typed it */
     this.lastAddress = order.typed;
@@ -143,6 +147,8 @@ export class StripeForm {
     const address = this.address = elements.create("address", { mode: "billing", defaultValues: this.typedBefore() });
     address.on("ready", () => this.arrived("address"));
     address.on("loaderror", () => this.fail("address"));
+    address.on("focus", () => this.watcher.onFocus("address"));
+    address.on("blur", () => this.watcher.onBlur("address"));
     address.on("change", (event) => {
       this.lastAddress = event.value;
       this.changed("address", event);
@@ -166,6 +172,8 @@ export class StripeForm {
     });
     payment.on("ready", () => this.arrived("payment"));
     payment.on("loaderror", () => this.fail("payment"));
+    payment.on("focus", () => this.watcher.onFocus("payment"));
+    payment.on("blur", () => this.watcher.onBlur("payment"));
     payment.on("change", (event) => {
       this.method = event.value.type;
       this.changed("payment", event);
@@ -195,12 +203,23 @@ export class StripeForm {
    */
   changed(kind, event) {
     this.complete.set(kind, event.complete);
+    if (event.empty) this.begun.delete(kind);
+    else this.begun.add(kind);
     this.watcher.onChange(kind);
   }
 
   /** @param {string} kind */
   isComplete(kind) {
     return this.complete.get(kind) ?? !this.asks(kind);
+  }
+
+  /**
+   * @param {string} kind
+   * @returns {"empty"|"incomplete"|"complete"}
+   */
+  stateOf(kind) {
+    if (this.isComplete(kind)) return "complete";
+    return this.begun.has(kind) ? "incomplete" : "empty";
   }
 
   /** The address as the visitor last typed it, in one line. */

@@ -38,6 +38,7 @@ ORDER = Checkout(
     variant=None,
     flow=None,
     preview=False,
+    analytics_consent=None,
 )
 
 
