@@ -72,6 +72,10 @@ class Language:
         """A day, e.g. ``December 9``; with its year where it is another than today's."""
         if when.year == today.year:
             return format_skeleton("MMMMd", when, locale=self.locale)
+        return self.full_day(when)
+
+    def full_day(self, when: date) -> str:
+        """A day with its year, for what is kept, e.g. ``December 9, 2026``."""
         return format_date(when, "long", locale=self.locale)
 
     @property

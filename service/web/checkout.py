@@ -283,6 +283,7 @@ def finished(checkout_id: str) -> AnyResponse | str:
         state=state,
         message=language().say(told(outcome.failure)),
         checkout=found,
+        ordered_on=language().full_day(found.created_at.date()),
         checkout_url=url_for(".show", checkout_id=checkout_id, step=_paying_step(found)),
         terms=terms.told(found, language(), today=today),
         invoice=sent,

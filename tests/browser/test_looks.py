@@ -73,6 +73,11 @@ def test_a_checkout_that_goes_wrong_before_it_goes_right(arrive: Come, variant: 
     visit.press(visit.bank.locator("#complete"))
     visit.arrives()
     look(visit, "15-receipt")
+    visit.page.emulate_media(media="print")
+    expect(visit.page.locator("main")).to_contain_text("Ordered on")
+    expect(visit.page.locator(".button").first).to_be_hidden()
+    visit.shot("16-printed")
+    visit.page.emulate_media(media="screen")
 
 
 def test_a_checkout_without_a_connection(arrive: Come, variant: str) -> None:

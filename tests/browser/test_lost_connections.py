@@ -190,3 +190,22 @@ def test_a_stripe_that_keeps_silent_is_told_within_five_seconds(come: Come) -> N
         route.continue_()
     expect(visit.page.locator("[data-waiting]")).to_have_count(0)
     expect(notice).to_be_hidden()
+
+
+def test_a_checkout_that_expired_meanwhile_says_so_and_leads_to_a_new_order(
+    come: Come, books: Books, variant: str
+) -> None:
+    visit = come(variant).open_checkout()
+    checkout_id = visit.checkout_id
+    visit.give_details()
+    visit.watch.expected.append("410")
+    books.expire(checkout_id)
+    visit.pay()
+    expect(visit.page.locator("main[data-status='410'] h1")).to_have_text(
+        "This checkout has expired"
+    )
+    assert books.attempts(checkout_id) == []
+    assert books.charged_at_stripe(checkout_id) == []
+    visit.press(visit.page.get_by_role("link", name="Start again"))
+    expect(visit.page.locator("[data-waiting]")).to_have_count(0)
+    assert visit.checkout_id != checkout_id

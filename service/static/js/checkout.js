@@ -173,6 +173,7 @@ class Checkout {
     try {
       await this.details.keep();
     } catch (failure) {
+      if (failure instanceof Refusal && failure.over) return this.startOver();
       const told = failure instanceof Refusal ? failure.message : "";
       return this.report([{ section: "contact", message: told || this.text("details_not_sent") }]);
     }
@@ -313,6 +314,7 @@ class Checkout {
       await this.outcomes[outcome.status]?.(outcome);
     } catch (failure) {
       if (failure instanceof Doubt) await this.raiseDoubt();
+      else if (failure instanceof Refusal && failure.over) this.startOver();
       else if (failure instanceof Refusal) await this.decline(failure.message || this.text("declined"));
       else throw failure;
     }
@@ -354,6 +356,11 @@ class Checkout {
     this.funnel.flush();
     location.assign(url);
     setTimeout(() => this.rest(), LEAVING_PATIENCE_MS);
+  }
+
+  /** The page that the server shows now says why, and leads to a new order. */
+  startOver() {
+    this.depart(location.pathname);
   }
 
   /** @param {Outcome} outcome */

@@ -14,9 +14,19 @@
 export class Doubt extends Error {}
 
 /** The server refused the request and made no payment; the message is for the visitor. */
-export class Refusal extends Error {}
+export class Refusal extends Error {
+  /**
+   * @param {string} message
+   * @param {boolean} over whether nothing can be done on this page any more
+   */
+  constructor(message, over) {
+    super(message);
+    this.over = over;
+  }
+}
 
 const PATIENCE_MS = 30_000;
+const GONE = 410;
 
 export class Server {
   /** @param {string} token ties requests to this page of this visitor */
@@ -35,7 +45,7 @@ export class Server {
     const response = await this.send(url, body);
     if (response.status >= 500) throw new Doubt(`the server answered ${response.status}`);
     const answer = await readJson(response);
-    if (!response.ok) throw new Refusal(answer.told ?? "");
+    if (!response.ok) throw refusal(response, answer);
     return answer;
   }
 
@@ -49,7 +59,7 @@ export class Server {
   async tell(url, body) {
     const response = await this.send(url, body, { keepalive: true });
     if (response.status >= 500) throw new Doubt(`the server answered ${response.status}`);
-    if (!response.ok) throw new Refusal((await readJson(response)).told ?? "");
+    if (!response.ok) throw refusal(response, await readJson(response));
   }
 
   /**
@@ -74,6 +84,14 @@ export class Server {
       clearTimeout(timer);
     }
   }
+}
+
+/**
+ * @param {Response} response
+ * @param {{told?: string}} answer
+ */
+function refusal(response, answer) {
+  return new Refusal(answer.told ?? "", response.status === GONE);
 }
 
 /** @param {Response} response */
