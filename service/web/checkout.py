@@ -17,7 +17,7 @@ from service.checkout.admission import Guest, admit
 from service.checkout.checkouts import Checkout, address_to, checkout_with_id
 from service.checkout.consent import consent_of
 from service.checkout.details import Details, keep_details
-from service.checkout.flows import flow_named, step_at
+from service.checkout.flows import Flow, flow_named, step_at
 from service.checkout.knowledge import known_of
 from service.errors import (
     Expired,
@@ -37,7 +37,6 @@ from service.payments.bills import invoice_of
 from service.payments.declines import told
 from service.payments.gateway import Buyer, PaymentStatus
 from service.payments.looks import look
-from service.payments.switching import Switch
 from service.web import analytics, terms
 from service.web.bodies import is_form, read_form, read_json, validated
 from service.web.client import client
@@ -51,6 +50,7 @@ from service.web.context import (
 )
 from service.web.language import language, speak
 from service.web.overrides import override
+from service.web.page import View
 
 checkout = Blueprint("checkout", __name__, url_prefix="/c")
 
@@ -160,16 +160,17 @@ def show(checkout_id: str) -> AnyResponse | str:
     # to pay, the order's address may be that of somebody else.
     if unit_id == found.unit_id and not seen.attempts:
         typed = replace(typed, email=typed.email or found.email)
-    return _page(
-        kassa,
-        found,
-        token=kassa.signing.page_token(found.checkout_id, unit_id),
+    flow, at = _place(found, typed)
+    consent = consent_of(found.analytics_consent, owner=found.unit_id, unit_id=unit_id)
+    view = View(
+        flow=flow,
+        at=at,
         typed=typed,
+        token=kassa.signing.page_token(found.checkout_id, unit_id),
         switch=kassa.cashier.switching.offered(found, seen.attempts),
-        recorded=analytics.recorded(
-            consent_of(found.analytics_consent, owner=found.unit_id, unit_id=unit_id)
-        ),
+        recorded=analytics.recorded(consent),
     )
+    return kassa.pages.render(found, view, origin=address(""), today=now.date())
 
 
 @checkout.post("/<checkout_id>/confirm")
@@ -342,31 +343,13 @@ def _admitted(kassa: Services, found: Checkout, unit_id: str) -> Checkout:
         return admit(connection, catalog, found, guest, now=kassa.clock())
 
 
-def _page(
-    kassa: Services,
-    found: Checkout,
-    *,
-    token: str,
-    typed: Details,
-    switch: Switch | None,
-    recorded: bool,
-) -> str:
+def _place(found: Checkout, typed: Details) -> tuple[Flow, int]:
+    """The visitor's flow, and the step they are at."""
     flow = flow_named(found.flow)
     if "step" in request.args and VISITOR_COOKIE not in request.cookies:
         # Who keeps no cookie can't be given again what they typed: all steps on one page.
         flow = replace(flow, reload=False)
-    at = step_at(flow, request.args.get("step"), ready=typed.complete)
-    return kassa.pages.render(
-        found,
-        flow=flow,
-        at=at,
-        typed=typed,
-        token=token,
-        switch=switch,
-        recorded=recorded,
-        origin=address(""),
-        today=kassa.clock().date(),
-    )
+    return flow, step_at(flow, request.args.get("step"), ready=typed.complete)
 
 
 def _expired(found: Checkout) -> AnyResponse:

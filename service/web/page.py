@@ -82,6 +82,26 @@ class Own:
     details: str = field(repr=False)
 
 
+@dataclass(frozen=True)
+class View:
+    """What one visitor is to see of an order.
+
+    Attributes:
+        at: the step that is shown first.
+        typed: what the visitor typed before.
+        token: the page's.
+        switch: what is offered in place of a card, if anything.
+        recorded: whether the page may tell what the visitor does.
+    """
+
+    flow: Flow
+    at: int
+    typed: Details
+    token: str = field(repr=False)
+    switch: Switch | None
+    recorded: bool
+
+
 # Where what is the visitor's own goes; nobody can write a text that looks like it.
 _PLACES = Own(*(f"place{token_hex(16)}" for _ in fields(Own)))
 _SPLIT = re.compile(f"({'|'.join(astuple(_PLACES))})")
@@ -99,37 +119,20 @@ class Pages:
         self._switching = switching
         self._parts = lru_cache(_ROOM)(partial(_parts, stripe))
 
-    def render(  # noqa: PLR0913 - each by its name
-        self,
-        order: Checkout,
-        *,
-        flow: Flow,
-        at: int,
-        typed: Details,
-        token: str,
-        switch: Switch | None,
-        recorded: bool,
-        origin: str,
-        today: date,
-    ) -> str:
-        """The page of an order for one visitor.
+    def render(self, order: Checkout, view: View, *, origin: str, today: date) -> str:
+        """The page of an order.
 
         Args:
             order: what is bought.
-            flow: the visitor's.
-            at: the step that is shown first.
-            typed: what the visitor typed before.
-            token: the page's.
-            switch: what is offered in place of a card, if anything.
-            recorded: whether the page may tell what the visitor does.
+            view: what its visitor sees of it.
             origin: the address that visitors know the service by.
             today: the day in UTC, from which a trial is counted.
         """
         face = Face(
             language=language(),
             origin=origin,
-            flow=flow,
-            at=at,
+            flow=view.flow,
+            at=view.at,
             lines=order.lines,
             tax=order.tax,
             currency=order.currency,
@@ -144,15 +147,15 @@ class Pages:
             saves=order.customer is not None and not order.invoiced,
             hosted=self._switching.hosted(order) is not None,
             terms=told(order, language(), today=today),
-            switch=switch,
-            email=bool(typed.email),
-            recorded=recorded,
+            switch=view.switch,
+            email=bool(view.typed.email),
+            recorded=view.recorded,
         )
         own = Own(
             checkout_id=order.checkout_id,
-            token=token,
-            email=escape(typed.email or ""),
-            details=htmlsafe_json_dumps(_kept(typed)),
+            token=view.token,
+            email=escape(view.typed.email or ""),
+            details=htmlsafe_json_dumps(_kept(view.typed)),
         )
         values = dict(zip(astuple(_PLACES), astuple(own), strict=True))
         return "".join([values.get(part, part) for part in self._parts(face)])
