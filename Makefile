@@ -38,11 +38,12 @@ serve: $(VENV)/.runtime  ## the production server
 test: lint test-programs  ## every test but the slow ones, with coverage
 	@$(PYTEST) --numprocesses=2 --dist=worksteal --durations=10 --cov $(ARGS)
 
-test-slow: test-programs  ## soak, calibration and fault schedules
+test-slow: test-programs  ## soak, calibration, fault schedules and Lighthouse
 	@$(PYTEST) -m "slow and not alone and not matrix" --timeout=1800 --numprocesses=2 --dist=worksteal $(ARGS) || [ $$? -eq 5 ]
 	@$(PYTEST) -m "slow and alone" --timeout=1800 $(ARGS) || [ $$? -eq 5 ]  # 5: ARGS name none
 
 matrix: test-programs  ## every flow, language, screen and ending of the checkout, with contact sheets
+	@rm -rf $(LOOKS)/*-phone $(LOOKS)/*-desktop
 	@$(PYTEST) -m matrix --numprocesses=2 --dist=worksteal --screenshots $(LOOKS) $(ARGS) tests/browser/test_matrix.py; \
 		status=$$?; $(BIN)/python -m tests.browser.sheet $(LOOKS) && exit $$status
 

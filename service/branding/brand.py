@@ -12,7 +12,7 @@ from experiments import InvalidDefinition, Problem
 from experiments.document import Document
 from service.branding.asset import Asset
 from service.branding.assets import FontFile, Logo, read_font, read_logo
-from service.branding.file import BrandFile, read_file
+from service.branding.file import GENERIC, BrandFile, read_file, refuse
 from service.branding.palette import (
     SCHEMES,
     Failing,
@@ -30,7 +30,6 @@ from service.settings import PROJECT
 SHIPPED: Final = PROJECT / "service" / "static" / "css" / "checkout.css"
 # Where a brand's tokens stand: after the shipped ones, before the first rule that uses them.
 _PLACE: Final = "/* The merchant's own tokens come here (service/branding). */"
-_FONTS: Final = frozenset({"serif", "sans-serif", "monospace", "cursive", "fantasy", "system-ui"})
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,8 @@ class Brand:
         """
         file, document = read_file(path)
         stylesheet = SHIPPED.read_text(encoding="utf-8")
-        given, shipped = _given(file, shipped_tokens(stylesheet))
+        shipped = shipped_tokens(stylesheet)
+        given = _given(file, shipped)
         palettes = {scheme: palette(given[scheme], shipped[scheme]) for scheme in SCHEMES}
         logos, font = _logos(file, document, path.parent), _font(file, document, path.parent)
         own = _tokens(file, palettes, font)
@@ -97,16 +97,14 @@ class Brand:
         return judged(self.palettes[scheme])
 
 
-def _given(
-    file: BrandFile, shipped: Mapping[Scheme, Tokens]
-) -> tuple[dict[Scheme, Tokens], Mapping[Scheme, Tokens]]:
+def _given(file: BrandFile, shipped: Mapping[Scheme, Tokens]) -> dict[Scheme, Tokens]:
     """What is given of each scheme; the accent by day is that by night, as light as it must be."""
     light, dark = file.light.tokens, file.dark.tokens
     if "accent" in light and "accent" not in dark:
         follows = {**dark, "accent": light["accent"]}
         found = nearest("accent", follows, shipped["dark"])
         dark = {**follows, "accent": found} if found else dark
-    return {"light": light, "dark": dark}, shipped
+    return {"light": light, "dark": dark}
 
 
 def _logos(file: BrandFile, document: Document, directory: Path) -> dict[Scheme, Logo]:
@@ -120,6 +118,10 @@ def _logos(file: BrandFile, document: Document, directory: Path) -> dict[Scheme,
 def _font(file: BrandFile, document: Document, directory: Path) -> FontFile | None:
     if file.font is None or file.font.file is None:
         return None
+    first = file.font.family[0]
+    if first.lower() in GENERIC:
+        message, mend = f"{first!r} is no font of a file", "write the name of the file's font first"
+        raise refuse(document, ("font", "family", 0), "font-name", message, mend)
     return read_font(document, ("font", "file"), directory / file.font.file)
 
 
@@ -127,7 +129,9 @@ def _tokens(file: BrandFile, palettes: Mapping[Scheme, Tokens], font: FontFile |
     """The tokens as CSS; whatever stands here was checked to be a colour, a number or a name."""
     shape = f"--radius: {file.radius}px; "
     if file.font is not None:
-        names = ", ".join(each if each in _FONTS else f'"{each}"' for each in file.font.family)
+        names = ", ".join(
+            each if each.lower() in GENERIC else f'"{each}"' for each in file.font.family
+        )
         shape += f"--font: {names}, {_shipped_fonts()}; "
     light, dark = (_declared(palettes[scheme]) for scheme in SCHEMES)
     face = ""

@@ -23,7 +23,7 @@ def hex_of(text: str) -> str:
         ValueError: it is no colour, lets something through, or lies beyond what sRGB can show.
     """
     colour = Color(text)
-    if colour.alpha() < 1:
+    if colour.alpha(nans=False) < 1:
         raise ValueError("it is not opaque")
     return _written(colour, fitted=False)
 

@@ -29,6 +29,13 @@ RULES: Final[Mapping[str, str]] = {
 """The rules a brand is judged by beside those of every definition."""
 
 
+# What browsers choose themselves; CSS knows these words by their own, without quotes.
+GENERIC: Final = frozenset(
+    {"serif", "sans-serif", "monospace", "cursive", "fantasy", "system-ui"}
+    | {"ui-serif", "ui-sans-serif", "ui-monospace", "ui-rounded"}
+)
+
+
 def _colour(value: object) -> str:
     try:
         return hex_of(value if isinstance(value, str) else f"#{value}")
@@ -55,7 +62,7 @@ def _named(family: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _beside(name: str) -> str:
-    if Path(name).name != name or name.startswith("."):
+    if not name or Path(name).name != name or name.startswith(".") or "\0" in name:
         raise refusal(
             "file-beside",
             f"{shown(name)} is not the name of a file beside this one",
@@ -147,6 +154,7 @@ class BrandFile:
         return self.light if scheme == "light" else self.dark
 
 
+_COLOURS: Final = frozenset({"accent", "on_accent", "page", "surface", "text"})
 _PARTS: Final = {(): BrandFile, ("light",): Look, ("dark",): Look, ("font",): Font}
 
 
@@ -172,7 +180,7 @@ def _comments(document: Document) -> Iterator[Problem]:
     for scheme in SCHEMES:
         look = document.content.get(scheme)
         for key, value in look.items() if isinstance(look, dict) else ():
-            if value is None:
+            if value is None and key in _COLOURS:
                 yield document.problem(
                     document.at((scheme, key)),
                     "not-a-colour",

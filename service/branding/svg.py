@@ -71,8 +71,8 @@ class _Reader:
     def __init__(self) -> None:
         self.size = (0, 0)
         self._depth = self._styles = 0
-        self.parser = parser = expat.ParserCreate(namespace_separator=" ")
-        # Text comes whole, so that no word of it is cut in two.
+        self.parser = parser = expat.ParserCreate("utf-8", " ")
+        # Read as it is served, whatever it says of itself. Text comes whole, so that no word of it is cut in two.
         parser.buffer_text, parser.buffer_size = True, 1024 * 1024
         parser.StartDoctypeDeclHandler = self._doctype
         parser.ProcessingInstructionHandler = self._instruction
@@ -91,6 +91,9 @@ class _Reader:
 
     def _element(self, name: str, attributes: Mapping[str, str]) -> None:
         space, _, local = name.rpartition(" ")
+        if self._styles:
+            # Browsers read the text around it as one.
+            self._refuse(f"its style has <{local}> in it", "write the style as text alone")
         if not self._depth and name != f"{_SVG} svg":
             self._refuse(f"it begins with <{local}>", f'begin with <svg xmlns="{_SVG}">')
         if (space != _SVG or local not in _SHAPES) and not space.startswith(_NOTES):
@@ -121,10 +124,10 @@ class _Reader:
 
     def _measured(self, attributes: Mapping[str, str]) -> tuple[int, int]:
         told = [re.fullmatch(f"{_NUMBER}(?:px)?", attributes.get(key, "")) for key in _SIDES]
-        box = re.fullmatch(r"\S+[\s,]+\S+[\s,]+(\S+)[\s,]+(\S+)\s*", attributes.get("viewBox", ""))
+        box = re.split(r"[\s,]+", attributes.get("viewBox", "").strip())
         sides = [each[1] if each else "" for each in told]
-        if not all(sides) and box:
-            sides = [box[1], box[2]]
+        if not all(sides) and len(box) == 4:
+            sides = box[2:]
         try:
             width, height = (round(float(side)) for side in sides)
         except (ValueError, OverflowError):

@@ -47,7 +47,7 @@ def check(file: Path | None, form: str, *, quiet: bool) -> None:
     if problems:
         raise SystemExit(1)
     if form == "text" and not quiet:
-        click.echo("everything can be read, in light and dark", err=True)
+        click.echo("every colour can be read, in light and dark", err=True)
 
 
 @brand.command(epilog="Example: kassa brand preview brand.yaml --out brand.html")

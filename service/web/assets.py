@@ -11,6 +11,7 @@ import hashlib
 import mimetypes
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import brotli
@@ -41,12 +42,17 @@ class Asset:
     def of(cls, name: str, plain: bytes) -> Asset:
         """Ready to be sent."""
         found = _TYPES.get(Path(name).suffix) or mimetypes.guess_type(name)[0]
-        codings: dict[str, bytes] = {
-            "br": brotli.compress(plain),
-            "gzip": gzip.compress(plain, mtime=0),
-        }
-        smaller = {coding: made for coding, made in codings.items() if len(made) < len(plain)}
-        return cls(found or "application/octet-stream", plain, smaller)
+        return cls(found or "application/octet-stream", plain, _compressed(plain))
+
+
+@lru_cache(maxsize=64)
+def _compressed(plain: bytes) -> Mapping[str, bytes]:
+    """By content coding, as small as it gets, which takes long."""
+    codings: dict[str, bytes] = {
+        "br": brotli.compress(plain),
+        "gzip": gzip.compress(plain, mtime=0),
+    }
+    return {coding: made for coding, made in codings.items() if len(made) < len(plain)}
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,14 @@ def test_a_branded_checkout_is_the_brands_own_to_the_last_field(
     given: Any = page.evaluate("() => window.kassaGiven.fonts")
     assert brand.font is not None
     address = f"{visit.watch.origin}{brand.font.asset.address}"
-    assert given == [{"family": "Acme Sans", "src": f"url({address})", "weight": "100 900"}]
+    assert given == [
+        {
+            "family": "Acme Sans",
+            "src": f"url({address})",
+            "display": "optional",
+            "weight": "100 900",
+        }
+    ]
     asked = [each.url for each in visit.watch.requests if each.resource_type == "stylesheet"]
     ours = [each for each in asked if "/sim/" not in each]
     assert ours == [f"{visit.watch.origin}{brand.stylesheet.address}"]

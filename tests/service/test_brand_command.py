@@ -32,7 +32,7 @@ def run(*words: str) -> Result:
 
 def test_a_check_prints_every_pair_of_both_schemes(here: Path) -> None:
     ran = run("check", str(write(here)))
-    assert (ran.exit_code, ran.stderr) == (0, "everything can be read, in light and dark\n")
+    assert (ran.exit_code, ran.stderr) == (0, "every colour can be read, in light and dark\n")
     lines = ran.stdout.splitlines()
     assert len(lines) == 2 * len(PAIRS)
     assert "light   8.25:1  needs 4.5  on-accent on accent: the button" in lines

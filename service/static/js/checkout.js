@@ -473,7 +473,7 @@ class Checkout {
     const words = /** @type {HTMLElement} */ (notice.querySelector("[data-notice-text]"));
     words.textContent = this.text(trouble);
     notice.hidden = false;
-    this.waitInVain(trouble === "failed");
+    this.waitInVain(kind, trouble === "failed");
     this.announce(this.text(trouble));
   }
 
@@ -496,17 +496,21 @@ class Checkout {
   }
 
   /**
-   * What does not come any more is not waited for.
+   * What does not come any more is not waited for: one of Stripe's forms, or all without Stripe.js.
+   * @param {string} kind
    * @param {boolean} failed
    */
-  waitInVain(failed) {
-    for (const place of this.form.querySelectorAll("[data-waiting]")) place.toggleAttribute("data-failed", failed);
+  waitInVain(kind, failed) {
+    for (const place of this.form.querySelectorAll("[data-waiting]")) {
+      const own = place.querySelector(`[data-element="${kind}"]`) !== null;
+      if (own || !this.stripe.loaded) place.toggleAttribute("data-failed", failed);
+    }
   }
 
   /** @param {string} kind */
   retryElement(kind) {
     this.notice(kind).hidden = true;
-    this.waitInVain(false);
+    this.waitInVain(kind, false);
     this.stripe.retry(kind);
   }
 

@@ -44,6 +44,8 @@ export class StripeForm {
     this.complete = new Map(order.typed.complete ? [["address", true]] : []);
     /** @type {Set<string>} those in which something is */
     this.begun = new Set(this.complete.keys());
+    /** @type {Set<string>} those that said that they will not come */
+    this.failed = new Set();
     this.method = "card";
     /** @type {Pick<Typed, "name"|"address">} the address as the visitor last typed it */
     this.lastAddress = order.typed;
@@ -61,6 +63,11 @@ export class StripeForm {
 
   get ready() {
     return this.pending.size === 0;
+  }
+
+  /** Whether Stripe.js is there, so that each form comes or fails by itself. */
+  get loaded() {
+    return this.stripe !== undefined;
   }
 
   /** Whether the chosen way to pay is a wallet or a bank's own window. */
@@ -82,6 +89,7 @@ export class StripeForm {
 
   /** @param {string} kind */
   retry(kind) {
+    this.failed.clear();
     if (this.stripe) this.remount(kind);
     else this.start();
   }
@@ -99,7 +107,8 @@ export class StripeForm {
   watch() {
     clearTimeout(this.alarm);
     this.alarm = setTimeout(() => {
-      if (!this.ready) this.watcher.onTrouble(this.firstPending(), "slow");
+      const late = [...this.pending].filter((kind) => !this.failed.has(kind));
+      if (late[0] !== undefined) this.watcher.onTrouble(late[0], "slow");
     }, SLOW_AFTER_MS);
   }
 
@@ -109,7 +118,9 @@ export class StripeForm {
 
   /** @param {string} kind */
   fail(kind) {
-    clearTimeout(this.alarm);
+    this.failed.add(kind);
+    if (this.loaded) this.watch();
+    else clearTimeout(this.alarm);
     this.watcher.onTrouble(kind, "failed");
   }
 
@@ -118,10 +129,12 @@ export class StripeForm {
     if (this.stripe || !window.Stripe) return;
     const { publishableKey } = this.order;
     const locale = /** @type {StripeElementLocale} */ (this.order.locale);
-    this.stripe = window.Stripe(publishableKey, { locale });
-    this.elements = this.stripe.elements({
+    const stripe = window.Stripe(publishableKey, { locale });
+    this.elements = stripe.elements({
       ...this.intent(), ...(customerSessionClientSecret ? { customerSessionClientSecret } : {}), locale, paymentMethodCreation: "manual", appearance: appearance(), fonts: fonts(),
     });
+    // Not before nothing can be refused any more: who tries again begins from the start.
+    this.stripe = stripe;
     if (this.asks("address")) this.mountAddress(this.elements);
     if (this.asks("payment")) this.mountPayment(this.elements);
     darkMode().addEventListener("change", () => this.elements?.update({ appearance: appearance() }));
@@ -330,7 +343,7 @@ export function fonts() {
   if (!source) return [];
   const [family = ""] = style.getPropertyValue("--font").split(",");
   const src = `url(${new URL(JSON.parse(source), location.href)})`;
-  return [{ family: JSON.parse(family), src, weight: style.getPropertyValue("--font-weights").trim() }];
+  return [{ family: JSON.parse(family), src, display: "optional", weight: style.getPropertyValue("--font-weights").trim() }];
 }
 
 /**

@@ -130,6 +130,27 @@ WRONG_FILES = {
             'colour in quotes, such as "#0b5d4e"')
         ],
     ),
+    "a colour whose opacity is none": (
+        'dark: {page: "rgb(11 93 78 / none)"}\n',
+        [
+            ("brand.yaml:1:14 not-a-colour dark.page: 'rgb(11 93 78 / none)': it is not opaque; "
+            'write a colour in quotes, such as "#0b5d4e"')
+        ],
+    ),
+    "a generic word for a font of one's own": (
+        "font: {family: [System-UI, Acme], file: acme.woff2}\n",
+        [
+            ("brand.yaml:1:17 font-name 'System-UI' is no font of a file; write the name of the "
+            "file's font first")
+        ],
+    ),
+    "a logo of no name": (
+        'light: {logo: ""}\n',
+        [
+            ("brand.yaml:1:15 file-beside light.logo: '' is not the name of a file beside this "
+            "one; put it beside this one, and write its name: logo.svg")
+        ],
+    ),
     "a number too large": (
         "radius: 40\n",
         ["brand.yaml:1:9 out-of-range radius: 40 is above 24; write pixels, 0 to 24"],
@@ -204,6 +225,17 @@ def test_a_wrong_file_is_refused_with_line_rule_and_mend(tmp_path: Path, case: s
     assert refused(write(tmp_path, text)) == answers
 
 
+def test_a_logo_left_empty_is_no_logo(tmp_path: Path) -> None:
+    assert Brand.load(write(tmp_path, "light:\n  logo:\n")).logos == {}
+
+
+@pytest.mark.parametrize("box", ["0 0 120 32", " 0 0 120 32\n", "0,0,120,32"])
+def test_a_logo_tells_its_size_as_svg_allows(tmp_path: Path, box: str) -> None:
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}"><path d="M0 0h1"/></svg>'
+    logo = Brand.load(write(tmp_path, "light: {logo: logo.svg}\n", logo_svg=svg)).logos["light"]
+    assert (logo.width, logo.height) == (120, 32)
+
+
 DRAWS = "remove it: a logo is drawn of shapes alone"
 
 
@@ -227,6 +259,8 @@ WRONG_LOGOS = {
     r'<g style="fill: u\72l(//evil.example/x)"/>': elsewhere("style"),
     "<style>@import '//evil.example/x.css';</style>": elsewhere("its style"),
     "<style><![CDATA[@imp]]>ort '//evil.example/x'</style>": elsewhere("its style"),
+    "<style>@im<g/>port '//evil.example/x.css'</style>": "line 2: its style has <g> in it; write "
+    "the style as text alone",
     "<?xml-stylesheet href='//evil.example/x.css'?>": "line 2: it has an instruction "
     "<?xml-stylesheet; remove it",
 }  # fmt: skip
@@ -268,8 +302,14 @@ def test_a_logo_that_is_no_drawing_of_a_size_is_refused(
     ("content", "answer"),
     [
         (b"GIF89a", "logo.png is not a PNG; export the logo again, as SVG or PNG"),
-        (png(0, 4), "logo.png is larger than 2000 pixels; export the logo again, as SVG or PNG"),
-        (png(9000, 4), "logo.png is larger than 2000 pixels; export the logo again, as SVG or PNG"),
+        (
+            png(0, 4),
+            "logo.png is not between 1 and 2000 pixels; export the logo again, as SVG or PNG",
+        ),
+        (
+            png(9000, 4),
+            "logo.png is not between 1 and 2000 pixels; export the logo again, as SVG or PNG",
+        ),
         (png(1, 1)[:18], "logo.png is not a PNG; export the logo again, as SVG or PNG"),
     ],
 )
