@@ -100,7 +100,7 @@ def _size_of_png(content: bytes) -> tuple[int, int]:
         raise ValueError("is not a PNG")
     width, height = struct.unpack(">II", content[16:24])
     if not (0 < width <= _LARGEST_PNG and 0 < height <= _LARGEST_PNG):
-        raise ValueError(f"is not between 1 and {_LARGEST_PNG} pixels")
+        raise ValueError(f"is no PNG of 1 to {_LARGEST_PNG} pixels")
     return int(width), int(height)
 
 

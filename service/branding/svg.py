@@ -72,7 +72,8 @@ class _Reader:
         self.size = (0, 0)
         self._depth = self._styles = 0
         self.parser = parser = expat.ParserCreate("utf-8", " ")
-        # Read as it is served, whatever it says of itself. Text comes whole, so that no word of it is cut in two.
+        # In the encoding it is served in, whatever it says of itself; and text comes whole, so
+        # that no word of it is cut in two.
         parser.buffer_text, parser.buffer_size = True, 1024 * 1024
         parser.StartDoctypeDeclHandler = self._doctype
         parser.ProcessingInstructionHandler = self._instruction

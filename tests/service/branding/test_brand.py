@@ -304,11 +304,11 @@ def test_a_logo_that_is_no_drawing_of_a_size_is_refused(
         (b"GIF89a", "logo.png is not a PNG; export the logo again, as SVG or PNG"),
         (
             png(0, 4),
-            "logo.png is not between 1 and 2000 pixels; export the logo again, as SVG or PNG",
+            "logo.png is no PNG of 1 to 2000 pixels; export the logo again, as SVG or PNG",
         ),
         (
             png(9000, 4),
-            "logo.png is not between 1 and 2000 pixels; export the logo again, as SVG or PNG",
+            "logo.png is no PNG of 1 to 2000 pixels; export the logo again, as SVG or PNG",
         ),
         (png(1, 1)[:18], "logo.png is not a PNG; export the logo again, as SVG or PNG"),
     ],
