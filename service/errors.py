@@ -9,7 +9,8 @@ ServiceError
 ├── Refused                the request breaks a rule; the message names field and rule
 │   ├── Unauthorized
 │   ├── Forbidden
-│   │   └── StalePage
+│   │   ├── StalePage
+│   │   └── NotTheirs
 │   ├── Conflict
 │   │   └── PaymentUnderWay
 │   ├── Expired
@@ -42,6 +43,10 @@ class ServiceError(Exception):
     title = sentence("Something went wrong")
     # What a visitor reads instead of the message, where that speaks to programs.
     told: str | None = None
+
+    def __init__(self, message: str = "", told: str | None = None) -> None:
+        super().__init__(message)
+        self.told = told or self.told
 
     @property
     def code(self) -> str:
@@ -110,6 +115,12 @@ class StalePage(Forbidden):
 
     title = sentence("This page is too old")
     told = sentence("Nothing was charged. Load the page again and try once more.")
+
+
+class NotTheirs(Forbidden):
+    """Who asks is not whom the order was made for."""
+
+    told = sentence("Only the person this order was made for can ask for its invoice.")
 
 
 class Conflict(Refused):

@@ -71,21 +71,22 @@ class Switching:
     def hosted(self, checkout: Checkout) -> InvoiceTerms | None:
         """The invoice whose page at Stripe takes the payment where the page's form can't.
 
-        Also of merchants who let nobody pay later: theirs is due the next day. None of a
-        subscription, which begins with a payment method that is kept.
+        None where the merchant sends no invoices, and of a subscription, which begins with a
+        payment method that is kept.
         """
-        if checkout.mode is Mode.PAYMENT:
-            return InvoiceTerms(days_until_due=self.invoice_days or 1)
         terms = checkout.terms
-        return terms if isinstance(terms, InvoiceTerms) and terms.sent else None
+        if isinstance(terms, InvoiceTerms) and terms.sent:
+            return terms
+        return self._invoice(checkout)
+
+    def _invoice(self, checkout: Checkout) -> InvoiceTerms | None:
+        offered = checkout.mode is Mode.PAYMENT and self.invoice_days
+        return InvoiceTerms(days_until_due=self.invoice_days) if offered else None
 
     def _over(self, checkout: Checkout) -> bool:
         limit = self.limits.get(checkout.currency)
         return limit is not None and checkout.price >= limit
 
     def _switch(self, checkout: Checkout) -> Switch | None:
-        bank_debit = checkout.currency == _DEBITED
-        invoice = None
-        if checkout.mode is Mode.PAYMENT and self.invoice_days:
-            invoice = InvoiceTerms(days_until_due=self.invoice_days)
+        bank_debit, invoice = checkout.currency == _DEBITED, self._invoice(checkout)
         return Switch(bank_debit, invoice) if bank_debit or invoice else None

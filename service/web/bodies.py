@@ -71,9 +71,17 @@ def is_form() -> bool:
 
 
 def read_form() -> dict[str, str]:
-    """The fields of a form, the first of each name; bounded as every body is."""
+    """The fields of a form; bounded as every body is.
+
+    Raises:
+        Malformed: a field stands twice, or holds what no store takes.
+    """
     read_body()
-    return request.form.to_dict()
+    fields = request.form.to_dict(flat=False)
+    for name, values in fields.items():
+        if len(values) > 1 or "\0" in name + values[0]:
+            raise Malformed("the form has a field twice, or a NUL character in one")
+    return {name: values[0] for name, values in fields.items()}
 
 
 def read_json(limit: int = MAX_BODY) -> Any:

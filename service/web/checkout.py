@@ -22,11 +22,13 @@ from service.checkout.knowledge import known_of
 from service.errors import (
     Expired,
     Forbidden,
+    NotTheirs,
     PaymentBusy,
     PaymentIndeterminate,
     PaymentRefused,
     Refused,
 )
+from service.languages import sentence
 from service.payments.attempts import (
     KEY_LIFETIME,
     RECENTLY,
@@ -76,6 +78,7 @@ _ERRORS = {
 }
 
 
+_EMAIL_WRONG = sentence("Enter an email address like name@example.com")
 _Email = Annotated[str, StringConstraints(pattern=r"^[^\s@]+@[^\s@]+$", max_length=254)]
 _Text = Annotated[str, StringConstraints(max_length=255)]
 
@@ -169,6 +172,7 @@ def show(checkout_id: str) -> AnyResponse | str:
         token=kassa.signing.page_token(found.checkout_id, unit_id),
         switch=kassa.cashier.switching.offered(found, seen.attempts),
         recorded=analytics.recorded(consent),
+        theirs=unit_id == found.unit_id,
     )
     return kassa.pages.render(found, view, origin=address(""), today=now.date())
 
@@ -216,8 +220,9 @@ def details(checkout_id: str) -> tuple[str, int]:
 def invoice(checkout_id: str) -> Response:
     """Send the visitor an invoice for the order, where one is offered."""
     kassa = services()
-    found, _ = _own_checkout(kassa, checkout_id)
+    found, unit_id = _own_checkout(kassa, checkout_id)
     body = validated(InvoiceBody, read_json())
+    _refuse_others(found, unit_id)
     switch = kassa.cashier.switch(found)
     offered = found.terms if found.invoiced else switch and switch.invoice
     if not isinstance(offered, InvoiceTerms):
@@ -231,16 +236,19 @@ def invoice(checkout_id: str) -> Response:
 @checkout.post("/<checkout_id>/hosted")
 def hosted(checkout_id: str) -> AnyResponse:
     """Lead to Stripe's own page for the order, where ours can't show Stripe's forms."""
-    kassa, form = services(), read_form() if is_form() else {}
-    found, _ = _own_checkout(kassa, checkout_id, token=form.get("token"))
-    body = validated(HostedBody, form or read_json())
+    kassa, form = services(), read_form() if is_form() else None
+    found, unit_id = _own_checkout(kassa, checkout_id, token=form.get("token") if form else None)
+    body = _hosted_body(read_json() if form is None else form)
+    _refuse_others(found, unit_id)
     offered = kassa.cashier.switching.hosted(found)
     if offered is None:
         raise Refused("this order has no page at Stripe")
     found = _addressed(kassa, found, body.email)
     outcome = kassa.cashier.invoicing.send(found, Buyer(body.email), offered)
     page = kassa.cashier.invoicing.page_of(found) if outcome.invoiced else None
-    if form:
+    if form is not None:
+        if outcome.status in _ERRORS:
+            raise PaymentRefused("Stripe takes no invoice for this order", told(outcome.failure))
         return redirect(page or url_for(".finished", checkout_id=checkout_id), 303)
     return _reply(kassa, found, outcome, redirect=page)
 
@@ -362,6 +370,20 @@ def _expired(found: Checkout) -> AnyResponse:
         status=int(Expired.status),
     )
     return Response(page, status=int(Expired.status), mimetype="text/html")
+
+
+def _hosted_body(given: object) -> HostedBody:
+    try:
+        return validated(HostedBody, given)
+    except Refused as refused:
+        # Browsers check the field themselves: it is the one that people can get wrong.
+        raise Refused(str(refused), _EMAIL_WRONG) from refused
+
+
+def _refuse_others(found: Checkout, unit_id: str) -> None:
+    """Let a link that was passed on change nothing of the customer that the order is for."""
+    if found.customer is not None and unit_id != found.unit_id:
+        raise NotTheirs("an order of a customer is invoiced for its own visitor alone")
 
 
 def _own_checkout(

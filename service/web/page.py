@@ -92,6 +92,7 @@ class View:
         token: the page's.
         switch: what is offered in place of a card, if anything.
         recorded: whether the page may tell what the visitor does.
+        theirs: whether it is the visitor that the order was made for, or came to first.
     """
 
     flow: Flow
@@ -100,6 +101,7 @@ class View:
     token: str = field(repr=False)
     switch: Switch | None
     recorded: bool
+    theirs: bool
 
 
 # Where what is the visitor's own goes; nobody can write a text that looks like it.
@@ -145,7 +147,8 @@ class Pages:
             methods=self._switching.methods(order),
             # Who is sent an invoice has no payment method to choose.
             saves=order.customer is not None and not order.invoiced,
-            hosted=self._switching.hosted(order) is not None,
+            hosted=self._switching.hosted(order) is not None
+            and (order.customer is None or view.theirs),
             terms=told(order, language(), today=today),
             switch=view.switch,
             email=bool(view.typed.email),

@@ -93,6 +93,7 @@ def test_a_blocked_stripe_is_told_and_mended_by_trying_again(
     assert books.charged_at_stripe(checkout_id) == [AMOUNT]
 
 
+@pytest.mark.parametrize("variant", ["one_page", "two_page", "two_page_reload"])
 def test_where_stripe_is_blocked_its_own_page_takes_the_payment(
     come: Come, books: Books, variant: str
 ) -> None:

@@ -32,6 +32,10 @@ class Checkout {
     this.leaving = false;
     // True while a payment may have been made that the page could not hear about.
     this.inDoubt = false;
+    // True while the server has been asked for a payment.
+    this.asked = false;
+    // What is said while the page is left.
+    this.farewell = "leaving";
     this.server = new Server(this.settings.token);
     this.funnel = new Funnel(this.settings.eventsUrl, this.settings.checkoutId);
     this.friction = new Friction(form, this.funnel);
@@ -69,7 +73,7 @@ class Checkout {
     this.email?.addEventListener("change", () => this.detailsChanged());
     addEventListener("pageshow", (event) => this.returned(event));
     const offline = /** @type {HTMLElement} */ (this.form.querySelector("[data-offline]"));
-    watchConnection(offline, (sentence) => this.announce(sentence), () => this.connectedAgain());
+    watchConnection(offline, (sentence) => this.connectionSaid(sentence), () => this.connectedAgain());
     if (this.email && this.settings.typed.email) this.email.value = this.settings.typed.email;
     this.details.connect();
     this.steps.connect(this.settings.typed.complete === true);
@@ -147,6 +151,11 @@ class Checkout {
     if (leftWorking && this.steps.atLast) this.working("asking", () => this.checkAgain());
   }
 
+  /** @param {string} sentence empty where there is nothing to say; what is under way says more */
+  connectionSaid(sentence) {
+    if (sentence || !this.busy) this.announce(sentence);
+  }
+
   /** What could not be done without a connection. */
   connectedAgain() {
     this.details.flush();
@@ -220,6 +229,7 @@ class Checkout {
     document.title = this.title();
     if (!this.stripe.asks("payment")) return this.sendInvoice();
     this.say("paying");
+    this.farewell = "leaving";
     this.funnel.record("payment_submitted");
     const token = await this.makeToken();
     if (token) await this.follow(this.settings.confirmUrl, { confirmation_token: token, email: this.emailAddress });
@@ -242,12 +252,15 @@ class Checkout {
     if (problems.length > 0) return this.report(problems);
     this.problems.clear();
     document.title = this.title();
+    this.say("opening");
+    this.farewell = "opening";
     this.funnel.record("payment_submitted");
     await this.follow(this.settings.hostedUrl, { email: this.emailAddress });
   }
 
   async sendInvoice() {
     this.say("invoicing");
+    this.farewell = "invoicing";
     this.funnel.record("payment_submitted");
     await this.follow(this.settings.invoiceUrl, { email: this.emailAddress, ...this.stripe.buyer() });
   }
@@ -308,6 +321,7 @@ class Checkout {
    * @param {object} body
    */
   async follow(url, body) {
+    this.asked = true;
     try {
       const outcome = await this.server.post(url, body);
       this.resolveDoubt();
@@ -345,7 +359,7 @@ class Checkout {
 
   /** @param {Outcome} outcome */
   leave(outcome) {
-    this.say(outcome.redirect ? "opening" : "leaving");
+    this.say(this.farewell);
     this.depart(outcome.redirect ?? this.settings.returnUrl);
   }
 
@@ -391,6 +405,8 @@ class Checkout {
 
   /** @param {string} message */
   async decline(message) {
+    // A step that is a page of its own, before the one that pays.
+    if (!this.form.querySelector('[data-section="payment"]')) return this.report([{ section: "contact", message }]);
     await this.reveal("payment");
     document.title = `${this.text("error_title")} ${this.title()}`;
     this.problems.judge("payment", message, "refused");
@@ -404,12 +420,14 @@ class Checkout {
   // -- doubt: the answer to a payment was lost --------------------------------------------------
 
   get doubt() {
-    return /** @type {HTMLElement} */ (this.form.querySelector("[data-doubt]"));
+    return /** @type {HTMLElement|null} */ (this.form.querySelector("[data-doubt]"));
   }
 
   async raiseDoubt() {
     this.inDoubt = true;
     this.friction.errorShown("payment", "doubt");
+    // A step that is a page of its own has no place to say it: the last page asks, and says it.
+    if (!this.doubt) return this.depart(this.settings.returnUrl);
     await this.reveal("payment");
     this.doubt.hidden = false;
     this.doubt.focus();
@@ -426,7 +444,7 @@ class Checkout {
 
   resolveDoubt() {
     this.inDoubt = false;
-    this.doubt.hidden = true;
+    if (this.doubt) this.doubt.hidden = true;
   }
 
   async checkAgain() {
@@ -540,7 +558,7 @@ class Checkout {
       await work();
     } catch (failure) {
       // Not foreseen, so the page cannot claim that nothing was charged.
-      if (this.steps.atLast) await this.raiseDoubt();
+      if (this.steps.atLast || this.asked) await this.raiseDoubt();
       throw failure;
     } finally {
       if (!this.leaving) this.rest();

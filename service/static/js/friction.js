@@ -18,6 +18,8 @@ const MOST_EVENTS = 50;
 const MOST_TELLINGS = 20;
 // Between two fields of one Element Stripe.js tells of a blur and a focus.
 const LEFT_AFTER_MS = 100;
+// What our templates call places that are pressed; a browser's extensions add names of their own.
+const PLACES = ["action", "retry", "hosted", "invoice", "check-again", "go-to", "notice"];
 const IDLE_AFTER_MS = 30_000;
 const SHORTEST_MS = 250;
 const RAGE_CLICKS = 3;
@@ -250,8 +252,9 @@ function isNear(before, now) {
  */
 function nameOf(element) {
   for (let at = /** @type {Element|null} */ (element); at && !at.matches("[data-section], [data-step], [data-controller]"); at = at.parentElement) {
-    const name = at.getAttributeNames().find((each) => each.startsWith("data-"));
-    if (name) return name.slice("data-".length);
+    const place = at;
+    const name = PLACES.find((each) => place.hasAttribute(`data-${each}`));
+    if (name) return name;
   }
   return element.localName;
 }
