@@ -301,9 +301,7 @@ def test_a_link_that_was_passed_on_bills_no_customer(shop: Shop) -> None:
     assert reply(_ask_for_page(shop, first))["status"] == "processing"
 
 
-def test_a_form_that_stripe_refuses_is_told_so(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_form_that_stripe_refuses_is_told_so(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     page = shop.open()
 
     def refuse(*_: object) -> None:
@@ -311,7 +309,9 @@ def test_a_form_that_stripe_refuses_is_told_so(
 
     monkeypatch.setattr(StripeBilling, "invoice", refuse)
     fields = {"email": "ada@example.com", "token": page.attributes["token"]}
-    answer = shop.client.post(page.attributes["hosted-url"], data=fields)
+    answer = shop.client.post(
+        page.attributes["hosted-url"], data=fields, headers={"Accept": "text/html"}
+    )
     assert (answer.status_code, answer.mimetype) == (422, "text/html")
     assert "Nothing was charged" in answer.text
 
