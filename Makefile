@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Where `make matrix` keeps its pictures.
 LOOKS ?= .looks
 
-.PHONY: demo test test-slow matrix looks accept-looks year schedules test-stripe test-programs lint bench serve schemas sentences lock clean help
+.PHONY: demo test test-slow speed matrix looks accept-looks year schedules test-stripe test-programs lint bench serve schemas sentences lock clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -38,9 +38,12 @@ serve: $(VENV)/.runtime  ## the production server
 test: lint test-programs  ## every test but the slow ones, with coverage
 	@$(PYTEST) --numprocesses=2 --dist=worksteal --durations=10 --cov $(ARGS)
 
-test-slow: test-programs  ## soak, calibration, fault schedules and Lighthouse
-	@$(PYTEST) -m "slow and not alone and not matrix" --timeout=1800 --numprocesses=2 --dist=worksteal $(ARGS) || [ $$? -eq 5 ]
+test-slow: test-programs  ## soak, calibration and fault schedules
+	@$(PYTEST) -m "slow and not alone and not matrix and not speed" --timeout=1800 --numprocesses=2 --dist=worksteal $(ARGS) || [ $$? -eq 5 ]
 	@$(PYTEST) -m "slow and alone" --timeout=1800 $(ARGS) || [ $$? -eq 5 ]  # 5: ARGS name none
+
+speed: test-programs  ## what every page costs a phone, by Lighthouse, and the arms side by side; nothing beside it
+	@$(PYTEST) -m speed --timeout=1800 -s $(ARGS) tests/browser/test_speed.py
 
 matrix: test-programs  ## every flow, language, screen and ending of the checkout, with contact sheets
 	@rm -rf $(LOOKS)/*-phone $(LOOKS)/*-desktop

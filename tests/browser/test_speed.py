@@ -41,7 +41,7 @@ SHARE = 0.05
 BANK = "000123456789"
 SENT = {"mode": "invoice", "invoice": {"days_until_due": 14}}
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = [pytest.mark.slow, pytest.mark.speed]
 
 
 @pytest.fixture
