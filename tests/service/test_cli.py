@@ -28,6 +28,7 @@ from service.web.signing import Signing
 from tests.service.processes import free_port
 
 NOON = datetime(2025, 11, 23, 12, tzinfo=UTC)
+GROUPS = {"brand", "db", "ledger", "pages"}
 COMMANDS = [[name] for name in main.list_commands(click.Context(main))]
 # Runs its arguments without root's power over permissions (CAP_DAC_OVERRIDE leaves with exec).
 _MORTAL = (
@@ -569,11 +570,13 @@ def test_every_command_can_be_quiet(ledger: Terminal, words: list[str]) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        *(words for words in COMMANDS if words not in (["db"], ["ledger"], ["pages"])),
+        *(words for words in COMMANDS if words[0] not in GROUPS),
         ["db", "upgrade"],
         ["db", "current"],
         ["ledger", "rebuild"],
         ["pages", "verify"],
+        ["brand", "check"],
+        ["brand", "preview"],
     ],
     ids=" ".join,
 )
