@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -12,7 +11,7 @@ import click
 from analysis.rerandomisation import Verdict, false_alarms, verdicts
 from experiments import Catalog
 from service.cli.options import format_option, quiet_option, settings_in_force
-from service.cli.progress import progress_of
+from service.cli.progress import interruptible, progress_of
 from service.cli.stores import store_at
 from service.previewing import Past, Replay, read_past, replay, split_of, to_json, to_text
 
@@ -85,7 +84,9 @@ def _verdicts(found: Replay, seeds: Iterator[str]) -> Iterator[Verdict]:
 
 def _patiently(found: Iterator[Verdict], total: int, *, quiet: bool) -> Iterator[Verdict]:
     """The verdicts, with a progress bar once it takes long; Ctrl-C ends them where they are."""
-    with progress_of("splitting anew", quiet=quiet) as told, suppress(KeyboardInterrupt):
+    with progress_of("splitting anew", quiet=quiet) as told, interruptible() as interrupted:
         for done, verdict in enumerate(found, start=1):
             told(done, total)
             yield verdict
+            if interrupted():
+                return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,3 +32,24 @@ def progress_of(what: str, *, quiet: bool = False) -> Iterator[Callable[[int, in
     finally:
         if progress.live.is_started:
             progress.stop()
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], bool]]:
+    """A function that tells whether Ctrl-C was pressed, for work that ends where it is then.
+
+    An exception could come at any line, also where it is lost; a second Ctrl-C is one.
+    """
+    pressed = False
+    before = signal.getsignal(signal.SIGINT)
+
+    def press(*_: object) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, press)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
