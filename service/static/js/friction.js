@@ -19,7 +19,7 @@ const MOST_TELLINGS = 20;
 // Between two fields of one Element Stripe.js tells of a blur and a focus.
 const LEFT_AFTER_MS = 100;
 // What our templates call places that are pressed; a browser's extensions add names of their own.
-const PLACES = ["action", "retry", "hosted", "invoice", "check-again", "go-to", "notice"];
+const PLACES = ["action", "heading", "retry", "hosted", "invoice", "check-again", "go-to", "notice"];
 const IDLE_AFTER_MS = 30_000;
 const SHORTEST_MS = 250;
 const RAGE_CLICKS = 3;
