@@ -89,7 +89,7 @@ def test_a_checkout_without_a_connection(arrive: Come, variant: str) -> None:
     expect(notice).to_be_visible()
     look(visit, "20-no-stripe")
     visit.context.unroute("**/sim/stripe.js")
-    visit.press(notice.get_by_role("button"))
+    visit.press(notice.locator("[data-retry]"))
     expect(visit.page.locator("[data-waiting]")).to_have_count(0)
     visit.give_details()
     visit.page.route("**/confirm", lambda route: route.abort("connectionrefused"))

@@ -170,15 +170,16 @@ rowheader "Team plan"
 cell "$24.00"
 rowheader "Total paid"
 cell "$24.00"
-  Keep the number of your order for questions or a refund: co_…
+  Ordered on … Keep the number of your order for questions or a refund: co_…
 link "Back to the shop"
 """
 
 
 def spoken(visit: Visit) -> list[str]:
-    """What is read, without the notice of the simulator and the number of the order."""
+    """What is read, without the notice of the simulator and the order's number and day."""
     read = [line.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'") for line in read_aloud(visit.page)]
     lines = [re.sub(r"co_[\w-]+", "co_…", line) for line in read]
+    lines = [re.sub(r"Ordered on \w+ \d+, \d+\.", "Ordered on …", line) for line in lines]
     if lines[1:2] == ['complementary "Simulated payments"']:
         del lines[1:3]
     return lines
