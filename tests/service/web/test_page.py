@@ -68,3 +68,14 @@ def test_each_order_shows_its_own_price_language_and_address(
     assert f'data-return-url="http://pay.example.com/c/{page.checkout_id}/return"' in moved
     renamed = make_shop(merchant="Another Store").open()
     assert "Another Store" in renamed.html
+
+
+def test_orders_that_begin_alike_show_each_their_own_lines_and_tax(shop: Shop) -> None:
+    first = {"description": "Team plan", "amount": 1200, "quantity": 2}
+    for name, amount, tax in (("Setup", 500, 7), ("Training", 500, 7), ("Training", 500, 9)):
+        lines = [first, {"description": name, "amount": amount}]
+        page = shop.open(lines=lines, tax=[{"description": "VAT", "amount": tax}])
+        assert name in page.html
+        assert page.html.count("Setup") == (name == "Setup")
+        assert f"$0.0{tax}" in page.html
+        assert f'data-amount="{2400 + amount + tax}"' in page.html
