@@ -201,7 +201,8 @@ class Demo:
         self.console.print("\nServing until Ctrl-C.", highlight=False)
         try:
             while True:
-                time.sleep(3600)
+                # Not for long: a signal that another thread happens to take wakes nobody here.
+                time.sleep(1)
         except KeyboardInterrupt:
             self.console.print("\nstopped", highlight=False)
 
