@@ -12,9 +12,11 @@ from service.store import schema
 from service.store.session import Store
 from tests.provision import fidelity, real_parts
 from tests.provision.chromium import running_chromium
+from tests.provision.databases import Databases
 from tests.provision.network import confine_to_loopback
 from tests.provision.postgresql import PostgresServer, running_server
 from tests.provision.programs import find_node
+from tests.provision.templates import keep_compiled
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not config.getoption("--stripe-sandbox"):
         confine_to_loopback()
     fidelity.begin(config)
+    keep_compiled()
     # On shared cores a slow example says nothing about the law; pytest's timeout catches a hang.
     hypothesis.settings.register_profile("kassa", hypothesis.settings(), deadline=None)
     hypothesis.settings.load_profile("kassa")
@@ -96,11 +99,11 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgresql(postgresql_server: PostgresServer) -> str:
-    """A PostgreSQL database with all migrations applied, to be the template of others."""
+def migrated_postgresql(postgresql_server: PostgresServer) -> Databases:
+    """PostgreSQL databases with all migrations applied."""
     name = postgresql_server.create_database()
     _migrate(postgresql_server.url(name))
-    return name
+    return Databases(postgresql_server, name)
 
 
 def _migrate(url: str) -> None:
@@ -116,11 +119,10 @@ def migrated_store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
         copied = shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "kassa.db")
         yield f"sqlite:///{copied}"
         return
-    template = request.getfixturevalue("migrated_postgresql")
-    server: PostgresServer = request.getfixturevalue("postgresql_server")
-    name = server.create_database(template=template)
-    yield server.url(name)
-    server.drop_database(name)
+    databases: Databases = request.getfixturevalue("migrated_postgresql")
+    name = databases.lend()
+    yield databases.server.url(name)
+    databases.take_back(name)
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,9 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,8 @@ import psycopg
 from psycopg import sql
 
 from tests.provision.programs import find_postgresql
+
+Connection = psycopg.Connection[tuple[object, ...]]
 
 SUPERUSER = "kassa"
 START_ATTEMPTS = 3
@@ -41,7 +43,7 @@ class PostgresServer:
     port: int
     directory: Path
     version: str
-    _drops: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1), repr=False)
+    _later: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1), repr=False)
 
     def url(self, database: str) -> str:
         """The SQLAlchemy URL of one database."""
@@ -55,11 +57,24 @@ class PostgresServer:
 
     def drop_database(self, name: str) -> None:
         """Drops a database soon, whoever is still connected: nobody waits for its checkpoint."""
-        self._drops.submit(self._administer, "DROP DATABASE {} WITH (FORCE)", name)
+        self.later(self._administer, "DROP DATABASE {} WITH (FORCE)", name)
+
+    def later(self, act: Callable[..., None], *arguments: str) -> None:
+        """Does something that no test has to wait for, before the server ends."""
+        with suppress(RuntimeError):  # it ends already
+            self._later.submit(act, *arguments)
+
+    def wait(self) -> None:
+        """Waits until all is done that was asked for so far."""
+        self._later.submit(lambda: None).result()
+
+    def connect(self, database: str) -> Connection:
+        """A connection to one database, each statement a transaction of its own."""
+        return _connect(self.port, database)
 
     def close(self) -> None:
-        """Waits until what is to be dropped is."""
-        self._drops.shutdown()
+        """Waits for all that was to be done later."""
+        self._later.shutdown()
 
     def _administer(self, statement: str, *names: str) -> None:
         identifiers = [sql.Identifier(name) for name in names]
@@ -169,9 +184,9 @@ def _accepts(process: "subprocess.Popen[bytes]", port: int) -> bool:
     return False
 
 
-def _connect(port: int) -> "psycopg.Connection[tuple[object, ...]]":
+def _connect(port: int, database: str = "postgres") -> Connection:
     return psycopg.connect(
-        host="127.0.0.1", port=port, user=SUPERUSER, dbname="postgres", autocommit=True
+        host="127.0.0.1", port=port, user=SUPERUSER, dbname=database, autocommit=True
     )
 
 
