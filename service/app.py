@@ -13,6 +13,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from experiments import Catalog
+from service.checkout.admission import Admissions
 from service.checkout.flows import check_flows
 from service.definitions import InForce
 from service.directory import Directory
@@ -107,6 +108,7 @@ def create_app(
         gateway=gateway,
         cashier=Cashier(store, gateway, clock, switching),
         intake=Intake(store),
+        admissions=Admissions(store, lambda: in_force.catalog, clock),
         signing=Signing(settings.secret_keys),
         clock=clock,
         stripe_js=stripe_js,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,7 +15,6 @@ from experiments import (
     Cause,
     Experiment,
     FunnelEvent,
-    Override,
     Unit,
     assign,
     entered,
@@ -35,6 +34,8 @@ from service.checkout.checkouts import (
 )
 from service.checkout.flows import flow_named
 from service.checkout.knowledge import Client, known_of
+from service.store.session import Store
+from service.store.together import Together
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,13 @@ class Guest:
     Attributes:
         unit_id: the visitor.
         attributes: what is known of the visitor and of the order.
-        override: an experiment's key and its override, by a signed link; None for everybody else.
+        override: by a signed link, an experiment's key and the name of one of its overrides; None
+            for everybody else.
     """
 
     unit_id: str
     attributes: Attributes
-    override: tuple[str, Override] | None = None
+    override: tuple[str, str] | None = None
 
 
 def placement(unit_id: str, assignment: Assignment | None) -> Placement:
@@ -82,14 +84,11 @@ def _assigned(
     return assign(experiment, unit_id, now=now, attributes=guest.attributes)
 
 
-def _overridden(
-    experiment: Experiment, guest: Guest, override: Override, now: datetime
-) -> Assignment:
-    alone = unidentified(experiment)
-    if experiment.stopped or not override.holds(now):
-        return alone
-    variant = experiment.variant(override.variant)
-    return forced(experiment, guest.unit_id, variant)
+def _overridden(experiment: Experiment, guest: Guest, name: str, now: datetime) -> Assignment:
+    found = next((each for each in experiment.overrides if each.name == name), None)
+    if experiment.stopped or found is None or not found.holds(now):
+        return unidentified(experiment)
+    return forced(experiment, guest.unit_id, experiment.variant(found.variant))
 
 
 def _decided(connection: Connection, catalog: Catalog, found: Sequence[Assignment]) -> Assignment:
@@ -101,6 +100,38 @@ def _decided(connection: Connection, catalog: Catalog, found: Sequence[Assignmen
     held = standing([(catalog.experiment(each.experiment), each) for each in found], shown)
     entering = [each for each in held if each.enrolled or each.cause is Cause.OVERRIDE]
     return [*entering, *held][0]
+
+
+class Admissions:
+    """Shows unseen checkouts to their first visitors; those at the same time share a transaction.
+
+    Args:
+        store: where exposures are recorded.
+        catalog: gives the definitions in force.
+        clock: gives the time.
+    """
+
+    def __init__(
+        self, store: Store, catalog: Callable[[], Catalog], clock: Callable[[], datetime]
+    ) -> None:
+        self._catalog = catalog
+        self._clock = clock
+        self._together = Together(store, self._admit)
+
+    def admit(self, checkout: Checkout, guest: Guest) -> Checkout:
+        """What `admit` says, recorded for good.
+
+        Raises:
+            StoreUnavailable: nothing was recorded.
+        """
+        return self._together.write((checkout, guest))
+
+    def _admit(
+        self, connection: Connection, asked: Sequence[tuple[Checkout, Guest]]
+    ) -> list[Checkout]:
+        # One's turn to write may come seconds later: what was stopped meanwhile exposes nobody.
+        catalog, now = self._catalog(), self._clock()
+        return [admit(connection, catalog, checkout, guest, now=now) for checkout, guest in asked]
 
 
 def admit(

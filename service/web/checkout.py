@@ -13,7 +13,7 @@ from sqlalchemy import Row
 from werkzeug import Response as AnyResponse
 
 from experiments import InvoiceTerms
-from service.checkout.admission import Guest, admit
+from service.checkout.admission import Guest
 from service.checkout.checkouts import Checkout, address_to, checkout_with_id
 from service.checkout.consent import consent_of
 from service.checkout.details import Details, keep_details
@@ -344,11 +344,8 @@ def _admitted(kassa: Services, found: Checkout, unit_id: str) -> Checkout:
     if found.unit_id is not None:
         return found
     attributes = known_of(found, client(kassa.settings))
-    with kassa.store.write() as connection:
-        # One's turn to write may come seconds later: what was stopped meanwhile exposes nobody.
-        catalog = kassa.in_force.catalog
-        guest = Guest(unit_id, attributes, override(kassa, catalog))
-        return admit(connection, catalog, found, guest, now=kassa.clock())
+    guest = Guest(unit_id, attributes, override(kassa))
+    return kassa.admissions.admit(found, guest)
 
 
 def _place(found: Checkout, typed: Details) -> tuple[Flow, int]:

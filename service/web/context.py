@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from flask import Response, current_app, g, request
 
 from experiments import Catalog
+from service.checkout.admission import Admissions
 from service.checkout.checkouts import is_preview
 from service.definitions import InForce
 from service.errors import Prefetched
@@ -41,6 +42,7 @@ class Services:
     gateway: PaymentGateway
     cashier: Cashier
     intake: Intake
+    admissions: Admissions
     signing: Signing
     clock: Callable[[], datetime]
     stripe_js: str

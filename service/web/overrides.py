@@ -5,7 +5,6 @@ from __future__ import annotations
 from flask import Blueprint, redirect, request, url_for
 from werkzeug import Response
 
-from experiments import Catalog, Override
 from service.checkout.checkouts import is_preview, preview_unit
 from service.errors import Forbidden
 from service.web.context import (
@@ -30,7 +29,7 @@ def begin(token: str) -> Response:
     """
     refuse_prefetch()
     kassa = services()
-    if _in_force(kassa, kassa.catalog, token) is None:
+    if not _in_force(kassa, token):
         raise Forbidden(GONE)
     if request.method == "HEAD":
         return _shop()
@@ -52,27 +51,26 @@ def end() -> Response:
     return response
 
 
-def override(kassa: Services, catalog: Catalog) -> tuple[str, Override] | None:
-    """The experiment's key and this browser's override, if the catalog has it and it holds.
+def override(kassa: Services) -> tuple[str, str] | None:
+    """The experiment and the name of this browser's override, if it has one.
 
-    It holds for made-up visitors alone: a cookie that was copied to another browser changes
-    nothing of what that visitor sees and is counted for.
+    It is for made-up visitors alone: a cookie that was copied to another browser changes nothing of
+    what that visitor sees and is counted for.
     """
     token = request.cookies.get(OVERRIDE_COOKIE)
     if token is None or not is_preview(visitor()):
         return None
-    return _in_force(kassa, catalog, token)
+    return kassa.signing.overridden(token)
 
 
 def _shop() -> Response:
     return redirect(url_for("shop.index"), 303)
 
 
-def _in_force(kassa: Services, catalog: Catalog, token: str) -> tuple[str, Override] | None:
+def _in_force(kassa: Services, token: str) -> bool:
     named = kassa.signing.overridden(token)
-    experiment = catalog.experiments.get(named[0]) if named else None
+    experiment = kassa.catalog.experiments.get(named[0]) if named else None
     if named is None or experiment is None:
-        return None
-    found = next((each for each in experiment.overrides if each.name == named[1]), None)
-    holds = found is not None and found.holds(kassa.clock())
-    return (experiment.key, found) if found is not None and holds else None
+        return False
+    found = (each for each in experiment.overrides if each.name == named[1])
+    return any(each.holds(kassa.clock()) for each in found)

@@ -19,7 +19,7 @@ def _lent_again(databases: Databases, change: str) -> bool:
     """Whether one that was changed is lent again; what comes is as the template in any case."""
     name = databases.lend()
     connection = databases.server.connect(name)
-    connection.execute(sql.SQL(change))  # type: ignore[arg-type]
+    connection.execute(sql.SQL(change))
     databases.take_back(name)
     databases.server.wait()
     again = databases.lend()

@@ -13,6 +13,7 @@ from typing import Any
 from stripe import PaymentIntent, StripeClient
 from stripe.params import EventListParams
 
+from service.checkout.admission import Admissions
 from service.payments.intake import Intake
 from service.reconciling.comparing import reconcile
 from tests.service.conftest import AUTHENTICATES, DECLINES, PAYS, Page, Shop, reply
@@ -101,9 +102,14 @@ class Life:
             self.database.gone = False
 
     def _start_again(self) -> None:
-        """The next process has neither the queue nor the lock of the one that died."""
+        """The next process has neither the queues nor the locks of the one that died."""
         running = self.shop.client.application.extensions
-        running["kassa"] = replace(running["kassa"], intake=Intake(self.shop.store))
+        kassa, store = running["kassa"], self.shop.store
+        running["kassa"] = replace(
+            kassa,
+            intake=Intake(store),
+            admissions=Admissions(store, lambda: kassa.in_force.catalog, kassa.clock),
+        )
 
     def _lose_the_database(self) -> None:
         self.database.gone = True
