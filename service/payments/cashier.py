@@ -146,7 +146,7 @@ class Cashier:
     @property
     def invoicing(self) -> Invoicing:
         """What sends invoices for orders."""
-        return Invoicing(self.store, self.gateway, self.clock)
+        return Invoicing(self.store, self.gateway, self.clock, self.switching)
 
     def _claim(
         self, checkout: Checkout, confirmation_token: str, return_url: str

@@ -40,6 +40,7 @@ from service.payments.bills import (
     is_invoice,
 )
 from service.payments.gateway import Buyer, Failure, PaymentGateway, PaymentStatus
+from service.payments.switching import Switching
 from service.store.session import Store
 
 INVOICED = Outcome(AttemptStatus.PROCESSING, invoiced=True)
@@ -54,11 +55,13 @@ class Invoicing:
 
     Attributes:
         clock: the time now, in UTC.
+        switching: when cards are not taken, on Stripe's page as little as on ours.
     """
 
     store: Store
     gateway: PaymentGateway
     clock: Callable[[], datetime]
+    switching: Switching
 
     def send(self, checkout: Checkout, buyer: Buyer, terms: InvoiceTerms) -> Outcome:
         """Send an invoice for a checkout, once, in the place of what was begun to be paid.
@@ -149,7 +152,8 @@ class Invoicing:
 
     def _send(self, checkout: Checkout, begun: Row[Any]) -> None:
         billing = self.gateway.billing
-        made = Biller(self.store, billing, self.clock).make(checkout, begun)
+        biller = Biller(self.store, billing, self.clock)
+        made = biller.make(checkout, begun, methods=self.switching.methods(checkout))
         # A minute later it is sent once more: a second email is less than none at all, which is
         # what a failure that Stripe keeps for the key would leave.
         minute = int(self.clock().timestamp() // 60)

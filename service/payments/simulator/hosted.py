@@ -31,7 +31,9 @@ def look(work: Work, given: Json, invoice: str) -> Json:
     identify(given.get("key"))
     bill = invoices.bill_in(work, invoice, *_FINAL)
     lines = bill["lines"]["data"]
+    named = bill["payment_settings"]["payment_method_types"]
     return {name: bill[name] for name in _SHOWN} | {
+        "takes_cards": named is None or "card" in named,
         "lines": [{name: line[name] for name in ("description", "amount")} for line in lines]
     }
 

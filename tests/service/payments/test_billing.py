@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from stripe import InvalidRequestError
 
 from service.errors import PaymentRefused
 from service.payments import bills
@@ -525,6 +526,19 @@ def test_the_same_order_is_invoiced_instead_and_what_was_begun_can_not_be_paid(
     _learn(limited)
     assert limited.rows("SELECT count(*) FROM ledger_charges WHERE status = 'succeeded'") == [(0,)]
     assert limited.stands(page)["sent_invoice"]["amount_remaining"] == 1_200_000
+
+
+def test_no_card_pays_the_invoice_of_an_order_over_the_limit_either(limited: Shop) -> None:
+    page = limited.open(**LARGE)
+    assert reply(limited.ask_for_invoice(page)) == {"status": "processing"}
+    ((invoice,),) = limited.rows("SELECT invoice_id FROM bills")
+    stripe = _stripe(limited)
+    assert stripe.invoices.retrieve(invoice).payment_settings.payment_method_types == [
+        "us_bank_account"
+    ]
+    with pytest.raises(InvalidRequestError):
+        stripe.invoices.pay(invoice, {"payment_method": "pm_card_visa"})
+    assert stripe.invoices.retrieve(invoice).status == "open"
 
 
 def test_an_invoice_that_stripe_refuses_leaves_the_order_to_be_paid_by_card(

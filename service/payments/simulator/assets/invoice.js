@@ -4,7 +4,7 @@ import { digits, money } from "./money.js";
 
 /**
  * @typedef {{number: string | null, status: string, currency: string, total: number, amount_due: number,
- *   amount_paid: number, amount_remaining: number, due_date: number | null,
+ *   amount_paid: number, amount_remaining: number, due_date: number | null, takes_cards: boolean,
  *   lines: {description: string | null, amount: number}[]}} Invoice
  * @typedef {{number: string, name: string, outcome: string, challenge: string}} Card
  */
@@ -53,7 +53,8 @@ function show(found) {
   element("lines").querySelector("tbody")?.replaceChildren(...rows);
   element("lines").hidden = false;
   const owed = ["open", "uncollectible"].includes(found.status) && found.amount_remaining > 0;
-  element("card").hidden = element("transfer").hidden = !owed;
+  element("card").hidden = !owed || !found.takes_cards;
+  element("transfer").hidden = !owed;
   element("pay").textContent = `Pay ${money(found.amount_remaining, currency)}`;
   field("amount").value = (found.amount_remaining / 10 ** digits(currency)).toFixed(digits(currency));
 }
