@@ -2,11 +2,27 @@
 
 import json
 import math
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from analysis.report import Absent, Change, Json, Margin, Number, PlanLock, Tolerance
+from experiments.events import BROWSER_EVENTS
 from experiments.metrics import Kind
 from experiments.plan import Scale
+
+TOLD_BY_PAGES = (
+    "* Told by pages, of recorded visitors only; other steps count everybody: across is no rate."
+)
+
+
+def step(event: str) -> str:
+    """A step of the funnel, marked where it counts recorded visitors only."""
+    return f"{event} *" if event in BROWSER_EVENTS else event
+
+
+def told_by_pages(funnel: Iterable[str]) -> bool:
+    """Whether `TOLD_BY_PAGES` belongs beside a funnel of these events."""
+    return not BROWSER_EVENTS.isdisjoint(funnel)
 
 
 def count(value: Number) -> str:

@@ -23,6 +23,7 @@ from analysis.report import (
     VariantResult,
 )
 from analysis.wording import instant
+from experiments.events import BROWSER_EVENTS
 
 SCHEMA = "kassa.report/1"
 _UNBOUNDED = "the numbers set no upper limit"
@@ -209,7 +210,14 @@ def _estimate(estimate: Estimate) -> Json:
 
 
 def _funnel(funnel: Mapping[str, Mapping[str, int]]) -> Json:
-    return [{"event": event, "variants": dict(counts)} for event, counts in funnel.items()]
+    return [
+        {
+            "event": event,
+            "told_by": "page" if event in BROWSER_EVENTS else "ledger",
+            "variants": dict(counts),
+        }
+        for event, counts in funnel.items()
+    ]
 
 
 def _exclusions(report: Report) -> Json:

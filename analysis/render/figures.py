@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analysis.report import Absent, Comparison, MetricResult, Number, Report
-from analysis.wording import count, interval, percent, signed_percent
+from analysis.wording import count, interval, percent, signed_percent, step
 
 # Room at both sides, for the marks that stand on the edge.
 _MARGIN = 3.0
@@ -97,7 +97,7 @@ def funnel_steps(report: Report) -> tuple[Step, ...]:
     steps = {"exposed": report.units, **report.funnel}
     return tuple(
         Step(
-            event.replace("_", " "),
+            step(event).replace("_", " "),
             tuple(
                 _bar(variant, style, counts.get(variant, 0), report.units[variant])
                 for style, variant in enumerate(report.units)

@@ -24,6 +24,7 @@ from analysis.report import (
     Verdict,
 )
 from analysis.wording import (
+    TOLD_BY_PAGES,
     count,
     difference_text,
     held,
@@ -35,6 +36,7 @@ from analysis.wording import (
     percent,
     plan_since,
     signed_percent,
+    told_by_pages,
     value_text,
 )
 
@@ -81,6 +83,7 @@ def to_html(report: Report, *, rerun: str | None = None) -> str:
             tiles=_tiles(report),
             plot=interval_plot(report),
             steps=funnel_steps(report) if report.funnel else (),
+            funnel_note=TOLD_BY_PAGES if told_by_pages(report.funnel) else "",
             tables=[
                 (metric, partial(value_text, metric.kind), _comparisons(metric))
                 for metric in report.metrics

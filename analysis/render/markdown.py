@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from analysis.report import Absent, Comparison, MetricResult, Number, Report
 from analysis.wording import (
+    TOLD_BY_PAGES,
     count,
     difference_text,
     held,
@@ -15,6 +16,8 @@ from analysis.wording import (
     percent,
     plan_status,
     signed_percent,
+    step,
+    told_by_pages,
     value_text,
 )
 
@@ -107,10 +110,11 @@ def _funnel(report: Report) -> tuple[str, ...]:
     if not report.funnel:
         return ()
     rows = [
-        (_escape(event), *(_step(counts.get(v, 0), report.units[v]) for v in report.units))
+        (_escape(step(event)), *(_step(counts.get(v, 0), report.units[v]) for v in report.units))
         for event, counts in report.funnel.items()
     ]
-    return ("## Funnel", _table(("Step", *map(_escape, report.units)), rows))
+    note = (_escape(TOLD_BY_PAGES),) if told_by_pages(report.funnel) else ()
+    return ("## Funnel", _table(("Step", *map(_escape, report.units)), rows), *note)
 
 
 def _step(reached: int, exposed: int) -> str:

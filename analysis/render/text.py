@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from analysis.observations import Exclusion
 from analysis.report import Absent, Comparison, MetricResult, Number, Report
 from analysis.wording import (
+    TOLD_BY_PAGES,
     count,
     difference_text,
     held,
@@ -18,6 +19,8 @@ from analysis.wording import (
     plan_status,
     plural,
     signed_percent,
+    step,
+    told_by_pages,
     value_text,
 )
 
@@ -131,8 +134,9 @@ def _funnel(report: Report) -> list[str]:
     rows = [("step", *report.units)]
     for event, counts in report.funnel.items():
         cells = (_step(counts.get(v, 0), report.units[v]) for v in report.units)
-        rows.append((event, *cells))
-    return ["Funnel (units, share of exposed)", *_table(rows)]
+        rows.append((step(event), *cells))
+    note = [f"  {TOLD_BY_PAGES}"] if told_by_pages(report.funnel) else []
+    return ["Funnel (units, share of exposed)", *_table(rows), *note]
 
 
 def _step(reached: int, exposed: int) -> str:

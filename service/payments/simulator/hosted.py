@@ -34,7 +34,7 @@ def look(work: Work, given: Json, invoice: str) -> Json:
     named = bill["payment_settings"]["payment_method_types"]
     return {name: bill[name] for name in _SHOWN} | {
         "takes_cards": named is None or "card" in named,
-        "lines": [{name: line[name] for name in ("description", "amount")} for line in lines]
+        "lines": [{name: line[name] for name in ("description", "amount")} for line in lines],
     }
 
 

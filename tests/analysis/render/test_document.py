@@ -223,12 +223,24 @@ def test_labels_say_what_they_make_unreadable(make_report: Callable[..., Report]
 def test_what_was_left_out_and_the_funnel_are_there(make_report: Callable[..., Report]) -> None:
     report = make_report(
         COUNTS[0],
-        funnel={"checkout_viewed": {"two_page": 12_000, "one_page": 11_900}},
+        funnel={
+            "checkout_viewed": {"two_page": 12_000, "one_page": 11_900},
+            "payment_succeeded": {"two_page": 600, "one_page": 630},
+        },
         exclusions=(Exclusion("late", rows=4, units=1, affected_units=3),),
     )
     document: Any = to_json(report)
     assert document["funnel"] == [
-        {"event": "checkout_viewed", "variants": {"two_page": 12_000, "one_page": 11_900}}
+        {
+            "event": "checkout_viewed",
+            "told_by": "page",
+            "variants": {"two_page": 12_000, "one_page": 11_900},
+        },
+        {
+            "event": "payment_succeeded",
+            "told_by": "ledger",
+            "variants": {"two_page": 600, "one_page": 630},
+        },
     ]
     assert document["exclusions"] == [
         {"reason": "late", "rows": 4, "units": 1, "affected_units": 3}

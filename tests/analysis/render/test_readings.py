@@ -153,6 +153,10 @@ def test_the_text_opens_with_the_decision_and_fits_a_terminal(
     assert lines[1] == "Decision: KEEP RUNNING"
     assert max(map(len, lines)) <= 110
     assert "  payment_succeeded     615   5.12%     634   5.29%" in lines
+    assert [line.split()[:2] for line in lines if " * " in line or line.startswith("  * ")] == [
+        ["checkout_viewed", "*"],
+        ["*", "Told"],
+    ]
     assert "  4 rows of 3 units, 1 unit lost altogether: late" in lines
     assert "  units in several variants, left out: 3" in lines
 
@@ -352,7 +356,7 @@ def test_a_wild_secondary_metric_does_not_flatten_the_primary(
 
 def test_funnel_bars_are_as_long_as_their_shares(make_report: Callable[..., Report]) -> None:
     steps = funnel_steps(make_report(EARLY, funnel=FUNNEL))
-    assert [step.name for step in steps] == ["exposed", "checkout viewed", "payment succeeded"]
+    assert [step.name for step in steps] == ["exposed", "checkout viewed *", "payment succeeded"]
     exposed, _, paid = (step.bars[0] for step in steps)
     assert paid.width / exposed.width == pytest.approx(615 / 12_012)
     assert (paid.units, paid.share) == ("615", "5.12%")
