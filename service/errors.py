@@ -145,6 +145,13 @@ class Expired(Refused):
     told: str = sentence("Nothing was charged. You can start again with the same order.")
 
 
+class Cancelled(Expired):
+    """The merchant called the checkout off."""
+
+    title = sentence("This order was cancelled")
+    told = sentence("Nothing was charged, and it can no longer be paid.")
+
+
 class TooManyAttempts(Refused):
     """More cards were tried on one checkout than a shopper has."""
 

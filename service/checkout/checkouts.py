@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, select, update
 
 from experiments import InvoiceTerms, Offer, Subscription
-from service.errors import Conflict, Refused, UnknownCheckout
+from service.errors import Cancelled, Conflict, Expired, Refused, UnknownCheckout
 from service.store.session import insert_or_read
 from service.store.tables import checkouts
 
@@ -147,6 +147,7 @@ class Checkout:
     """An order with its id, its time and, once seen, its visitor and variant.
 
     Attributes:
+        cancelled_at: when the merchant called it off, and it expired; None of every other.
         unit_id: the visitor who saw it first, or None while nobody has.
         variant: of ``experiment``; None outside any experiment.
         preview: shown on purpose, by a signed link or an override, and never analysed.
@@ -156,6 +157,7 @@ class Checkout:
     checkout_id: str
     created_at: datetime
     expires_at: datetime
+    cancelled_at: datetime | None
     mode: Mode
     currency: str
     amount: int
@@ -190,6 +192,12 @@ class Checkout:
     def expired(self, now: datetime) -> bool:
         """Whether nobody can start paying it any more."""
         return now >= self.expires_at
+
+    def over(self, undone: str) -> Expired:
+        """Why an expired checkout is over, and what therefore was not done."""
+        if self.cancelled_at is not None:
+            return Cancelled(f"this order was cancelled; {undone}")
+        return Expired(f"this checkout has expired; {undone}")
 
 
 # Whoever looks at a variant on purpose is nobody: no cookie of a visitor starts like this.
@@ -296,6 +304,15 @@ def place(connection: Connection, checkout_id: str, placement: Placement) -> Che
     values = {"placed_id": checkout_id, **asdict(placement)}
     placed = connection.execute(_PLACED, values).one_or_none()
     return None if placed is None else checkout_of(placed)
+
+
+def call_off(connection: Connection, checkout_id: str, *, now: datetime) -> None:
+    """Let nobody start paying it any more, because its merchant says so."""
+    found = checkout_with_id(connection, checkout_id)
+    if found.cancelled_at is None:
+        here = checkouts.c.checkout_id == checkout_id
+        ends = min(found.expires_at, now)
+        connection.execute(update(checkouts).where(here).values(cancelled_at=now, expires_at=ends))
 
 
 def address_to(

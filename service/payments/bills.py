@@ -169,6 +169,19 @@ class Biller:
                 open_payment(connection, checkout.checkout_id, bill.payment_intent_id)
         return True
 
+    def take_back(self, checkout: Checkout, bill: Row[Any]) -> None:
+        """Ask for a bill no more, and know of it no more.
+
+        Raises:
+            PaymentRefused: Stripe will not: it is paid, or was taken back before.
+            PaymentBusy: Stripe asked to slow down.
+            PaymentIndeterminate: no answer.
+        """
+        intent, subscription = bill.payment_intent_id, bill.subscription_id
+        self.billing.take_back(Bill(bill.invoice_id, checkout.amount, intent, subscription))
+        with self.store.write() as connection:
+            forget_bill(connection, checkout.checkout_id)
+
     def customer(self, checkout: Checkout, buyer: Buyer | None, *, name: str) -> str:
         """Whom Stripe knows the buyer as: the same for every order of a merchant's customer.
 

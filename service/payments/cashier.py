@@ -14,13 +14,14 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from service.checkout.checkouts import Checkout, Mode
+from service.checkout.checkouts import Checkout, Mode, call_off, checkout_with_id
 from service.errors import (
-    Expired,
+    Conflict,
     PaymentBusy,
     PaymentFaulted,
     PaymentIndeterminate,
     PaymentRefused,
+    PaymentUnderWay,
     Refused,
 )
 from service.payments.attempts import (
@@ -53,6 +54,7 @@ from service.payments.gateway import (
 from service.payments.invoicing import INVOICED, Invoicing
 from service.payments.ledger.receiving import open_payment
 from service.payments.metadata import metadata_of
+from service.payments.releasing import refuse_under_way, released
 from service.payments.switching import Switch, Switching
 from service.store.session import Store
 from service.store.tables import EPOCH, microseconds
@@ -143,6 +145,34 @@ class Cashier:
             attempts = attempts_of(connection, checkout, lock=False)
         return self.switching.offered(checkout, attempts)
 
+    def cancel(self, checkout: Checkout) -> None:
+        """Call an order off that is not paid: nothing that was begun can be paid any more.
+
+        Asked again it does what is left of it.
+
+        Raises:
+            Conflict: it is paid, being paid, or an invoice was sent for it; nothing was changed.
+            PaymentUnderWay: a try was just answered by a payment, which stands.
+            PaymentRefused: Stripe takes its bill back no more.
+            PaymentBusy: Stripe asked to slow down; nobody can start paying any more, but what was
+                begun may still be paid.
+            PaymentIndeterminate: the same, without an answer.
+        """
+        now = self.clock()
+        with self.store.write() as connection:
+            attempts = attempts_of(connection, checkout)
+            if paid_by_ledger(connection, checkout, attempts, now) is not None:
+                raise Conflict("this order is paid, or about to be: refund it at Stripe instead")
+            bill = bill_of(connection, checkout.checkout_id)
+            if bill is not None and is_invoice(bill):
+                raise Conflict("an invoice was sent for this order: void it at Stripe instead")
+            refuse_under_way(attempts)
+            call_off(connection, checkout.checkout_id, now=now)
+        if bill is not None and bill.invoice_id is not None:
+            self._biller.take_back(checkout, bill)
+        elif not released(self.store, self.gateway, attempts):
+            raise PaymentUnderWay("the order was paid meanwhile: refund it at Stripe instead")
+
     @property
     def invoicing(self) -> Invoicing:
         """What sends invoices for orders."""
@@ -155,7 +185,8 @@ class Cashier:
         now = self.clock()
         with self.store.write() as connection:
             attempts = attempts_of(connection, checkout)
-            # After the attempts, which are locked: what the ledger knows is then the newest.
+            # After the attempts, which are locked: what is known is then the newest.
+            checkout = checkout_with_id(connection, checkout.checkout_id)
             paid = paid_by_ledger(connection, checkout, attempts, now)
             if paid is not None:
                 return paid
@@ -182,7 +213,7 @@ class Cashier:
         """A checkout that is over is paid, or being paid, or it has expired."""
         outcome = self._asked(checkout, attempts[-1]) if attempts else None
         if outcome is None or outcome.status in NOT_PAID:
-            raise Expired("this checkout has expired; nothing was charged")
+            raise checkout.over("nothing was charged")
         return outcome
 
     def _run(self, checkout: Checkout, attempt: Row[Any]) -> Outcome:

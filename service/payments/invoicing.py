@@ -10,24 +10,18 @@ from typing import Any
 from sqlalchemy import Row
 
 from experiments import InvoiceTerms
-from service.checkout.checkouts import Checkout
+from service.checkout.checkouts import Checkout, checkout_with_id
 from service.errors import (
-    Expired,
     PaymentBusy,
     PaymentIndeterminate,
     PaymentRefused,
-    PaymentUnderWay,
 )
 from service.payments.attempts import (
-    CANCELED,
     KEY_LIFETIME,
-    NOT_PAID,
     AttemptStatus,
     Outcome,
     attempts_of,
-    change_attempt,
     paid_by_ledger,
-    under_way_of,
 )
 from service.payments.bills import (
     Biller,
@@ -39,14 +33,14 @@ from service.payments.bills import (
     invoice_told_of,
     is_invoice,
 )
-from service.payments.gateway import Buyer, Failure, PaymentGateway, PaymentStatus
+from service.payments.gateway import Buyer, Failure, PaymentGateway
+from service.payments.releasing import refuse_under_way, released
 from service.payments.switching import Switching
 from service.store.session import Store
 
 INVOICED = Outcome(AttemptStatus.PROCESSING, invoiced=True)
 _CHECKING = Outcome(AttemptStatus.STARTED)
 _NEVER_MADE = Outcome(AttemptStatus.REFUSED, Failure("invoice_never_made"))
-_STOPPED = {*NOT_PAID, AttemptStatus.REQUIRES_ACTION}
 
 
 @dataclass(frozen=True)
@@ -73,6 +67,8 @@ class Invoicing:
         now = self.clock()
         with self.store.write() as connection:
             attempts = attempts_of(connection, checkout)
+            # After the attempts, which are locked: what is known is then the newest.
+            checkout = checkout_with_id(connection, checkout.checkout_id)
             paid = paid_by_ledger(connection, checkout, attempts, now)
             if paid is not None:
                 return paid
@@ -101,10 +97,9 @@ class Invoicing:
             return None
 
     def _refuse_to_switch(self, checkout: Checkout, attempts: Sequence[Row[Any]]) -> None:
-        if under_way_of(attempts) or any(a.status not in _STOPPED for a in attempts):
-            raise PaymentUnderWay("a payment is under way; nothing else was asked for this order")
+        refuse_under_way(attempts)
         if checkout.expired(self.clock()):
-            raise Expired("this checkout has expired; nothing was charged")
+            raise checkout.over("nothing was charged")
 
     def _go_on(self, checkout: Checkout, bill: Row[Any], attempts: Sequence[Row[Any]]) -> Outcome:
         if bill.sent_at is not None:
@@ -112,7 +107,7 @@ class Invoicing:
         if bill.invoice_id is None and self.clock() - bill.created_at >= KEY_LIFETIME:
             return self._found_again(checkout, bill, attempts)
         try:
-            if not self._released(attempts):
+            if not released(self.store, self.gateway, attempts):
                 self._forget(checkout)
                 return _CHECKING
             self._send(checkout, bill)
@@ -136,19 +131,6 @@ class Invoicing:
             self._forget(checkout)
             return _NEVER_MADE
         return self._go_on(checkout, bill, attempts)
-
-    def _released(self, attempts: Sequence[Row[Any]]) -> bool:
-        """Whether nothing that was begun can be paid any more."""
-        for attempt in attempts:
-            if attempt.payment_intent_id is None or attempt.failure_code == CANCELED:
-                continue
-            payment = self.gateway.cancel(attempt.payment_intent_id)
-            if payment.status is not PaymentStatus.CANCELED:
-                return False
-            over = {"status": AttemptStatus.REFUSED.value, "failure_code": CANCELED}
-            with self.store.write() as connection:
-                change_attempt(connection, attempt, **over)
-        return True
 
     def _send(self, checkout: Checkout, begun: Row[Any]) -> None:
         billing = self.gateway.billing

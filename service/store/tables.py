@@ -70,6 +70,8 @@ checkouts = Table(
     Column("checkout_id", String(40), primary_key=True),
     Column("created_at", UtcTime, nullable=False),
     Column("expires_at", UtcTime, nullable=False),
+    # When the merchant called it off, which it expires with.
+    Column("cancelled_at", UtcTime),
     Column("mode", String(16), nullable=False),
     Column("currency", String(3), nullable=False),
     Column("amount", BigInteger, nullable=False),

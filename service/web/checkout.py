@@ -20,7 +20,6 @@ from service.checkout.details import Details, keep_details
 from service.checkout.flows import Flow, flow_named, step_at
 from service.checkout.knowledge import known_of
 from service.errors import (
-    Expired,
     Forbidden,
     NotTheirs,
     PaymentBusy,
@@ -210,7 +209,7 @@ def details(checkout_id: str) -> tuple[str, int]:
     typed = validated(DetailsBody, read_json()).details()
     now = kassa.clock()
     if found.expired(now):
-        raise Expired("this checkout has expired; nothing was kept")
+        raise found.over("nothing was kept")
     with kassa.store.write() as connection:
         keep_details(connection, checkout_id, unit_id, typed, now=now)
     return "", HTTPStatus.NO_CONTENT
@@ -359,14 +358,15 @@ def _place(found: Checkout, typed: Details) -> tuple[Flow, int]:
 
 def _expired(found: Checkout) -> AnyResponse:
     way_on = url_for("shop.buy", offer=found.offer) if found.offer else found.cancel_url
+    why = found.over("nothing was charged")
     page = render_template(
         "errors/page.html",
-        title=language().say(Expired.title),
-        message=language().say(Expired.told),
+        title=language().say(why.title),
+        message=language().say(why.told),
         actions=[{"label": language().say("Start again"), "url": way_on or "/"}],
-        status=int(Expired.status),
+        status=int(why.status),
     )
-    return Response(page, status=int(Expired.status), mimetype="text/html")
+    return Response(page, status=int(why.status), mimetype="text/html")
 
 
 def _hosted_body(given: object) -> HostedBody:

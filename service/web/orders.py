@@ -193,6 +193,16 @@ def read(checkout_id: str) -> Response:
     return jsonify(body)
 
 
+@orders.post("/<checkout_id>/cancel")
+def cancel(checkout_id: str) -> Response:
+    """Call an order off that is not paid; its page says so, and nothing can pay it any more."""
+    kassa = services()
+    with kassa.store.read() as connection:
+        found = checkout_with_id(connection, checkout_id)
+    kassa.cashier.cancel(found)
+    return read(checkout_id)
+
+
 _STATUS = {
     Standing.OPEN: "open",
     Standing.REQUIRES_ACTION: "open",
@@ -212,7 +222,7 @@ def _status(found: Checkout, standing: str | None, sent: Row[Any] | None) -> str
     if sent is not None:
         return status if status == "paid" else _INVOICE_STATUS.get(sent.status, "processing")
     if status in {"open", "failed"} and found.expired(services().clock()):
-        return "expired"
+        return "expired" if found.cancelled_at is None else "cancelled"
     return status
 
 
