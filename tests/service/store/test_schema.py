@@ -1,6 +1,8 @@
 """Migrations: an empty store is made ready, a ready one left alone, any other refused."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -11,6 +13,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import IntegrityError
 
@@ -190,6 +193,26 @@ def test_an_older_schema_is_refused_until_it_is_upgraded(
     assert schema.current(store) == "0009"
 
 
+def test_the_newest_revision_is_the_one_that_migrations_lead_to() -> None:
+    heads = ScriptDirectory.from_config(schema._config()).get_heads()
+    assert heads == [schema.newest()]
+
+
+def test_a_command_that_only_asks_for_the_schema_does_not_wait_for_migrations(
+    store: Store,
+) -> None:
+    """Loading them takes longer than most commands do."""
+    url = store.engine.url.render_as_string(hide_password=False)
+    asks = f"""
+import sys
+from service.store import schema
+from service.store.session import Store
+schema.check(Store({url!r}))
+assert "alembic" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", asks], check=True)
+
+
 def test_an_empty_store_is_not_ready(empty_store: Store) -> None:
     with pytest.raises(SchemaMismatch, match=r"at schema None, .*run `kassa db upgrade`"):
         schema.check(empty_store)
@@ -208,7 +231,7 @@ def test_a_migration_that_fails_halfway_leaves_nothing(
 
 
 def test_migrations_are_found_below_any_directory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "__file__", "/srv/50%(off)s/store/schema.py")
+    monkeypatch.setattr(schema, "_MIGRATIONS", Path("/srv/50%(off)s/store/migrations"))
     found = schema._config().get_main_option("script_location")
     assert found == "/srv/50%(off)s/store/migrations"
 
