@@ -1,5 +1,6 @@
 """The real parts that tests run against: PostgreSQL, Chromium, Node; and nothing else's network."""
 
+import gc
 import shutil
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -60,6 +61,12 @@ def pytest_runtest_makereport(
 
 
 # Last, so that every process of xdist has ended.
+def pytest_collection_finish() -> None:
+    # What is loaded by now stays: no collection of garbage needs to look through it again.
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     fidelity.finish(session)
