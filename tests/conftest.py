@@ -13,11 +13,11 @@ from service.store import schema
 from service.store.session import Store
 from tests.provision import fidelity, real_parts
 from tests.provision.chromium import running_chromium
+from tests.provision.compiled import keep_compiled
 from tests.provision.databases import Databases
 from tests.provision.network import confine_to_loopback
 from tests.provision.postgresql import PostgresServer, running_server
 from tests.provision.programs import find_node
-from tests.provision.templates import keep_compiled
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
