@@ -33,6 +33,7 @@ from service.payments.attempts import (
     RECENTLY,
     AttemptStatus,
     Outcome,
+    under_way_of,
 )
 from service.payments.bills import invoice_of
 from service.payments.declines import told
@@ -172,6 +173,7 @@ def show(checkout_id: str) -> AnyResponse | str:
         switch=kassa.cashier.switching.offered(found, seen.attempts),
         recorded=analytics.recorded(consent),
         theirs=unit_id == found.unit_id,
+        unsure=under_way_of(seen.attempts) is not None,
     )
     return kassa.pages.render(found, view, origin=address(""), today=now.date())
 

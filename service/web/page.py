@@ -42,6 +42,7 @@ class Face:
         hosted: whether Stripe has a page of its own for the order.
         email: whether an address is known.
         recorded: whether the page may tell what the visitor does.
+        unsure: whether a try to pay was never answered, so that nobody knows what was charged.
     """
 
     language: Language
@@ -64,6 +65,7 @@ class Face:
     switch: Switch | None
     email: bool
     recorded: bool
+    unsure: bool
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ class View:
         switch: what is offered in place of a card, if anything.
         recorded: whether the page may tell what the visitor does.
         theirs: whether it is the visitor that the order was made for, or came to first.
+        unsure: whether a try to pay was never answered.
     """
 
     flow: Flow
@@ -102,6 +105,7 @@ class View:
     switch: Switch | None
     recorded: bool
     theirs: bool
+    unsure: bool
 
 
 # Where what is the visitor's own goes; nobody can write a text that looks like it.
@@ -153,6 +157,7 @@ class Pages:
             switch=view.switch,
             email=bool(view.typed.email),
             recorded=view.recorded,
+            unsure=view.unsure,
         )
         own = Own(
             checkout_id=order.checkout_id,
@@ -173,7 +178,8 @@ def _parts(stripe: dict[str, str], face: Face) -> list[str]:
         flow=face.flow,
         at=face.at,
         section_titles=SECTIONS,
-        texts=_texts(face.language),
+        texts=_texts(face.language, unsure=face.unsure),
+        unsure=face.unsure,
         page=_page(face) | stripe,
         terms=face.terms,
         switch=face.switch,
@@ -204,9 +210,9 @@ def _page(face: Face) -> dict[str, Any]:
 
 
 @lru_cache
-def _texts(spoken: Language) -> str:
+def _texts(spoken: Language, *, unsure: bool) -> str:
     """What the script says, which no order changes."""
-    return Markup(render_template("checkout/texts.html", _=spoken.say))  # noqa: S704 - ours alone
+    return Markup(render_template("checkout/texts.html", _=spoken.say, unsure=unsure))  # noqa: S704 - ours alone
 
 
 def _kept(typed: Details) -> dict[str, Any]:

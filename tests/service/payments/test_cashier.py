@@ -175,6 +175,18 @@ def test_another_card_after_an_unanswered_attempt_first_finds_out_about_that_one
     assert _charges(shop, page) == ["succeeded"]
 
 
+def test_a_page_does_not_say_that_nothing_was_charged_where_nobody_knows(shop: Shop) -> None:
+    page = shop.visit()
+    assert "Nothing has been charged." in page.html
+    shop.simulator.faults({"do": "drop_after", "path": "/v1/payment_intents", "times": 3})
+    assert reply(shop.confirm(page, shop.token(page))) == {"status": "checking"}
+    shop.clock.pass_by(minutes=11)
+    later = shop.page(shop.client.get(f"/c/{page.checkout_id}")).html
+    assert "Nothing has been charged" not in later
+    assert later.count("Your last payment is still being checked.") == 3
+    assert "Nothing has been charged." in shop.visit().html
+
+
 def test_a_declined_unanswered_attempt_makes_way_for_the_new_card(shop: Shop) -> None:
     page = shop.visit()
     shop.simulator.faults({"do": "drop_after", "path": "/v1/payment_intents", "times": 3})
