@@ -3,7 +3,8 @@
 Requests per second and CPU milliseconds per request (of all the server's processes), in interleaved
 rounds; *repeat* is a visitor who comes back with a cookie to a checkout already seen, *first* is a
 visitor without a cookie on a checkout that nobody has seen: the exposure is stored before the page
-is sent. The load comes from this machine, over kept-alive connections.
+is sent, as the storing route stores a row of its own. The load comes from this machine, over
+kept-alive connections.
 """
 
 import http.client
@@ -84,12 +85,13 @@ Requests = Callable[[int], list[Get]]
 
 
 def race(*, requests: int, rounds: int, connections: int, workers: int) -> list[PageSpeed]:
-    """Lets both servers answer the same number of requests, view by view, round by round."""
+    """Lets the servers answer the same number of requests, view by view, round by round."""
     with ExitStack() as cleanup:
-        kassa, bare = (
-            cleanup.enter_context(running(name, workers))[0] for name in ("kassa", "bare")
+        kassa, storing, bare = (
+            cleanup.enter_context(running(name, workers))[0]
+            for name in ("kassa", "storing", "bare")
         )
-        views = _views(kassa, bare, connections)
+        views = _views(kassa, storing, bare, connections)
         rows: list[PageSpeed] = []
         for view, makers in views.items():
             pairs = [
@@ -101,7 +103,7 @@ def race(*, requests: int, rounds: int, connections: int, workers: int) -> list[
 
 
 def _views(
-    kassa: Server, bare: Server, connections: int
+    kassa: Server, storing: Server, bare: Server, connections: int
 ) -> dict[str, list[tuple[Server, Requests]]]:
     ours = _returning(kassa, [_new_checkout(kassa) for _ in range(VISITORS)])
     theirs = _returning(bare, ["/c/any"] * VISITORS)
@@ -109,6 +111,7 @@ def _views(
         "repeat": [(kassa, _repeated(ours)), (bare, _repeated(theirs))],
         "first": [
             (kassa, lambda count: _unseen(kassa, count, connections)),
+            (storing, _repeated([Get("/c/any")])),
             (bare, _repeated([Get("/c/any")])),
         ],
     }

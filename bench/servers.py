@@ -1,14 +1,17 @@
-"""The two servers of the page race, alike in everything but the application.
+"""The servers of the page race, alike in everything but the application.
 
-`python -m bench.servers kassa|bare DIRECTORY PORT WORKERS` serves until it is told to stop. Both go
-through the function that `kassa serve` goes through, with the same settings; the bare one renders
-the same template with the context that the real page rendered it with, and signs a cookie.
+`python -m bench.servers kassa|bare|storing DIRECTORY PORT WORKERS` serves until it is told to stop.
+All go through the function that `kassa serve` goes through, with the same settings; the bare one
+renders the same template with the context that the real page rendered it with, and signs a cookie;
+the storing one also inserts a row for each new visitor, durably, before it answers.
 """
 
 import itertools
 import os
+import sqlite3
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -38,10 +41,43 @@ class BareKassa(Kassa):
     def application(self) -> Flask:
         """One route: the cookie is checked or set, the template rendered, nothing stored."""
         real = super().application()
-        return _bare(real, _contexts(real))
+        return _bare(real, _contexts(real), lambda _visitor: None)
 
 
-def _bare(real: Flask, contexts: list[dict[str, Any]]) -> Flask:
+@dataclass(frozen=True)
+class StoringKassa(Kassa):
+    """Kassa's server with a bare Flask route that stores each new visitor."""
+
+    def application(self) -> Flask:
+        """As the bare one, and a row for a new visitor, in a transaction of its own."""
+        real = super().application()
+        return _bare(real, _contexts(real), Rows(Path("rows.db")).insert)
+
+
+class Rows:
+    """The least that makes a visit durable: the driver, one table, one insert."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file.absolute()
+        self._own = threading.local()
+        self._connection().execute("CREATE TABLE visits (visitor TEXT PRIMARY KEY)")
+
+    def insert(self, visitor: str) -> None:
+        """Stores a visitor; returns when that is on the disk."""
+        self._connection().execute("INSERT INTO visits VALUES (?)", (visitor,))
+
+    def _connection(self) -> sqlite3.Connection:
+        # One for each thread of each worker: none is shared over the fork.
+        known: tuple[int, sqlite3.Connection] | None = getattr(self._own, "known", None)
+        if known is None or known[0] != os.getpid():
+            made = sqlite3.connect(self._file, isolation_level=None, timeout=30)
+            made.execute("PRAGMA journal_mode = WAL")
+            made.execute("PRAGMA synchronous = FULL")
+            known = self._own.known = (os.getpid(), made)
+        return known[1]
+
+
+def _bare(real: Flask, contexts: list[dict[str, Any]], store: Callable[[str], None]) -> Flask:
     app = Flask(
         "bare",
         static_folder=str(PROJECT / "service" / "static"),
@@ -59,7 +95,9 @@ def _bare(real: Flask, contexts: list[dict[str, Any]]) -> Flask:
         known = _known(signer, request.cookies.get(COOKIE, ""))
         response = make_response(render_template(PAGE, **next(next_context)))
         if not known:
-            signed = signer.sign(token_urlsafe(16)).decode()
+            visitor = token_urlsafe(16)
+            store(visitor)
+            signed = signer.sign(visitor).decode()
             response.set_cookie(COOKIE, signed, max_age=86400, httponly=True, samesite="Lax")
         return response
 
@@ -118,7 +156,10 @@ def main(name: str, directory: Path, port: int, workers: int) -> None:
     os.chdir(directory)
     with opened(_settings(directory), port=port) as kassa:
         parts = {field.name: getattr(kassa, field.name) for field in fields(Kassa)}
-        served = {"kassa": Kassa, "bare": BareKassa}[name](**parts)
+        kinds: dict[str, type[Kassa]] = {
+            "kassa": Kassa, "bare": BareKassa, "storing": StoringKassa,
+        }  # fmt: skip
+        served = kinds[name](**parts)
         run(served, host="127.0.0.1", port=port, workers=workers, threads=THREADS, quiet=True)
 
 
