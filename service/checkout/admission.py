@@ -153,7 +153,7 @@ def admit(
     assignment = _decided(connection, catalog, found) if found else None
     shown = placement(guest.unit_id, assignment)
     # First the checkout, whose row decides between two first visitors, and then the exposure.
-    placed = place(connection, checkout.checkout_id, shown)
+    placed = place(connection, checkout, shown)
     if placed is None:
         return checkout_with_id(connection, checkout.checkout_id)
     if assignment is None or assignment.cause is not Cause.SPLIT:

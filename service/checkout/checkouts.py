@@ -299,11 +299,11 @@ def shaped(checkout_id: str) -> bool:
     return _ID.fullmatch(checkout_id) is not None
 
 
-def place(connection: Connection, checkout_id: str, placement: Placement) -> Checkout | None:
+def place(connection: Connection, checkout: Checkout, placement: Placement) -> Checkout | None:
     """Give an unseen checkout to its first visitor; None when somebody was first."""
-    values = {"placed_id": checkout_id, **asdict(placement)}
-    placed = connection.execute(_PLACED, values).one_or_none()
-    return None if placed is None else checkout_of(placed)
+    values = {"placed_id": checkout.checkout_id, **vars(placement)}
+    placed = connection.execute(_PLACED, values).rowcount == 1
+    return replace(checkout, **vars(placement)) if placed else None
 
 
 def call_off(connection: Connection, checkout_id: str, *, now: datetime) -> None:
@@ -342,7 +342,6 @@ _PLACED = (
     update(checkouts)
     .where(checkouts.c.checkout_id == bindparam("placed_id"), checkouts.c.unit_id.is_(None))
     .values({name: bindparam(name) for name in Placement.__dataclass_fields__})
-    .returning(*checkouts.columns)
 )
 
 

@@ -5,7 +5,7 @@ Pages are looked at far more often than paid, and each question costs more than 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from service.checkout.checkouts import Checkout, checkout_of, shaped
 from service.checkout.details import TYPED, Details
 from service.errors import UnknownCheckout
 from service.payments.attempts import MAY_BE_PAID, RECENTLY, attempts_of
+from service.store.session import Store
 from service.store.tables import checkouts, confirmations, details
 
 
@@ -35,23 +36,43 @@ class Look:
     typed: Details
 
 
-def look(connection: Connection, checkout_id: str, unit_id: str, *, now: datetime) -> Look:
+def look(store: Store, checkout_id: str, unit_id: str, *, now: datetime) -> Look:
     """What a visitor is to see of a checkout.
 
     Raises:
         UnknownCheckout: there is none of that id.
+        StoreUnavailable: the database does not answer.
     """
+    if not shaped(checkout_id):
+        raise _unknown(checkout_id)
     values = {"checkout_id": checkout_id, "unit_id": unit_id, "recently": now - RECENTLY}
-    row = connection.execute(_LOOK, values).one_or_none() if shaped(checkout_id) else None
+    with store.ask() as connection:
+        row = _row(connection, values)
+    if not row.tried:
+        return _look(row, ())
+    with store.read() as connection:  # the tries and what came of them, of one moment
+        row = _row(connection, values)
+        return _look(row, attempts_of(connection, checkout_of(row), lock=False))
+
+
+def _row(connection: Connection, values: Mapping[str, Any]) -> Row[Any]:
+    row = connection.execute(_LOOK, values).one_or_none()
     if row is None:
-        raise UnknownCheckout(f"there is no checkout {checkout_id!r}")
-    found = checkout_of(row)
+        raise _unknown(values["checkout_id"])
+    return row
+
+
+def _look(row: Row[Any], attempts: Sequence[Row[Any]]) -> Look:
     return Look(
-        checkout=found,
+        checkout=checkout_of(row),
         may_be_paid=bool(row.may_be_paid),
-        attempts=attempts_of(connection, found, lock=False) if row.tried else (),
+        attempts=attempts,
         typed=Details(*row[-len(TYPED) :]) if row.typed else Details(),
     )
+
+
+def _unknown(checkout_id: str) -> UnknownCheckout:
+    return UnknownCheckout(f"there is no checkout {checkout_id!r}")
 
 
 _LOOK = (

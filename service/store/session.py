@@ -44,16 +44,22 @@ _READING: Mapping[str, Mapping[str, Any]] = {
     "sqlite": {"kassa_reading": True},
     "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
 }
+# What lets one question be asked without a transaction around it.
+_ASKING: Mapping[str, Mapping[str, Any]] = {
+    "sqlite": {"kassa_asking": True},
+    "postgresql": {"isolation_level": "AUTOCOMMIT"},
+}
 _BUSY_TIMEOUT_MS = 5000
 # PostgreSQL's lock_not_available and deadlock_detected.
 _HELD_BY_ANOTHER = frozenset({"55P03", "40P01"})
 
 
 class Store:
-    """The database, behind two doors: `read` and `write`."""
+    """The database, behind three doors: `ask`, `read` and `write`."""
 
     def __init__(self, url: str, *, pool_size: int = 24) -> None:
         self.engine = _engine(url, pool_size)
+        self._asking = self.engine.execution_options(**_ASKING[self.engine.dialect.name])
         self._reading = self.engine.execution_options(**_READING[self.engine.dialect.name])
         database = self.engine.url.database
         self._turns = (
@@ -66,6 +72,16 @@ class Store:
     def dialect(self) -> str:
         """``sqlite`` or ``postgresql``."""
         return self.engine.dialect.name
+
+    @contextmanager
+    def ask(self) -> Iterator[Connection]:
+        """One question: half the price of a snapshot, which its answer is by itself.
+
+        Raises:
+            StoreUnavailable: the database does not answer.
+        """
+        with _translated(), self._asking.connect() as connection:
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -284,9 +300,14 @@ def _write_ahead(connection: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    if connection.get_execution_options().get("kassa_asking", False):
+        return
     # A deferred transaction that turns to writing fails at once, whatever busy_timeout says.
     reading = connection.get_execution_options().get("kassa_reading", False)
     # Straight to the driver: every page begins a transaction, and this costs a tenth.
-    cursor = connection.connection.cursor()
-    cursor.execute(f"PRAGMA query_only = {int(reading)}")
+    borrowed = connection.connection
+    cursor = borrowed.cursor()
+    if borrowed.info.get("kassa_reading") is not reading:
+        cursor.execute(f"PRAGMA query_only = {int(reading)}")
+        borrowed.info["kassa_reading"] = reading
     cursor.execute("BEGIN" if reading else "BEGIN IMMEDIATE")

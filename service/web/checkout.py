@@ -148,8 +148,7 @@ def show(checkout_id: str) -> AnyResponse | str:
     refuse_prefetch()
     kassa, unit_id = services(), visitor()
     now = kassa.clock()
-    with kassa.store.read() as connection:
-        seen = look(connection, checkout_id, unit_id, now=now)
+    seen = look(kassa.store, checkout_id, unit_id, now=now)
     found, typed = seen.checkout, seen.typed
     speak(found.locale)
     if seen.may_be_paid:

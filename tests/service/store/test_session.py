@@ -4,7 +4,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
@@ -102,6 +102,29 @@ def test_a_read_does_not_keep_writers_out(store: Store) -> None:
             insert_once(connection, events, [_event(1)])
         assert reading.scalar(select(func.count()).select_from(events)) == 0, "one snapshot"
     assert _count(store) == 1
+
+
+def test_a_question_begins_no_transaction_and_is_answered_while_somebody_writes(
+    store: Store,
+) -> None:
+    with store.write() as writing:
+        insert_once(writing, events, [_event(1)])
+        with store.ask() as connection:
+            assert connection.scalar(select(func.count()).select_from(events)) == 0
+            if store.dialect == "sqlite":
+                assert not connection.connection.driver_connection.in_transaction  # type: ignore[union-attr]
+    with store.ask() as connection:
+        assert connection.scalar(select(func.count()).select_from(events)) == 1
+    # What comes after on the same connection is a transaction again.
+    _fails_halfway(store)
+    with store.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(events)) == 1
+
+
+def _fails_halfway(store: Store) -> None:
+    with suppress(ZeroDivisionError), store.write() as connection:
+        insert_once(connection, events, [_event(2)])
+        raise ZeroDivisionError
 
 
 def test_a_reader_can_not_turn_into_a_writer(store: Store) -> None:
