@@ -19,6 +19,7 @@ ORDER = Checkout(
     checkout_id="co_1",
     created_at=MOMENT,
     expires_at=MOMENT,
+    cancelled_at=None,
     mode=Mode.PAYMENT,
     currency="usd",
     amount=2400,
