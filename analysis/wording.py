@@ -10,9 +10,7 @@ from experiments.events import BROWSER_EVENTS
 from experiments.metrics import Kind
 from experiments.plan import Scale
 
-TOLD_BY_PAGES = (
-    "* Told by pages, of recorded visitors only; other steps count everybody: across is no rate."
-)
+TOLD_BY_PAGES = "* Told by pages, of recorded visitors only: against a step that counts everybody it is no rate."
 
 
 def step(event: str) -> str:

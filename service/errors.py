@@ -14,6 +14,7 @@ ServiceError
 │   ├── Conflict
 │   │   └── PaymentUnderWay
 │   ├── Expired
+│   │   └── Cancelled
 │   ├── TooManyAttempts
 │   ├── LengthRequired
 │   ├── TooLarge

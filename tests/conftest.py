@@ -14,7 +14,7 @@ from service.store.session import Store
 from tests.provision import fidelity, real_parts
 from tests.provision.chromium import running_chromium
 from tests.provision.compiled import keep_compiled
-from tests.provision.databases import Databases
+from tests.provision.databases import Databases, databases_like
 from tests.provision.network import confine_to_loopback
 from tests.provision.postgresql import PostgresServer, running_server
 from tests.provision.programs import find_node
@@ -60,13 +60,13 @@ def pytest_runtest_makereport(
     return report
 
 
-# Last, so that every process of xdist has ended.
 def pytest_collection_finish() -> None:
     # What is loaded by now stays: no collection of garbage needs to look through it again.
     gc.collect()
     gc.freeze()
 
 
+# Last, so that every process of xdist has ended.
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     fidelity.finish(session)
@@ -110,7 +110,7 @@ def migrated_postgresql(postgresql_server: PostgresServer) -> Databases:
     """PostgreSQL databases with all migrations applied."""
     name = postgresql_server.create_database()
     _migrate(postgresql_server.url(name))
-    return Databases(postgresql_server, name)
+    return databases_like(postgresql_server, name)
 
 
 def _migrate(url: str) -> None:

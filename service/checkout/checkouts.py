@@ -191,7 +191,8 @@ class Checkout:
 
     def expired(self, now: datetime) -> bool:
         """Whether nobody can start paying it any more."""
-        return now >= self.expires_at
+        # Whoever read the clock before it was cancelled may only now have their turn.
+        return self.cancelled_at is not None or now >= self.expires_at
 
     def over(self, undone: str) -> Expired:
         """Why an expired checkout is over, and what therefore was not done."""

@@ -44,7 +44,7 @@ class AttemptStatus(StrEnum):
 
 
 _FINAL = {AttemptStatus.SUCCEEDED, AttemptStatus.PROCESSING}
-_OPEN = {AttemptStatus.STARTED, AttemptStatus.REQUIRES_ACTION, AttemptStatus.PROCESSING}
+OPEN = {AttemptStatus.STARTED, AttemptStatus.REQUIRES_ACTION, AttemptStatus.PROCESSING}
 NOT_PAID = {AttemptStatus.DECLINED, AttemptStatus.REFUSED}
 CANCELED = "payment_canceled"
 
@@ -118,7 +118,7 @@ def paid_by_ledger(
     paid = None if payment is None else _PROVED.get(Standing(payment.status))
     if paid is not None:
         for attempt in attempts:
-            if attempt.status in _OPEN:
+            if attempt.status in OPEN:
                 change_attempt(
                     connection,
                     attempt,

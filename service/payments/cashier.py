@@ -54,7 +54,7 @@ from service.payments.gateway import (
 from service.payments.invoicing import INVOICED, Invoicing
 from service.payments.ledger.receiving import open_payment
 from service.payments.metadata import metadata_of
-from service.payments.releasing import refuse_under_way, released
+from service.payments.releasing import give_up, refuse_under_way, released
 from service.payments.switching import Switch, Switching
 from service.store.session import Store
 from service.store.tables import EPOCH, microseconds
@@ -158,6 +158,11 @@ class Cashier:
                 begun may still be paid.
             PaymentIndeterminate: the same, without an answer.
         """
+        with self.store.read() as connection:
+            attempts = attempts_of(connection, checkout, lock=False)
+        if attempts:
+            # The bank may have said yes, and no webhook told of it yet.
+            self._asked(checkout, attempts[-1])
         now = self.clock()
         with self.store.write() as connection:
             attempts = attempts_of(connection, checkout)
@@ -165,12 +170,14 @@ class Cashier:
                 raise Conflict("this order is paid, or about to be: refund it at Stripe instead")
             bill = bill_of(connection, checkout.checkout_id)
             if bill is not None and is_invoice(bill):
-                raise Conflict("an invoice was sent for this order: void it at Stripe instead")
+                raise Conflict("this order is paid by an invoice: void it at Stripe instead")
             refuse_under_way(attempts)
             call_off(connection, checkout.checkout_id, now=now)
         if bill is not None and bill.invoice_id is not None:
             self._biller.take_back(checkout, bill)
+            give_up(self.store, attempts)
         elif not released(self.store, self.gateway, attempts):
+            self._asked(checkout, attempts[-1])  # so that its page says what came of it
             raise PaymentUnderWay("the order was paid meanwhile: refund it at Stripe instead")
 
     @property
@@ -315,8 +322,11 @@ class Cashier:
         final = attempt.status in {AttemptStatus.SUCCEEDED, AttemptStatus.DECLINED}
         if attempt.payment_intent_id is None or final:
             return recorded(attempt)
+        # Of what was begun before its order was cancelled, a look makes an end, if none has yet.
+        ended = checkout.cancelled_at is not None and checkout.mode is Mode.PAYMENT
         try:
-            payment = self.gateway.retrieve(attempt.payment_intent_id)
+            ask = self.gateway.cancel if ended else self.gateway.retrieve
+            payment = ask(attempt.payment_intent_id)
         except (PaymentBusy, PaymentIndeterminate, PaymentRefused):
             return Outcome(AttemptStatus.STARTED)
         if attempt.status == AttemptStatus.REFUSED and payment.status not in _STATUS:

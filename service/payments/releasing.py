@@ -38,7 +38,13 @@ def released(store: Store, gateway: PaymentGateway, attempts: Sequence[Row[Any]]
         payment = gateway.cancel(attempt.payment_intent_id)
         if payment.status is not PaymentStatus.CANCELED:
             return False
-        over = {"status": AttemptStatus.REFUSED.value, "failure_code": CANCELED}
-        with store.write() as connection:
-            change_attempt(connection, attempt, **over)
+        give_up(store, [attempt])
     return True
+
+
+def give_up(store: Store, attempts: Sequence[Row[Any]]) -> None:
+    """Write down that nothing will come of tries any more."""
+    over = {"status": AttemptStatus.REFUSED.value, "failure_code": CANCELED}
+    with store.write() as connection:
+        for attempt in attempts:
+            change_attempt(connection, attempt, **over)

@@ -30,10 +30,10 @@ from service.errors import (
 from service.languages import sentence
 from service.payments.attempts import (
     KEY_LIFETIME,
+    OPEN,
     RECENTLY,
     AttemptStatus,
     Outcome,
-    under_way_of,
 )
 from service.payments.bills import invoice_of
 from service.payments.declines import told
@@ -153,6 +153,10 @@ def show(checkout_id: str) -> AnyResponse | str:
     speak(found.locale)
     if seen.may_be_paid:
         return redirect(url_for(".finished", checkout_id=checkout_id), 303)
+    unsure = any(attempt.status in OPEN for attempt in seen.attempts)
+    if found.expired(now) and unsure:
+        # Nobody knows what was charged: that page asks.
+        return redirect(url_for(".finished", checkout_id=checkout_id), 303)
     if found.expired(now):
         return _expired(found)
     if request.method == "HEAD":
@@ -172,7 +176,7 @@ def show(checkout_id: str) -> AnyResponse | str:
         switch=kassa.cashier.switching.offered(found, seen.attempts),
         recorded=analytics.recorded(consent),
         theirs=unit_id == found.unit_id,
-        unsure=under_way_of(seen.attempts) is not None,
+        unsure=unsure,
     )
     return kassa.pages.render(found, view, origin=address(""), today=now.date())
 
@@ -261,6 +265,8 @@ def status(checkout_id: str) -> Response:
     read_json()
     outcome = kassa.cashier.check(found, resume_within=KEY_LIFETIME)
     if outcome is None:
+        if found.expired(kassa.clock()):
+            raise found.over("nothing was charged")
         return jsonify(status=PaymentStatus.REQUIRES_PAYMENT_METHOD.value)
     return _reply(kassa, found, outcome)
 

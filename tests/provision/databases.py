@@ -1,6 +1,7 @@
 """PostgreSQL databases to be lent to one test after another.
 
 Making one takes the disk's time, up to a second of it; removing a test's rows takes milliseconds.
+Each is lent under a new name, so that whoever is left of a test before finds nothing any more.
 """
 
 from contextlib import closing
@@ -18,6 +19,9 @@ SELECT concat(relname, relkind, relacl) FROM pg_class
     WHERE relnamespace = 'public'::regnamespace
 UNION ALL SELECT concat(relname, ' ', attname, ' ', atttypid, attnotnull, attnum)
     FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+    WHERE relnamespace = 'public'::regnamespace
+UNION ALL SELECT concat(adrelid::regclass, ' ', adnum, ' ', pg_get_expr(adbin, adrelid))
+    FROM pg_attrdef JOIN pg_class ON pg_class.oid = adrelid
     WHERE relnamespace = 'public'::regnamespace
 UNION ALL SELECT concat(conname, ' ', pg_get_constraintdef(oid)) FROM pg_constraint
     WHERE connamespace = 'public'::regnamespace
@@ -39,7 +43,7 @@ SELECT relname FROM pg_class
 WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1
 """
 _OTHERS_LEAVE = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 
@@ -58,12 +62,13 @@ class Databases:
 
     Attributes:
         template: the name of a database that nobody changes.
+        as_made: what it is.
     """
 
     server: PostgresServer
     template: str
+    as_made: State = field(repr=False)
     _free: "SimpleQueue[str]" = field(default_factory=SimpleQueue, repr=False)
-    _as_made: list[State] = field(default_factory=list, repr=False)
 
     def lend(self) -> str:
         """The name of a database that nobody else has."""
@@ -80,25 +85,28 @@ class Databases:
         try:
             with closing(self.server.connect(name)) as connection:
                 restored = self._restored(connection)
-        except psycopg.OperationalError:  # gone, or somebody does not let go
-            restored = False
-        if restored:
-            self._free.put(name)
+            fresh = self.server.rename_database(name) if restored else None
+        except (psycopg.OperationalError, psycopg.errors.ObjectInUse):
+            fresh = None  # gone, or somebody does not let go
+        if fresh is not None:
+            self._free.put(fresh)
         else:
             self.server.drop_database(name)
 
     def _restored(self, connection: Connection) -> bool:
-        if not self._as_made:
-            with closing(self.server.connect(self.template)) as template:
-                self._as_made.append(_state(template))
-        (as_made,) = self._as_made
         connection.execute(_OTHERS_LEAVE)
         connection.execute("SET lock_timeout = 1000")
         # Neither foreign keys nor triggers have a say in it.
         connection.execute("SET session_replication_role = replica")
-        for table in _filled(connection).keys() - as_made.rows.keys():
+        for table in _filled(connection).keys() - self.as_made.rows.keys():
             connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
-        return _state(connection) == as_made
+        return _state(connection) == self.as_made
+
+
+def databases_like(server: PostgresServer, template: str) -> Databases:
+    """Databases that hold what this one holds now."""
+    with closing(server.connect(template)) as connection:
+        return Databases(server, template, _state(connection))
 
 
 def _state(connection: Connection) -> State:

@@ -55,6 +55,12 @@ class PostgresServer:
         self._administer("CREATE DATABASE {} TEMPLATE {}", name, template)
         return name
 
+    def rename_database(self, name: str) -> str:
+        """Gives a database another name, and returns it; nobody may be connected."""
+        fresh = f"kassa_{uuid.uuid4().hex}"
+        self._administer("ALTER DATABASE {} RENAME TO {}", name, fresh)
+        return fresh
+
     def drop_database(self, name: str) -> None:
         """Drops a database soon, whoever is still connected: nobody waits for its checkpoint."""
         self.later(self._administer, "DROP DATABASE {} WITH (FORCE)", name)

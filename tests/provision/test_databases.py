@@ -4,21 +4,25 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.provision.databases import Databases
+from tests.provision.databases import Databases, databases_like
 
 pytestmark = pytest.mark.postgresql
+
+
+_WHICH = "SELECT oid FROM pg_database WHERE datname = current_database()"
 
 
 @pytest.fixture
 def databases(migrated_postgresql: Databases) -> Databases:
     """Databases that no other test is lent."""
-    return Databases(migrated_postgresql.server, migrated_postgresql.template)
+    return databases_like(migrated_postgresql.server, migrated_postgresql.template)
 
 
 def _lent_again(databases: Databases, change: str) -> bool:
     """Whether one that was changed is lent again; what comes is as the template in any case."""
     name = databases.lend()
     connection = databases.server.connect(name)
+    before = connection.execute(_WHICH).fetchone()
     connection.execute(sql.SQL(change))
     databases.take_back(name)
     databases.server.wait()
@@ -26,9 +30,13 @@ def _lent_again(databases: Databases, change: str) -> bool:
     with databases.server.connect(again) as found:
         assert found.execute("SELECT count(*) FROM forged_events").fetchone() == (0,)
         assert found.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+        after = found.execute(_WHICH).fetchone()
     with pytest.raises(psycopg.OperationalError):
         connection.execute("SELECT 1")  # whoever was still connected is not any more
-    return again == name
+    databases.server.wait()
+    with pytest.raises(psycopg.OperationalError):
+        databases.server.connect(name)  # nor comes back
+    return after == before
 
 
 def test_rows_are_removed_and_the_database_is_lent_again(databases: Databases) -> None:
@@ -45,6 +53,7 @@ def test_rows_are_removed_and_the_database_is_lent_again(databases: Databases) -
         "ALTER TABLE audit_log DISABLE TRIGGER USER",
         "UPDATE alembic_version SET version_num = 'another'",
         "DELETE FROM alembic_version",
+        "ALTER TABLE plans ALTER COLUMN experiment SET DEFAULT 'more'",
         "GRANT SELECT ON plans TO PUBLIC",
     ],
 )

@@ -25,6 +25,9 @@ _PAST = {"payment_intent_unexpected_state", "setup_intent_unexpected_state"}
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
+SETUP = "seti_"
+"""How the ids of SetupIntents begin, which stand for the payment of a trial."""
+
 
 def asked(call: Callable[[], _T]) -> _T:
     """What Stripe answers.

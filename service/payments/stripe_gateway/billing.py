@@ -11,8 +11,9 @@ import stripe
 
 from experiments import InvoiceTerms, Subscription
 from service.checkout.checkouts import Line
+from service.errors import PaymentRefused
 from service.payments.gateway import Bill, Buyer, Purchase
-from service.payments.stripe_gateway.asking import asked, pages, patiently, translated
+from service.payments.stripe_gateway.asking import SETUP, asked, pages, patiently, translated
 
 _ENDED = frozenset({"canceled", "incomplete_expired"})
 
@@ -102,11 +103,35 @@ class StripeBilling:
 
     def take_back(self, bill: Bill) -> None:
         """See `Billing.take_back`."""
-        subscription, invoice = bill.subscription_id, bill.invoice_id
-        if subscription is not None:
+        if bill.subscription_id is not None:
+            self._end(bill.subscription_id)
+        elif bill.invoice_id is not None:
+            self._void(bill.invoice_id)
+        if bill.payment_intent_id is not None and bill.payment_intent_id.startswith(SETUP):
+            self._drop(bill.payment_intent_id)
+
+    # Each of these may have been done before, by a request whose answer was lost.
+
+    def _end(self, subscription: str) -> None:
+        try:
             asked(lambda: self._v1.subscriptions.cancel(subscription))
-        elif invoice is not None:
+        except PaymentRefused:
+            if asked(lambda: self._v1.subscriptions.retrieve(subscription)).status not in _ENDED:
+                raise
+
+    def _void(self, invoice: str) -> None:
+        try:
             asked(lambda: self._v1.invoices.void_invoice(invoice))
+        except PaymentRefused:
+            if asked(lambda: self._v1.invoices.retrieve(invoice)).status != "void":
+                raise
+
+    def _drop(self, setup: str) -> None:
+        try:
+            asked(lambda: self._v1.setup_intents.cancel(setup))
+        except PaymentRefused:
+            if asked(lambda: self._v1.setup_intents.retrieve(setup)).status != "canceled":
+                raise
 
     def pay_invoice(self, invoice_id: str, *, idempotency_key: str) -> str:
         """See `Billing.pay_invoice`."""

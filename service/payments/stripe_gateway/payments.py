@@ -16,7 +16,7 @@ import stripe
 from service.errors import InvalidSignature
 from service.payments.gateway import Confirmation, Payment
 from service.payments.stripe_gateway.accounts import StripeAccounts
-from service.payments.stripe_gateway.asking import answered, asked, pages
+from service.payments.stripe_gateway.asking import SETUP, answered, asked, pages
 from service.payments.stripe_gateway.billing import StripeBilling
 from service.settings import StripeKeys
 
@@ -25,7 +25,6 @@ TOLERANCE = timedelta(minutes=5)
 _TIMEOUT = (3.05, 10.0)
 _RETRIES = 2
 # Of a trial, whose first payment is nothing, the SetupIntent is confirmed.
-_SETUP = "seti_"
 
 
 class StripeGateway:
@@ -65,7 +64,7 @@ class StripeGateway:
         known = confirmation.payment_intent_id
         if known is None:
             return answered(lambda: v1.payment_intents.create(_created(confirmation), options))
-        if known.startswith(_SETUP):
+        if known.startswith(SETUP):
             return answered(
                 lambda: v1.setup_intents.confirm(
                     known, {"confirmation_token": token, "return_url": return_url}, options
@@ -85,7 +84,7 @@ class StripeGateway:
     def retrieve(self, payment_intent_id: str) -> Payment:
         """See `PaymentGateway.retrieve`."""
         v1 = self._client.v1
-        if payment_intent_id.startswith(_SETUP):
+        if payment_intent_id.startswith(SETUP):
             return answered(lambda: v1.setup_intents.retrieve(payment_intent_id))
         return answered(lambda: v1.payment_intents.retrieve(payment_intent_id))
 

@@ -24,6 +24,10 @@ def _cancel(shop: Shop, page: Page) -> TestResponse:
     )
 
 
+def _silent(*_: object) -> None:
+    raise PaymentIndeterminate("no answer")
+
+
 def _stripe(shop: Shop) -> Any:
     return shop.simulator.client().v1
 
@@ -84,6 +88,79 @@ def test_a_bill_that_was_begun_is_taken_back(shop: Shop, terms: dict[str, Any]) 
     assert shop.rows("SELECT * FROM bills") == []
 
 
+def test_whoever_read_the_clock_before_it_was_cancelled_does_not_pay_it_either(shop: Shop) -> None:
+    page = shop.open()
+    token = shop.token(page)
+    _cancel(shop, page)
+    shop.clock.pass_by(seconds=-1)
+    assert shop.confirm(page, token).status_code == 410
+
+
+@pytest.mark.parametrize("terms", [{}, MONTHLY, CHARGED])
+def test_what_the_bank_allowed_a_moment_ago_stands_whatever_it_is_for(
+    shop: Shop, terms: dict[str, Any]
+) -> None:
+    page = shop.open(**terms)
+    shop.authenticate(shop.pay(page, AUTHENTICATES)["next_action"]["client_secret"])
+    refused = _cancel(shop, page)
+    assert (refused.status_code, reply(refused)["type"]) == (409, "urn:kassa:payment-under-way")
+    assert shop.rows("SELECT cancelled_at FROM checkouts") == [(None,)]
+    assert shop.pay(page) == {"status": "succeeded"}
+    assert shop.rows("SELECT status FROM confirmations") == [("succeeded",)]
+
+
+def test_a_trial_is_cancelled_and_its_bank_can_not_begin_it_any_more(shop: Shop) -> None:
+    page = shop.open(mode="subscription", subscription={"interval": "month", "trial_days": 14})
+    asked = shop.pay(page, AUTHENTICATES)
+    ((subscription, setup),) = shop.rows("SELECT subscription_id, payment_intent_id FROM bills")
+    for _ in range(2):
+        assert reply(_cancel(shop, page))["status"] == "cancelled"
+    assert _stripe(shop).subscriptions.retrieve(subscription).status == "canceled"
+    assert _stripe(shop).setup_intents.retrieve(setup).status == "canceled"
+    body = {"key": "pk_test_simulated", "client_secret": asked["next_action"]["client_secret"]}
+    late = shop.client.post(
+        f"/sim/v1/setup_intents/{setup}/authenticate", json=body | {"outcome": "succeed"}
+    )
+    assert late.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("terms", "path"), [(MONTHLY, "/v1/subscriptions/"), (CHARGED, "/v1/invoices/")]
+)
+def test_an_answer_that_was_lost_does_not_keep_the_merchant_from_an_end(
+    shop: Shop, terms: dict[str, Any], path: str
+) -> None:
+    page = shop.open(**terms)
+    shop.pay(page, DECLINES)
+    ((subscription, invoice),) = shop.rows("SELECT subscription_id, invoice_id FROM bills")
+    where = f"{path}{subscription}" if subscription else f"{path}{invoice}/void"
+    shop.simulator.faults({"do": "drop_after", "path": where, "times": 3})
+    assert _cancel(shop, page).status_code == 503
+    assert reply(_cancel(shop, page))["status"] == "cancelled"
+    assert shop.rows("SELECT * FROM bills") == []
+
+
+def test_a_look_finishes_a_cancellation_that_stripe_did_not_answer(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = shop.open()
+    shop.pay(page, AUTHENTICATES)
+    with monkeypatch.context() as patched:
+        patched.setattr(StripeGateway, "cancel", _silent)
+        assert _cancel(shop, page).status_code == 503
+    assert "This order was cancelled" in shop.client.get(page.attributes["return-url"]).text
+    ((intent,),) = shop.rows("SELECT payment_intent_id FROM confirmations")
+    assert _stripe(shop).payment_intents.retrieve(intent).status == "canceled"
+
+
+def test_a_page_that_asks_how_it_stands_is_told_that_it_was_cancelled(shop: Shop) -> None:
+    page = shop.open()
+    _cancel(shop, page)
+    headers = {"X-Kassa-Token": page.attributes["token"]}
+    answer = shop.client.post(page.attributes["status-url"], json={}, headers=headers)
+    assert answer.status_code == 410
+
+
 @pytest.mark.parametrize("number", ["4242424242424242", BANK])
 def test_what_is_paid_or_about_to_be_is_refused_and_stays_as_it_is(shop: Shop, number: str) -> None:
     page = shop.open()
@@ -110,14 +187,9 @@ def test_a_stripe_that_does_not_answer_is_told_and_the_rest_is_done_later(
     page = shop.open()
     shop.pay(page, AUTHENTICATES)
     with monkeypatch.context() as patched:
-
-        def silent(*_: object) -> None:
-            raise PaymentIndeterminate("no answer")
-
-        patched.setattr(StripeGateway, "cancel", silent)
+        patched.setattr(StripeGateway, "cancel", _silent)
         assert _cancel(shop, page).status_code == 503
-    # Nobody begins anew; what was begun is asked about, as it is of an order that expired.
-    assert shop.pay(page)["status"] == "requires_action"
+        assert shop.pay(page) == {"status": "checking"}  # nobody begins anew
     assert _cancel(shop, page).status_code == 200
     ((intent,),) = shop.rows("SELECT payment_intent_id FROM confirmations")
     assert _stripe(shop).payment_intents.retrieve(intent).status == "canceled"

@@ -187,6 +187,17 @@ def test_a_page_does_not_say_that_nothing_was_charged_where_nobody_knows(shop: S
     assert "Nothing has been charged." in shop.visit().html
 
 
+def test_an_expired_page_does_not_lead_to_a_second_order_where_nobody_knows(shop: Shop) -> None:
+    page = shop.visit()
+    shop.simulator.faults({"do": "drop_after", "path": "/v1/payment_intents", "times": 3})
+    assert reply(shop.confirm(page, shop.token(page))) == {"status": "checking"}
+    shop.clock.pass_by(hours=25)
+    later = shop.client.get(f"/c/{page.checkout_id}", follow_redirects=True)
+    assert later.status_code == 200
+    assert "Start again" not in later.text
+    assert "Nothing was charged" not in later.text
+
+
 def test_a_declined_unanswered_attempt_makes_way_for_the_new_card(shop: Shop) -> None:
     page = shop.visit()
     shop.simulator.faults({"do": "drop_after", "path": "/v1/payment_intents", "times": 3})
