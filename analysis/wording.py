@@ -10,7 +10,9 @@ from experiments.events import BROWSER_EVENTS
 from experiments.metrics import Kind
 from experiments.plan import Scale
 
-TOLD_BY_PAGES = "* Told by pages, of recorded visitors only: against a step that counts everybody it is no rate."
+TOLD_BY_PAGES = (
+    "* Told by pages, of recorded visitors only: no rate of, or to, a step that counts everybody."
+)
 
 
 def step(event: str) -> str:
