@@ -81,8 +81,11 @@ def test_what_was_begun_at_stripe_can_not_be_paid_any_more(shop: Shop, number: s
 def test_a_bill_that_was_begun_is_taken_back(shop: Shop, terms: dict[str, Any]) -> None:
     page = shop.open(**terms)
     shop.pay(page, DECLINES)
+    shop.pay(page, AUTHENTICATES)
     ((invoice,),) = shop.rows("SELECT invoice_id FROM bills")
     assert _cancel(shop, page).status_code == 200
+    over = shop.rows("SELECT DISTINCT status, failure_code FROM confirmations")
+    assert over == [("refused", "payment_canceled")]
     assert _stripe(shop).invoices.retrieve(invoice).status == "void"
     assert _cancel(shop, page).status_code == 200
     assert shop.rows("SELECT * FROM bills") == []
