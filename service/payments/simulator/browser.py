@@ -15,7 +15,7 @@ from pathlib import Path
 from flask import Flask, Response, request, send_from_directory
 from flask_compress import Compress
 
-from service.payments.simulator import elements, hosted, tokens
+from service.payments.simulator import countries, elements, hosted, tokens
 from service.payments.simulator.api import Clock
 from service.payments.simulator.banks import published_banks
 from service.payments.simulator.cards import published_cards
@@ -47,7 +47,6 @@ _HEADERS = {
 _PAGES = {
     "/stripe.js": "stripe.js",
     "/elements/payment": "payment.html",
-    "/elements/address": "address.html",
     "/authenticate/<intent>": "authenticate.html",
     "/microdeposits/<intent>": "microdeposits.html",
     "/invoices/<invoice>": "invoice.html",
@@ -80,6 +79,7 @@ def _serve_assets(app: Flask) -> None:
 
     for rule, file in _PAGES.items():
         app.add_url_rule(rule, endpoint=file, view_func=page(file), methods=["GET"])
+    app.add_url_rule("/elements/address", view_func=_address, methods=["GET"])
     app.add_url_rule(
         "/assets/<path:file>",
         endpoint="asset",
@@ -95,6 +95,12 @@ def _file(file: str) -> Response:
         sent.direct_passthrough = False
         sent.get_data()
     return sent
+
+
+def _address() -> Response:
+    html = (ASSETS / "address.html").read_text(encoding="utf-8")
+    offered = countries.options(request.args.get("locale", "en"))
+    return Response(html.replace("{{ countries }}", offered), mimetype="text/html")
 
 
 def _serve_api(app: Flask, store: Store, clock: Clock) -> None:

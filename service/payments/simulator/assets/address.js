@@ -1,7 +1,7 @@
 // The simulated Address Element: one set of fields, with those that the chosen country has.
 
 import { dress, Frame, inputWith, PRESS_MS, tell } from "./frame.js";
-import { ANY_POSTAL_CODE, COUNTRIES, POSTAL_CODES, STATES, WITHOUT_POSTAL_CODE } from "./regions.js";
+import { ANY_POSTAL_CODE, POSTAL_CODES, STATES, WITHOUT_POSTAL_CODE } from "./regions.js";
 
 const INCOMPLETE = "This field is incomplete.";
 const REQUIRED = ["name", "line1", "city", "state", "postal_code"];
@@ -121,23 +121,9 @@ function label(id, words) {
   if (place) place.textContent = words;
 }
 
-/**
- * @param {string} locale
- * @param {string[]|null|undefined} allowed
- */
-function offerCountries(locale, allowed) {
-  const names = new Intl.DisplayNames([locale, "en"], { type: "region" });
-  // One for all: localeCompare makes its own for each pair, which a phone is busy with for long.
-  const { compare } = new Intl.Collator(locale);
-  const options = COUNTRIES.filter((code) => !allowed || allowed.includes(code))
-    .map((code) => new Option(names.of(code) ?? code, code))
-    .sort((one, other) => compare(one.text, other.text));
-  country.replaceChildren(...options);
-}
-
-/** @param {string} locale */
-function likelyCountry(locale) {
-  return new Intl.Locale(locale).maximize().region ?? "US";
+/** @param {string[]|null|undefined} allowed */
+function offerCountries(allowed) {
+  if (allowed) for (const option of [...country.options]) if (!allowed.includes(option.value)) option.remove();
 }
 
 /** @param {any} values */
@@ -183,12 +169,10 @@ function connect() {
   addEventListener("keydown", (event) => event.key === "Escape" && frame.emit("escape"));
 }
 
-frame.listen(({ locale = "en", appearance, options = {} }) => {
+frame.listen(({ appearance, options = {} }) => {
   mode = options.mode ?? "billing";
   dress(appearance);
-  offerCountries(locale, options.allowedCountries);
-  country.value = likelyCountry(locale);
-  if (country.selectedIndex < 0) country.selectedIndex = 0;
+  offerCountries(options.allowedCountries);
   connect();
   countryChosen();
   if (options.defaultValues) fill(options.defaultValues);

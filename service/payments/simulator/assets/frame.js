@@ -2,7 +2,6 @@
 
 /**
  * @typedef {object} Setting
- * @property {string} [locale]
  * @property {import("@stripe/stripe-js").Appearance} [appearance]
  * @property {any} [options]
  * @property {string} [key]

@@ -172,14 +172,17 @@
       const host = typeof place === "string" ? document.querySelector(place) : place;
       if (!host) throw new IntegrationError(`The selector you specified (${place}) applies to no DOM elements.`);
       if (this.frame) throw new IntegrationError("This Element is already mounted.");
-      this.frame = new Frame(`elements/${this.type}`, this.title, () => this.setting(), (event, detail) => this.heard(event, detail));
+      this.frame = new Frame(this.path, this.title, () => this.setting(), (event, detail) => this.heard(event, detail));
       this.styleFrame();
       host.replaceChildren(this.frame.node);
     }
 
+    get path() {
+      return `elements/${this.type}`;
+    }
+
     setting() {
-      const { locale, appearance } = this.group;
-      return { locale, appearance, options: this.options };
+      return { appearance: this.group.appearance, options: this.options };
     }
 
     // Without the same colour scheme on both sides, browsers paint an opaque iframe.
@@ -255,6 +258,11 @@
      */
     constructor(group, options) {
       super(group, "address", `Secure ${options.mode} address input frame (simulated)`, options);
+    }
+
+    /** @override */
+    get path() {
+      return `${super.path}?locale=${encodeURIComponent(this.group.locale)}`;
     }
 
     /** @returns {ReturnType<S.StripeAddressElement["getValue"]>} */
