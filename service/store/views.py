@@ -26,6 +26,17 @@ _TIMES: Mapping[str, Mapping[str, str]] = {
         "month": "to_char(to_timestamp(({0}) / 1000000) AT TIME ZONE 'UTC', 'YYYY-MM')",
     },
 }
+# A member of an event's properties: {told:name}, and {told_number:name} of a whole number.
+_PROPERTIES: Mapping[str, Mapping[str, str]] = {
+    "sqlite": {
+        "told": "json_extract(e.properties, '$.{0}')",
+        "told_number": "json_extract(e.properties, '$.{0}')",
+    },
+    "postgresql": {
+        "told": "(e.properties ->> '{0}')",
+        "told_number": "CAST(e.properties ->> '{0}' AS bigint)",
+    },
+}
 _FEES: Mapping[str, str] = {
     "sqlite": """
         SELECT b.balance_transaction_id, CAST(f.key AS INTEGER) AS position,
@@ -57,6 +68,18 @@ VIEWS: Mapping[str, str] = {
         SELECT experiment, variant, unit_id, checkout_id, {at:exposed_at} AS exposed_at,
           {day:exposed_at} AS day, {month:exposed_at} AS month
         FROM exposures""",
+    "friction_events": """
+        SELECT e.event_id, e.name, e.checkout_id, e.unit_id, o.experiment, o.variant, o.flow,
+          COALESCE({told:section}, {told:element}) AS section, {told:step} AS step,
+          {told:field} AS field, {told:state} AS state, {told:after} AS corrected_after,
+          {told:code} AS code, {told:target} AS target,
+          {told_number:milliseconds} AS milliseconds, {told_number:count} AS omitted,
+          {at:e.occurred_at} AS occurred_at, {day:e.occurred_at} AS day,
+          {month:e.occurred_at} AS month
+        FROM events e JOIN checkouts o ON o.checkout_id = e.checkout_id AND NOT o.preview
+        WHERE e.name IN (
+          'step_shown', 'element_ready', 'field_left', 'field_corrected', 'error_shown',
+          'section_timed', 'rage_clicked', 'events_omitted')""",
     "payment_origins": """
         SELECT p.payment_intent_id, i.invoice_id, i.subscription_id,
           COALESCE(p.checkout_id, i.checkout_id, s.checkout_id) AS origin_checkout_id
@@ -253,7 +276,7 @@ VIEWS: Mapping[str, str] = {
 }
 FEE_DETAILS = "balance_transaction_fee_details"
 NAMES = (*VIEWS, FEE_DETAILS)
-_PLACE = re.compile(r"\{(at|day|month|of):([^{}]+)\}")
+_PLACE = re.compile(r"\{(at|day|month|of|told|told_number):([^{}]+)\}")
 
 
 def make_views(connection: Connection) -> None:
@@ -272,7 +295,7 @@ def drop_views(connection: Connection) -> None:
 
 
 def _read(dialect: str) -> dict[str, str]:
-    written = {**_TIMES[dialect], "of": _OF_PAYMENT}
+    written = {**_TIMES[dialect], **_PROPERTIES[dialect], "of": _OF_PAYMENT}
     read = {
         name: _PLACE.sub(lambda place: written[place[1]].format(place[2]), query)
         for name, query in VIEWS.items()

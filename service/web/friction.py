@@ -42,6 +42,22 @@ ERRORS = frozenset(
         "other",
     }
 )
+# What was pressed: places as the templates name them, else what kind of thing it was.
+TARGETS = frozenset(
+    {
+        "action",
+        "heading",
+        "retry",
+        "hosted",
+        "invoice",
+        "check-again",
+        "go-to",
+        "notice",
+        "link",
+        "button",
+        "elsewhere",
+    }
+)
 _DAY_MS = 24 * 3600 * 1000
 
 
@@ -57,7 +73,6 @@ def _one_of(names: Collection[str]) -> Callable[[str], str]:
 _Section = Annotated[str, AfterValidator(_one_of(SECTIONS))]
 # A field's name in a template: no address, number or sentence has this form.
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_-]{0,39}$")]
-_Tag = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 _Milliseconds = Annotated[int, Field(ge=0, le=_DAY_MS)]
 
 
@@ -111,7 +126,7 @@ class SectionTimed(_Properties):
 class RageClicked(_Properties):
     """Three clicks or more within a second in about the same place."""
 
-    target: _Tag
+    target: Annotated[str, AfterValidator(_one_of(TARGETS))]
     section: _Section | None = None
 
 

@@ -18,7 +18,7 @@ const MOST_EVENTS = 50;
 const MOST_TELLINGS = 20;
 // Between two fields of one Element Stripe.js tells of a blur and a focus.
 const LEFT_AFTER_MS = 100;
-// What our templates call places that are pressed; a browser's extensions add names of their own.
+// What our templates call places that are pressed; `service/web/friction.py` takes no others.
 const PLACES = ["action", "heading", "retry", "hosted", "invoice", "check-again", "go-to", "notice"];
 const IDLE_AFTER_MS = 30_000;
 const SHORTEST_MS = 250;
@@ -247,7 +247,7 @@ function isNear(before, now) {
 }
 
 /**
- * What an element is called in our templates, else its tag; never what it says.
+ * What an element is called in our templates, else its kind; never what it says.
  * @param {Element} element
  */
 function nameOf(element) {
@@ -256,5 +256,6 @@ function nameOf(element) {
     const name = PLACES.find((each) => place.hasAttribute(`data-${each}`));
     if (name) return name;
   }
-  return element.localName;
+  if (element.closest("a")) return "link";
+  return element.closest("button") ? "button" : "elsewhere";
 }

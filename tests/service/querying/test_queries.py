@@ -50,6 +50,10 @@ BY_HAND: dict[str, list[tuple[object, ...]]] = {
         ("us_bank_account", "unknown", 1, 1, 0, 1),
         ("visa", "DE", 1, 0, 1, 0),
     ],
+    "errors-shown": [
+        ("contact", "email_wrong", "two_page", 2, 2, 1, 1 / 2),
+        ("payment", "declined", "one_page", 2, 1, 1, 1),
+    ],
     "experiment-by-method": [
         ("one_page", "card", "usd", 5, 3, 3 / 5, 3 / 5, 8400),
         ("two_page", "card", "eur", 1, 1, 1, 1, 5000),
@@ -61,6 +65,10 @@ BY_HAND: dict[str, list[tuple[object, ...]]] = {
     "fees": [
         ("usd", "card", 4, 13800, 521, 521 / 13800),
         ("usd", "us_bank_account", 1, 12000, 96, 96 / 12000),
+    ],
+    "friction": [
+        ("contact", "two_page", 2, 2.25, None, 2, 1, 1, 0),
+        ("payment", "one_page", 2, 7.5, 800.0, 2, 0, 0, 1),
     ],
     "invoice-ageing": [("not due", "eur", 1, 700), ("1-30 days", "usd", 1, 10000)],
     "invoice-retries": [("usd", "paid", 2, 1, 3000, 3000)],

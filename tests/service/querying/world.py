@@ -40,6 +40,13 @@ def _exposure(unit: str, variant: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _told(key: str, name: str, checkout: str, when: datetime, **properties: Any) -> dict[str, Any]:
+    return {
+        "event_id": key, "unit_id": f"u{checkout[-1]}", "checkout_id": checkout, "name": name,
+        "occurred_at": when, "received_at": when, "properties": properties,
+    }  # fmt: skip
+
+
 def _payment(key: str, checkout: str | None, status: str, amount: int, currency: str,
              when: datetime) -> dict[str, Any]:  # fmt: skip
     paid = status == "succeeded"
@@ -120,10 +127,34 @@ _WORLD: list[tuple[Table, list[dict[str, Any]]]] = [
         _checkout("co_2", "two_page", "u2", "eur", 5000),
         _checkout("co_3", "one_page", "preview-x", "usd", 900, preview=True),
         _checkout("co_4", "one_page", "u4", "usd", 3000),
+        _checkout("co_5", "two_page", "u5", "usd", 800),
     ]),
     (tables.exposures, [
         _exposure("u1", "one_page"), _exposure("u2", "two_page"), _exposure("u4", "one_page"),
         _exposure("u5", "two_page"),
+    ]),
+    (tables.events, [
+        _told("e1", "step_shown", "co_1", at(1, 10), step="checkout"),
+        _told("e2", "element_ready", "co_1", at(1, 10), element="payment", milliseconds=700),
+        _told("e3", "element_ready", "co_4", at(1, 15), element="payment", milliseconds=900),
+        _told("e4", "section_timed", "co_1", at(1, 10), section="payment", milliseconds=12_000),
+        _told("e5", "section_timed", "co_1", at(1, 10), section="payment", milliseconds=3_000),
+        _told("e6", "error_shown", "co_1", at(1, 10), section="payment", code="declined"),
+        _told("e7", "error_shown", "co_1", at(1, 10), section="payment", code="declined"),
+        _told("e8", "error_shown", "co_2", at(2, 3), section="contact", code="email_wrong"),
+        _told("e9", "field_left", "co_2", at(2, 3), section="contact", field="email",
+              state="incomplete"),
+        _told("e10", "field_left", "co_2", at(2, 3), section="contact", field="email",
+              state="complete"),
+        _told("e11", "field_corrected", "co_2", at(2, 3), section="contact", field="email",
+              after="error"),
+        _told("e12", "section_timed", "co_2", at(2, 3), section="contact", milliseconds=4_500),
+        _told("e13", "rage_clicked", "co_4", at(1, 15), target="action"),
+        _told("e14", "rage_clicked", "co_4", at(1, 15), target="retry", section="payment"),
+        _told("e15", "events_omitted", "co_4", at(1, 15), count=7),
+        _told("e16", "error_shown", "co_3", at(1, 11), section="payment", code="declined"),
+        _told("e17", "checkout_viewed", "co_1", at(1, 10)),
+        _told("e18", "error_shown", "co_5", at(2, 4), section="contact", code="email_wrong"),
     ]),
     (tables.payments, [
         _payment("pi_1", "co_1", "succeeded", 2400, "usd", at(1, 10)),

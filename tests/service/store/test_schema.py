@@ -186,11 +186,11 @@ def test_an_older_schema_is_refused_until_it_is_upgraded(
     monkeypatch.setattr(schema, "newest", lambda: "9999")
     with pytest.raises(
         SchemaMismatch,
-        match=r"^the database is at schema 0009, this version works with 9999: "
+        match=r"^the database is at schema 0010, this version works with 9999: "
         r"run `kassa db upgrade`",
     ):
         schema.ensure(store)
-    assert schema.current(store) == "0009"
+    assert schema.current(store) == "0010"
 
 
 def test_the_newest_revision_is_the_one_that_migrations_lead_to() -> None:

@@ -13,7 +13,7 @@ from service.checkout.flows import SECTIONS
 from service.errors import Refused
 from service.settings import PROJECT
 from service.store.tables import events
-from service.web.friction import ERRORS, PROPERTIES, check_properties
+from service.web.friction import ERRORS, PROPERTIES, TARGETS, check_properties
 from tests.service.conftest import Shop, reply
 
 SOUND: dict[str, dict[str, Any]] = {
@@ -23,7 +23,7 @@ SOUND: dict[str, dict[str, Any]] = {
     "field_corrected": {"section": "address", "field": "address", "after": "error"},
     "error_shown": {"section": "contact", "code": "email_wrong"},
     "section_timed": {"section": "payment", "milliseconds": 0},
-    "rage_clicked": {"target": "h2", "section": "payment"},
+    "rage_clicked": {"target": "elsewhere", "section": "payment"},
     "events_omitted": {"count": 1},
 }
 OUTSIDE = ("rage_clicked", "section")
@@ -35,6 +35,12 @@ def test_every_event_of_friction_has_its_properties_and_its_line_in_the_docs() -
     for event, model in PROPERTIES.items():
         (line,) = re.findall(rf"^\| `{event}` \|.*$", documented, re.MULTILINE)
         assert [name for name in model.model_fields if f"`{name}`" not in line] == []
+
+
+def test_the_page_names_what_is_pressed_as_the_server_takes_it() -> None:
+    script = (PROJECT / "service" / "static" / "js" / "friction.js").read_text()
+    (places,) = re.findall(r"const PLACES = \[(.*?)\];", script)
+    assert {*re.findall(r'"([a-z-]+)"', places), "link", "button", "elsewhere"} == TARGETS
 
 
 def test_they_are_stored_like_every_event_and_count_nobody(shop: Shop) -> None:
@@ -77,8 +83,8 @@ def test_one_that_tells_too_much_is_refused_with_its_index_and_the_others_are_ke
         ("field_left", {"state": "ada"}, "state: must be 'empty', 'incomplete' or 'complete'"),
         ("field_corrected", {"after": "typing"}, "after: must be"),
         ("error_shown", {"code": "Your card was declined."}, "code: must be one of address_inc"),
-        ("rage_clicked", {"target": "Ada Lovelace"}, "target: must match"),
-        ("rage_clicked", {"target": "x" * 41}, "target: must match"),
+        ("rage_clicked", {"target": "Ada Lovelace"}, "target: must be one of action, button"),
+        ("rage_clicked", {"target": "h2"}, "target: must be one of action, button"),
         ("events_omitted", {"count": 0}, "count: must be at least 1"),
     ],
 )
