@@ -148,6 +148,7 @@ class Checkout:
 
     Attributes:
         cancelled_at: when the merchant called it off, and it expired; None of every other.
+        fields: what the visitor gave in sections that the merchant added, by name.
         unit_id: the visitor who saw it first, or None while nobody has.
         variant: of ``experiment``; None outside any experiment.
         preview: shown on purpose, by a signed link or an override, and never analysed.
@@ -171,6 +172,7 @@ class Checkout:
     locale: str | None
     attributes: Mapping[str, Any]
     metadata: Mapping[str, str]
+    fields: Mapping[str, str]
     customer: str | None
     unit_id: str | None
     experiment: str | None
@@ -316,13 +318,19 @@ def call_off(connection: Connection, checkout_id: str, *, now: datetime) -> None
         connection.execute(update(checkouts).where(here).values(cancelled_at=now, expires_at=ends))
 
 
-def address_to(
-    connection: Connection, checkout: Checkout, *, email: str | None, locale: str | None
+def keep_buyer(
+    connection: Connection,
+    checkout: Checkout,
+    *,
+    email: str | None,
+    locale: str | None,
+    fields: Mapping[str, str],
 ) -> Checkout:
-    """The checkout with whom its letters go to, and in which language, as far as it is known."""
+    """The checkout with what its buyer said: whom letters go to, their language, other fields."""
     here = checkouts.c.checkout_id == checkout.checkout_id
-    connection.execute(update(checkouts).where(here).values(email=email, locale=locale))
-    return replace(checkout, email=email, locale=locale)
+    said = {"email": email, "locale": locale, "fields": dict(fields)}
+    connection.execute(update(checkouts).where(here).values(**said))
+    return replace(checkout, email=email, locale=locale, fields=fields)
 
 
 def move(connection: Connection, checkout_id: str, placement: Placement) -> Checkout:
@@ -355,5 +363,6 @@ def checkout_of(row: Row[Any]) -> Checkout:
         "lines": tuple(Line(**line) for line in row.lines),
         "terms": _TERMS[mode](**row.terms) if mode in _TERMS else None,
         "tax": tuple(Tax(**tax) for tax in row.tax or ()),
+        "fields": row.fields or {},
     }
     return Checkout(**known)

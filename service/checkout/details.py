@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select
 
@@ -20,6 +21,7 @@ class Details:
 
     Attributes:
         address: with Stripe's names, e.g. ``line1`` and ``postal_code``.
+        fields: of the sections that the merchant added, by the names of their inputs.
         complete: whether the page, which knows what each country asks for, misses nothing.
         typed_at: by the visitor's clock, in milliseconds; only ever compared with itself.
     """
@@ -27,6 +29,7 @@ class Details:
     email: str | None = None
     name: str | None = None
     address: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
     complete: bool = False
     typed_at: int = 0
 
@@ -47,11 +50,20 @@ def details_of(connection: Connection, checkout_id: str, unit_id: str) -> Detail
     """What the visitor typed for the checkout, if anything."""
     whose = {"checkout_id": checkout_id, "unit_id": unit_id}
     row = connection.execute(_OF_VISITOR, whose).one_or_none()
-    return Details() if row is None else Details(*row)
+    return Details() if row is None else typed_in(row)
 
 
 TYPED = tuple(details.c[name] for name in Details.__dataclass_fields__)
 """The columns that make `Details`, in its order."""
+
+
+def typed_in(values: Sequence[Any]) -> Details:
+    """The details in the values of `TYPED`."""
+    typed = Details(*values)
+    # Kept by an older version.
+    return typed if typed.fields else replace(typed, fields={})
+
+
 _OF_VISITOR = select(*TYPED).where(
     details.c.checkout_id == bindparam("checkout_id"), details.c.unit_id == bindparam("unit_id")
 )

@@ -13,12 +13,26 @@ from experiments import Experiment
 from service.errors import ConfigurationError
 from service.languages import sentence
 
-# What is asked, and what it is called where it is shown again.
+
+@dataclass(frozen=True)
+class Section:
+    """A part of every checkout; its template has the same name.
+
+    Attributes:
+        title: what it is called where it is shown again.
+        fields: names of its inputs with ``data-field``, whose values the order keeps.
+    """
+
+    title: str
+    fields: tuple[str, ...] = ()
+
+
 SECTIONS = {
-    "contact": sentence("Contact"),
-    "address": sentence("Billing address"),
-    "payment": sentence("Payment"),
+    "contact": Section(sentence("Contact")),
+    "address": Section(sentence("Billing address")),
+    "payment": Section(sentence("Payment")),
 }
+FIELDS = frozenset(name for section in SECTIONS.values() for name in section.fields)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, exists, select
 
 from service.checkout.checkouts import Checkout, checkout_of, shaped
-from service.checkout.details import TYPED, Details
+from service.checkout.details import TYPED, Details, typed_in
 from service.errors import UnknownCheckout
 from service.payments.attempts import MAY_BE_PAID, RECENTLY, attempts_of
 from service.store.session import Store
@@ -67,7 +67,7 @@ def _look(row: Row[Any], attempts: Sequence[Row[Any]]) -> Look:
         checkout=checkout_of(row),
         may_be_paid=bool(row.may_be_paid),
         attempts=attempts,
-        typed=Details(*row[-len(TYPED) :]) if row.typed else Details(),
+        typed=typed_in(row[-len(TYPED) :]) if row.typed else Details(),
     )
 
 

@@ -87,6 +87,8 @@ checkouts = Table(
     Column("locale", String(16)),
     Column("attributes", JSON, nullable=False),
     Column("metadata", JSON, nullable=False),
+    # What the visitor gave in sections that the merchant added.
+    Column("fields", JSON),
     Column("idempotency_key", String(255), unique=True),
     Column("request_digest", String(64)),
     # Set when a visitor first sees the checkout, and never changed after.
@@ -109,6 +111,7 @@ details = Table(
     Column("email", Text),
     Column("name", Text),
     Column("address", JSON, nullable=False),
+    Column("fields", JSON),
     # Whether the page, which knows what each country asks for, missed nothing.
     Column("complete", Boolean, nullable=False),
     # By the visitor's clock, in milliseconds: what was typed before comes too late.

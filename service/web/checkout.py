@@ -8,16 +8,16 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import Row
 from werkzeug import Response as AnyResponse
 
 from experiments import InvoiceTerms
 from service.checkout.admission import Guest
-from service.checkout.checkouts import Checkout, address_to, checkout_with_id
+from service.checkout.checkouts import Checkout, checkout_with_id, keep_buyer
 from service.checkout.consent import consent_of
 from service.checkout.details import Details, keep_details
-from service.checkout.flows import Flow, flow_named, step_at
+from service.checkout.flows import FIELDS, Flow, flow_named, step_at
 from service.checkout.knowledge import known_of
 from service.errors import (
     Forbidden,
@@ -83,12 +83,23 @@ _Email = Annotated[str, StringConstraints(pattern=r"^[^\s@]+@[^\s@]+$", max_leng
 _Text = Annotated[str, StringConstraints(max_length=255)]
 
 
+def _declared(given: dict[str, str]) -> dict[str, str]:
+    unknown = sorted(given.keys() - FIELDS)
+    if unknown:
+        raise ValueError(f"{unknown[0]} is no field of a section")
+    return {name: value for name, value in given.items() if value}
+
+
+_Fields = Annotated[dict[str, _Text], AfterValidator(_declared)]
+
+
 class ConfirmBody(BaseModel):
     """What the page sends when the visitor presses the pay button."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     confirmation_token: Annotated[str, StringConstraints(pattern=r"^ctoken_\w{1,200}$")]
     email: _Email | None = None
+    fields: _Fields = {}
 
 
 class AddressBody(BaseModel):
@@ -110,6 +121,7 @@ class DetailsBody(BaseModel):
     email: Annotated[str, StringConstraints(max_length=254)] | None = None
     name: _Text | None = None
     address: AddressBody | None = None
+    fields: _Fields = {}
     complete: bool = False
     typed_at: Annotated[int, Field(ge=0, lt=2**53)] = 0
 
@@ -120,6 +132,7 @@ class DetailsBody(BaseModel):
             self.email or None,
             self.name or None,
             {name: value for name, value in given.items() if value},
+            self.fields,
             self.complete,
             self.typed_at,
         )
@@ -130,6 +143,7 @@ class HostedBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
     email: _Email
+    fields: _Fields = {}
     token: str | None = None
 
 
@@ -140,6 +154,7 @@ class InvoiceBody(BaseModel):
     email: _Email
     name: _Text | None = None
     address: AddressBody | None = None
+    fields: _Fields = {}
 
 
 @checkout.get("/<checkout_id>")
@@ -187,7 +202,7 @@ def confirm(checkout_id: str) -> Response:
     kassa = services()
     found, _ = _own_checkout(kassa, checkout_id)
     body = validated(ConfirmBody, read_json())
-    found = _addressed(kassa, found, body.email)
+    found = _told_by_buyer(kassa, found, body)
     outcome = kassa.cashier.confirm(found, body.confirmation_token, return_url=_return_url(found))
     return _reply(kassa, found, outcome)
 
@@ -231,7 +246,7 @@ def invoice(checkout_id: str) -> Response:
     offered = found.terms if found.invoiced else switch and switch.invoice
     if not isinstance(offered, InvoiceTerms):
         raise Refused("no invoice is offered for this order")
-    found = _addressed(kassa, found, body.email)
+    found = _told_by_buyer(kassa, found, body)
     address = body.address.model_dump(exclude_none=True) if body.address else None
     buyer = Buyer(body.email, name=body.name, address=address)
     return _reply(kassa, found, kassa.cashier.invoicing.send(found, buyer, offered))
@@ -247,7 +262,7 @@ def hosted(checkout_id: str) -> AnyResponse:
     offered = kassa.cashier.switching.hosted(found)
     if offered is None:
         raise Refused("this order has no page at Stripe")
-    found = _addressed(kassa, found, body.email)
+    found = _told_by_buyer(kassa, found, body)
     outcome = kassa.cashier.invoicing.send(found, Buyer(body.email), offered)
     page = kassa.cashier.invoicing.page_of(found) if outcome.invoiced else None
     if form is not None:
@@ -337,13 +352,16 @@ def _deposit_day(outcome: Outcome, today: date) -> str | None:
     return language().day(expected.date(), today) if expected else None
 
 
-def _addressed(kassa: Services, found: Checkout, email: str | None) -> Checkout:
+def _told_by_buyer(
+    kassa: Services, found: Checkout, body: ConfirmBody | HostedBody | InvoiceBody
+) -> Checkout:
     """The checkout with the visitor's address and language, which letters about it keep to."""
-    to = {"email": email or found.email, "locale": found.locale or language().region}
-    if to == {"email": found.email, "locale": found.locale}:
+    email, locale = body.email or found.email, found.locale or language().region
+    fields = {**found.fields, **body.fields}
+    if (email, locale, fields) == (found.email, found.locale, found.fields):
         return found
     with kassa.store.write() as connection:
-        return address_to(connection, found, **to)
+        return keep_buyer(connection, found, email=email, locale=locale, fields=fields)
 
 
 def _admitted(kassa: Services, found: Checkout, unit_id: str) -> Checkout:

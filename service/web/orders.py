@@ -245,6 +245,7 @@ def _described(found: Checkout, status: str) -> dict[str, Any]:
         "created_at": _written(found.created_at),
         "expires_at": _written(found.expires_at),
         "metadata": dict(found.metadata),
+        "fields": dict(found.fields),
     }
 
 

@@ -177,7 +177,7 @@ def _parts(stripe: dict[str, str], face: Face) -> list[str]:
         own=_PLACES,
         flow=face.flow,
         at=face.at,
-        section_titles=SECTIONS,
+        sections=SECTIONS,
         texts=_texts(face.language, unsure=face.unsure),
         unsure=face.unsure,
         page=_page(face) | stripe,

@@ -17,6 +17,7 @@ SCRIPTS = {
     "checkout.js": "the checkout form: its steps, its answers, and what becomes of them",
     "connection.js": "says when the connection is gone",
     "details.js": "keeps what is typed, so that a reload has it again",
+    "fields.js": "checks what a section asks for that the merchant added",
     "friction.js": "records where a visitor has a hard time, never a value that was typed",
     "funnel.js": "reports the steps of a checkout, never a value that was typed",
     "problems.js": "says what keeps the visitor from going on, beside the field",

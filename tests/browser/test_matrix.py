@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -272,11 +273,13 @@ def test_back_forward_and_reload_keep_what_was_typed(arrive: Arrive, books: Book
     card = {} if visit.variant == "two_page_reload" else NO_CARD
     visit.page.locator("#email").fill(EMAIL)
     visit.address.locator("#country").select_option("US")
-    visit.address.locator("#name").fill(ADDRESS["name"])
+    with _heard(visit, ADDRESS["name"]):
+        visit.address.locator("#name").fill(ADDRESS["name"])
     half = DETAILS | dict.fromkeys(("line1", "city", "state", "postal_code"), "") | card
     _again(visit, half, visit.page.reload)
     _left_and_back(visit, half)
-    visit.give_details()
+    with _heard(visit, ADDRESS["postal_code"]):
+        visit.give_details()
     if visit.variant == "one_page":
         _again(visit, DETAILS | card, visit.page.reload)
     else:
@@ -288,6 +291,13 @@ def test_back_forward_and_reload_keep_what_was_typed(arrive: Arrive, books: Book
     visit.page.reload()
     visit.arrives()
     assert books.charged_at_stripe(checkout_id) == [AMOUNT]
+
+
+def _heard(visit: Visit, text: str) -> AbstractContextManager[object]:
+    """Until the page has heard of it: Stripe's form tells of a key when it has the time."""
+    return visit.page.expect_request(
+        lambda asked: asked.url.endswith("/details") and text in (asked.post_data or "")
+    )
 
 
 def _again(visit: Visit, typed: dict[str, str], act: Callable[[], object]) -> None:

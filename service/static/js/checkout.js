@@ -3,6 +3,7 @@
 
 import { watchConnection } from "./connection.js";
 import { Details, unsent } from "./details.js";
+import { Fields } from "./fields.js";
 import { Friction, codeOf } from "./friction.js";
 import { Funnel } from "./funnel.js";
 import { Problems } from "./problems.js";
@@ -49,6 +50,7 @@ class Checkout {
       onFocus: (kind) => this.friction.entered(kind, kind),
       onBlur: (kind) => this.friction.left(kind, kind, () => this.stripe.stateOf(kind)),
     });
+    this.fields = new Fields(form, this.settings.typed.fields ?? {});
     this.details = new Details(this.server, this.settings.detailsUrl, () => this.typed(), this.settings.kept, this.settings.place);
     /** @type {Record<string, () => Promise<string|undefined>>} what is wrong with a section */
     this.checks = {
@@ -71,6 +73,7 @@ class Checkout {
     this.email?.addEventListener("blur", () => afterPress(() => this.emailLeft()));
     this.email?.addEventListener("input", () => this.details.changed());
     this.email?.addEventListener("change", () => this.detailsChanged());
+    this.fields.connect(() => this.details.changed(), (section, empty) => afterPress(() => this.fieldLeft(section, empty)));
     addEventListener("pageshow", (event) => this.returned(event));
     const offline = /** @type {HTMLElement} */ (this.form.querySelector("[data-offline]"));
     watchConnection(offline, (sentence) => this.connectionSaid(sentence), () => this.connectedAgain());
@@ -101,8 +104,8 @@ class Checkout {
    */
   typed() {
     const { typed } = this.settings;
-    const complete = this.email ? !this.emailProblem() && this.stripe.isComplete("address") : typed.complete;
-    return { email: this.emailAddress || null, ...this.stripe.buyer(), complete };
+    const complete = this.email ? !this.emailProblem() && this.stripe.isComplete("address") && this.fields.isComplete() : typed.complete;
+    return { email: this.emailAddress || null, ...this.stripe.buyer(), fields: this.fields.values(), complete };
   }
 
   // -- what the visitor does ------------------------------------------------------------------
@@ -132,6 +135,16 @@ class Checkout {
     const message = this.emailProblem();
     if (message) this.problems.mark("contact", message);
     else this.problems.unmark("contact");
+  }
+
+  /**
+   * @param {string} section
+   * @param {boolean} empty
+   */
+  fieldLeft(section, empty) {
+    const message = this.fields.problemOf(section);
+    if (!message) this.problems.unmark(section);
+    else if (!empty || this.marked(section)) this.problems.mark(section, message);
   }
 
   detailsChanged() {
@@ -194,7 +207,7 @@ class Checkout {
     /** @type {Problem[]} */
     const problems = [];
     for (const section of sections) {
-      const message = await this.checks[section]?.();
+      const message = (await this.checks[section]?.()) ?? this.fields.problemOf(section);
       if (message) problems.push({ section, message });
     }
     return problems;
@@ -232,13 +245,13 @@ class Checkout {
     this.farewell = "leaving";
     this.funnel.record("payment_submitted");
     const token = await this.makeToken();
-    if (token) await this.follow(this.settings.confirmUrl, { confirmation_token: token, email: this.emailAddress });
+    if (token) await this.follow(this.settings.confirmUrl, { confirmation_token: token, email: this.emailAddress, fields: this.fields.values() });
   }
 
   /** In the place of a payment that is too large for a card, or was declined. */
   async askForInvoice() {
     if (this.inDoubt) return this.checkAgain();
-    const problems = await this.problemsOf(["contact", "address"]);
+    const problems = await this.problemsOf(["contact", ...this.fields.sections, "address"]);
     if (problems.length > 0) return this.report(problems);
     this.problems.clear();
     document.title = this.title();
@@ -248,31 +261,31 @@ class Checkout {
   /** Where Stripe's forms can't be shown here, its own page for the order may still be. */
   async goToStripe() {
     if (this.inDoubt) return this.checkAgain();
-    const problems = await this.problemsOf(["contact"]);
+    const problems = await this.problemsOf(["contact", ...this.fields.sections]);
     if (problems.length > 0) return this.report(problems);
     this.problems.clear();
     document.title = this.title();
     this.say("opening");
     this.farewell = "opening";
     this.funnel.record("payment_submitted");
-    await this.follow(this.settings.hostedUrl, { email: this.emailAddress });
+    await this.follow(this.settings.hostedUrl, { email: this.emailAddress, fields: this.fields.values() });
   }
 
   async sendInvoice() {
     this.say("invoicing");
     this.farewell = "invoicing";
     this.funnel.record("payment_submitted");
-    await this.follow(this.settings.invoiceUrl, { email: this.emailAddress, ...this.stripe.buyer() });
+    await this.follow(this.settings.invoiceUrl, { email: this.emailAddress, ...this.stripe.buyer(), fields: this.fields.values() });
   }
 
   /** @returns {Promise<Problem[]>} */
   async validate() {
-    const contact = this.emailProblem();
-    if (!this.stripe.ready) return this.listed({ contact, ...this.notReady() });
-    // A wallet opens its sheet on submit: not while the email still has to be mended.
-    if (contact && this.stripe.opensSheet) return this.listed({ contact });
+    const own = { contact: this.emailProblem(), ...this.fields.problems() };
+    if (!this.stripe.ready) return this.listed({ ...own, ...this.notReady() });
+    // A wallet opens its sheet on submit: not while something else still has to be mended.
+    if (this.stripe.opensSheet && this.listed(own).length > 0) return this.listed(own);
     const error = await within(this.stripe.submit(), WALLET_PATIENCE_MS);
-    return this.listed({ contact, ...(error && this.incomplete(error)) });
+    return this.listed({ ...own, ...(error && this.incomplete(error)) });
   }
 
   notReady() {
@@ -613,9 +626,18 @@ class Checkout {
   /** Shows what was given in the steps before. */
   review() {
     const written = this.written();
-    for (const place of this.steps.current.querySelectorAll("[data-review-of]")) {
-      place.textContent = written[/** @type {HTMLElement} */ (place).dataset.reviewOf ?? ""] ?? "";
+    for (const row of /** @type {NodeListOf<HTMLElement>} */ (this.steps.current.querySelectorAll("[data-review-of]"))) {
+      const text = written[row.dataset.reviewOf ?? ""] ?? this.valuesOf((row.dataset.fields ?? "").split(" "));
+      for (const place of row.querySelectorAll("[data-written]")) place.textContent = text;
+      // A section may ask for nothing, or for what need not be given.
+      row.hidden = text === "";
     }
+  }
+
+  /** @param {string[]} names */
+  valuesOf(names) {
+    const values = this.fields.values();
+    return names.map((name) => values[name]).filter(Boolean).join(", ");
   }
 
   /** @returns {Record<string, string>} what the visitor gave, by section */
@@ -635,6 +657,7 @@ class Checkout {
   /** @param {string} section */
   focusSection(section) {
     if (section === "contact") this.email?.focus();
+    else if (this.fields.sections.includes(section)) this.fields.focus(section);
     else this.stripe.focus(section);
   }
 

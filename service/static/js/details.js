@@ -9,6 +9,7 @@ const KEEP_AFTER_MS = 800;
  * @typedef {object} Typed
  * @property {string|null} email
  * @property {string|null} name
+ * @property {Record<string, string>} [fields] of the sections that a merchant added
  * @property {boolean} [complete] whether nothing is missing
  * @property {{line1?: string|null, line2?: string|null, city?: string|null, state?: string|null, postal_code?: string|null, country?: string|null}} address
  */
@@ -90,7 +91,8 @@ function hold(place, typed) {
  * The same for the same details: what is empty counts as what is missing.
  * @param {Typed} typed
  */
-function textOf({ email, name, address, complete }) {
+function textOf({ email, name, address, fields = {}, complete }) {
   const { line1, line2, city, state, postal_code: postalCode, country } = address;
-  return JSON.stringify([email, name, line1, line2, city, state, postalCode, country, complete].map((value) => value || ""));
+  const own = Object.entries(fields).filter(([, value]) => value).sort();
+  return JSON.stringify([...[email, name, line1, line2, city, state, postalCode, country, complete].map((value) => value || ""), own]);
 }

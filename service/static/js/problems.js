@@ -88,7 +88,9 @@ export class Problems {
   invalidate(section, invalid) {
     const place = this.form.querySelector(`[data-section="${section}"]`);
     place?.toggleAttribute("data-invalid", invalid);
-    place?.querySelector("input")?.setAttribute("aria-invalid", String(invalid));
+    const inputs = place ? [...place.querySelectorAll("input, select, textarea")] : [];
+    const wrong = inputs.find((input) => input.matches(":invalid")) ?? inputs[0];
+    for (const input of inputs) input.setAttribute("aria-invalid", String(invalid && input === wrong));
   }
 
   /** @param {string} section */

@@ -12,7 +12,13 @@ from service.checkout.details import Details, details_of, forget_details, keep_d
 from service.store.session import Store
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
-TYPED = Details("ada@example.com", "Ada", {"line1": "1 Way", "country": "GB"}, complete=True)
+TYPED = Details(
+    "ada@example.com",
+    "Ada",
+    {"line1": "1 Way", "country": "GB"},
+    {"purchase_order": "PO-1"},
+    complete=True,
+)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,17 @@ def test_every_flow_asks_for_every_section_once(flow: Flow) -> None:
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_section_has_a_template(section: str) -> None:
     assert (PROJECT / "templates" / "checkout" / "sections" / f"{section}.html").is_file()
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_section_declares_the_fields_that_its_template_has(section: str) -> None:
+    template = PROJECT / "templates" / "checkout" / "sections" / f"{section}.html"
+    inputs = re.findall(
+        r"<(?:input|select|textarea)[^>]*\bdata-field\b[^>]*>", template.read_text()
+    )
+    names = [name for each in inputs for name in re.findall(r'\bname="([^"]+)"', each)]
+    assert len(names) == len(inputs)
+    assert sorted(names) == sorted(SECTIONS[section].fields)
 
 
 @pytest.mark.parametrize(

@@ -433,7 +433,13 @@ TYPED = {
     "name": "Ada O'Hara <img>",
     "address": {"line1": '1 "Quote" Way', "line2": None, "city": "", "country": "GB"},
 }
-NOTHING: dict[str, object] = {"email": None, "name": None, "address": {}, "complete": False}
+NOTHING: dict[str, object] = {
+    "email": None,
+    "name": None,
+    "address": {},
+    "fields": {},
+    "complete": False,
+}
 
 
 def _type(shop: Shop, page: Page, body: object = TYPED, **headers: str) -> TestResponse:
@@ -454,6 +460,7 @@ def test_what_is_typed_is_there_again(shop: Shop) -> None:
     again = shop.page(shop.client.get(f"/c/{page.checkout_id}"))
     assert _typed(again) == TYPED | {
         "address": {"line1": '1 "Quote" Way', "country": "GB"},
+        "fields": {},
         "complete": False,
     }
     assert 'value="ada@example.com"' in again.html

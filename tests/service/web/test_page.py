@@ -34,6 +34,7 @@ def test_what_one_visitor_typed_is_on_no_other_page(shop: Shop) -> None:
         "email": "ada@example.com",
         "name": "Ada",
         "address": {"country": "SE"},
+        "fields": {},
         "complete": False,
     }
     assert "ada@example.com" not in other

@@ -33,6 +33,7 @@ ORDER = Checkout(
     locale=None,
     attributes={},
     metadata={},
+    fields={},
     customer=None,
     unit_id=None,
     experiment=None,
