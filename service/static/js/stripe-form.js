@@ -81,7 +81,7 @@ export class StripeForm {
     this.watch();
     try {
       const [session] = await Promise.all([this.watcher.session(), loadScript(this.order.stripeJs)]);
-      this.mountAll(session);
+      await this.mountAll(session);
     } catch {
       this.fail(this.firstPending());
     }
@@ -125,7 +125,7 @@ export class StripeForm {
   }
 
   /** @param {string|undefined} customerSessionClientSecret */
-  mountAll(customerSessionClientSecret) {
+  async mountAll(customerSessionClientSecret) {
     if (this.stripe || !window.Stripe) return;
     const { publishableKey } = this.order;
     const locale = /** @type {StripeElementLocale} */ (this.order.locale);
@@ -136,6 +136,8 @@ export class StripeForm {
     // Not before nothing can be refused any more: who tries again begins from the start.
     this.stripe = stripe;
     if (this.asks("address")) this.mountAddress(this.elements);
+    // One form after the other: a phone is busy with each for longer than a press may wait.
+    await new Promise((resolve) => setTimeout(resolve));
     if (this.asks("payment")) this.mountPayment(this.elements);
     darkMode().addEventListener("change", () => this.elements?.update({ appearance: appearance() }));
   }
