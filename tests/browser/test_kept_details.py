@@ -204,6 +204,6 @@ def test_no_step_asks_the_browser_for_more_than_another(come: Come) -> None:
     loaded = {}
     for variant in ("one_page", "two_page", "two_page_reload"):
         visit = come(variant)
-        visit.open_checkout()
+        visit.open_checkout().page.wait_for_load_state("load")
         loaded[variant] = {each.url for each in visit.watch.requests if "/static/" in each.url}
     assert loaded["one_page"] == loaded["two_page"] == loaded["two_page_reload"]

@@ -9,6 +9,7 @@ const TYPED = [...REQUIRED, "line2"];
 
 const country = /** @type {HTMLSelectElement} */ (document.getElementById("country"));
 const state = /** @type {HTMLSelectElement} */ (document.getElementById("state"));
+const countries = /** @type {HTMLTemplateElement} */ (document.getElementById("countries"));
 const more = /** @type {HTMLElement} */ (document.getElementById("more"));
 
 let mode = "billing";
@@ -122,13 +123,32 @@ function label(id, words) {
 }
 
 /** @param {string[]|null|undefined} allowed */
-function offerCountries(allowed) {
-  if (allowed) for (const option of [...country.options]) if (!allowed.includes(option.value)) option.remove();
+function allowCountries(allowed) {
+  if (allowed) for (const option of offered()) if (!allowed.includes(option.value)) option.remove();
+}
+
+/** Those that wait in the template: to style hundreds of them is more than a first look is worth. */
+function offered() {
+  return /** @type {NodeListOf<HTMLOptionElement>} */ (countries.content.querySelectorAll("option"));
+}
+
+/** @param {string} [code] the likely one where it is none that may be chosen */
+function chooseCountry(code) {
+  const all = [...offered()];
+  const chosen = all.find(({ value }) => value === code) ?? all.find((option) => option.hasAttribute("selected")) ?? all[0];
+  if (country.options.length > 1 && chosen) country.value = chosen.value;
+  else if (chosen) country.replaceChildren(chosen.cloneNode(true));
+}
+
+function offerCountries() {
+  const { value } = country;
+  country.replaceChildren(countries.content.cloneNode(true));
+  country.value = value;
 }
 
 /** @param {any} values */
 function fill({ name, address = {} }) {
-  if (address.country) country.value = address.country;
+  if (address.country) chooseCountry(address.country);
   countryChosen();
   const typed = { name, ...address };
   for (const id of TYPED) if (typed[id] !== undefined && typed[id] !== null) inputWith(id).value = typed[id];
@@ -172,10 +192,12 @@ function connect() {
 frame.listen(({ appearance, options = {} }) => {
   mode = options.mode ?? "billing";
   dress(appearance);
-  offerCountries(options.allowedCountries);
+  allowCountries(options.allowedCountries);
+  chooseCountry();
   connect();
   countryChosen();
   if (options.defaultValues) fill(options.defaultValues);
   frame.resize();
   frame.emit("ready");
+  setTimeout(offerCountries);
 });
