@@ -9,8 +9,9 @@ from analysis.decision import Evidence, decide
 from analysis.errors import InvalidObservations
 from analysis.inference import INFERENCES
 from analysis.inference.sequential import always_valid
+from analysis.looks import read_looks
 from analysis.multiplicity import adjusted, benjamini_hochberg, holm
-from analysis.observations import Observations
+from analysis.observations import InterimLook, Observations
 from analysis.plan import MetricPlan, Plan
 from analysis.report import (
     Absent,
@@ -23,6 +24,7 @@ from analysis.report import (
     MetricResult,
     Number,
     PlanLock,
+    PlannedLooks,
     Progress,
     Report,
     Role,
@@ -33,6 +35,7 @@ from analysis.report import (
 from analysis.srm import check_sample_ratio
 from analysis.tolerance import Running, tolerance
 from experiments.metrics import Kind
+from experiments.plan import Method
 
 _NO_PLAN = "no number of units was planned"
 _UNTUNED = "no number of units was planned to tune it at"
@@ -65,7 +68,6 @@ def analyze(
     progress = _progress(plan, observations, as_of)
     checks = _checks(plan, observations)
     labels = [Label.SAMPLE_RATIO_MISMATCH] if checks.sample_ratio.ok is False else []
-    labels += [Label.TOO_EARLY] if progress.early else []
     look = _Look(plan, progress, labels)
     metrics = _adjust([_judge(look, metric, observations) for metric in plan.metrics])
     shares = dict(plan.shares)
@@ -123,6 +125,7 @@ def _progress(plan: Plan, observations: Observations, as_of: datetime) -> Progre
         started_at=started_at,
         runtime=timedelta(0) if started_at is None else max(as_of - started_at, timedelta(0)),
         minimum_runtime=plan.minimum_runtime,
+        spending=plan.spending if plan.units_at_looks else None,
     )
 
 
@@ -147,7 +150,13 @@ def _judge(look: _Look, metric: MetricPlan, observations: Observations) -> Metri
         kind=metric.kind,
         direction=metric.direction,
         variants={variant: _variant(metric, arms[variant]) for variant in plan.variants},
-        comparisons=tuple(_compare(look, metric, arms, key) for key in treatments),
+        comparisons=tuple(
+            replace(
+                _compare(look, metric, arms, key),
+                planned=_planned(plan, metric, observations.looks, key),
+            )
+            for key in treatments
+        ),
         margin=metric.margin,
     )
     return result if metric.kind is Kind.PROPORTION else _in_money(result, currencies)
@@ -171,6 +180,10 @@ def _in_money(result: MetricResult, currencies: Sequence[str]) -> MetricResult:
                 p_value=gap,
                 adjusted_p_value=gap,
                 sequential=Sequential.absent(gap.reason),
+                planned=comparison.planned
+                and PlannedLooks.none(
+                    comparison.planned.planned, comparison.planned.next_units, gap.reason
+                ),
                 tolerance=comparison.tolerance
                 and replace(comparison.tolerance, ci_low=gap, ci_high=gap),
             )
@@ -198,9 +211,26 @@ def _compare(
         p_value=contrast.p_value,
         adjusted_p_value=contrast.p_value,
         sequential=_sequential(plan, variant, contrast, control.units + treatment.units),
-        labels=(*look.labels, *contrast.labels),
+        labels=(*look.labels, *_when(look, metric), *contrast.labels),
         tolerance=_tolerance(look, metric, (control, treatment), variant),
     )
+
+
+def _has_looks(plan: Plan, metric: MetricPlan) -> bool:
+    """Harm is watched at every look, not at planned ones alone."""
+    return plan.method is Method.GROUP_SEQUENTIAL and metric.role is not Role.GUARDRAIL
+
+
+def _when(look: _Look, metric: MetricPlan) -> tuple[Label, ...]:
+    if _has_looks(look.plan, metric):
+        return (Label.PLANNED_LOOKS,)
+    return (Label.TOO_EARLY,) if look.progress.early else ()
+
+
+def _planned(
+    plan: Plan, metric: MetricPlan, looks: Sequence[InterimLook], variant: str
+) -> PlannedLooks | None:
+    return read_looks(plan, metric, looks, variant) if _has_looks(plan, metric) else None
 
 
 def _tolerance(
@@ -246,21 +276,33 @@ _FAMILIES = {Role.PRIMARY: holm, Role.SECONDARY: benjamini_hochberg}
 
 def _adjust(metrics: Sequence[MetricResult]) -> tuple[MetricResult, ...]:
     """Holm over the primary metric's variants, Benjamini-Hochberg over all secondary ones."""
-    table: dict[tuple[str, str], tuple[Number, Number]] = {}
+    table: dict[tuple[str, str], tuple[Number, ...]] = {}
     for role, adjustment in _FAMILIES.items():
         family = [(m.key, c) for m in metrics if m.role is role for c in m.comparisons]
         fixed = adjusted(adjustment, [c.p_value for _, c in family])
         running = adjusted(adjustment, [c.sequential.p_value for _, c in family])
-        for (key, comparison), pair in zip(family, zip(fixed, running, strict=True), strict=True):
-            table[key, comparison.variant] = pair
+        looked = adjusted(adjustment, [_looked_p(c) for _, c in family])
+        all_three = zip(fixed, running, looked, strict=True)
+        for (key, comparison), found in zip(family, all_three, strict=True):
+            table[key, comparison.variant] = found
     return tuple(replace(m, comparisons=tuple(_with_adjusted(m, table))) for m in metrics)
 
 
 def _with_adjusted(
-    metric: MetricResult, table: Mapping[tuple[str, str], tuple[Number, Number]]
+    metric: MetricResult, table: Mapping[tuple[str, str], tuple[Number, ...]]
 ) -> Iterator[Comparison]:
     for comparison in metric.comparisons:
-        alone = comparison.p_value, comparison.sequential.p_value
-        fixed, running = table.get((metric.key, comparison.variant), alone)
-        sequential = replace(comparison.sequential, adjusted_p_value=running)
-        yield replace(comparison, adjusted_p_value=fixed, sequential=sequential)
+        alone = comparison.p_value, comparison.sequential.p_value, _looked_p(comparison)
+        fixed, running, looked = table.get((metric.key, comparison.variant), alone)
+        yield replace(
+            comparison,
+            adjusted_p_value=fixed,
+            sequential=replace(comparison.sequential, adjusted_p_value=running),
+            planned=comparison.planned and replace(comparison.planned, adjusted_p_value=looked),
+        )
+
+
+def _looked_p(comparison: Comparison) -> Number:
+    return (
+        Absent("no looks are planned") if comparison.planned is None else comparison.planned.p_value
+    )

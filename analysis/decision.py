@@ -177,10 +177,17 @@ def _too_early(evidence: Evidence) -> Decision | None:
     return Decision(
         Action.KEEP_RUNNING,
         (
-            f"{_reached(evidence)}; a fixed-horizon p-value must not be read before all are in.",
+            f"{_reached(evidence)}; {_next_reading(evidence)}.",
             *_undecided(evidence, "No difference was shown yet"),
         ),
     )
+
+
+def _next_reading(evidence: Evidence) -> str:
+    looks = evidence.primary.comparisons[0].planned
+    if looks is None:
+        return "a fixed-horizon p-value must not be read before all are in"
+    return wording.next_look(looks)
 
 
 def _too_few_units(evidence: Evidence) -> Decision | None:
@@ -279,7 +286,7 @@ def _warnings(comparisons: list[Comparison]) -> list[Label]:
 
 def _reading(evidence: Evidence, comparison: Comparison) -> str:
     reading = comparison.reading(early=evidence.progress.early)
-    kind = f"{'always-valid ' if reading.always_valid else ''}{level(evidence.progress.alpha)}"
+    kind = f"{reading.kind}{level(evidence.progress.alpha)}"
     lift = comparison.relative.estimate
     gap = f"undefined ({lift.reason})" if isinstance(lift, Absent) else signed_percent(lift)
     return (

@@ -24,6 +24,11 @@ def normal_p(z: float) -> float:
     return max(math.erfc(abs(z) / math.sqrt(2)), SMALLEST_P)
 
 
+def normal_z(p_value: float) -> float:
+    """The |z| whose two-sided p-value it is, of one in (0, 1]: `normal_p` the other way."""
+    return max(0.0, -NormalDist().inv_cdf(p_value / 2))
+
+
 def student_quantile(alpha: float, degrees: float) -> float:
     """Critical value of a two-sided Student t test at level `alpha`."""
     from scipy.special import stdtrit  # noqa: PLC0415 - loading scipy is put off until needed

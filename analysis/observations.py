@@ -37,6 +37,21 @@ class Exclusion:
 
 
 @dataclass(frozen=True)
+class InterimLook:
+    """What was known at a planned look: the first units of the plan, each with its whole window.
+
+    Attributes:
+        at: when the last of their windows had closed, in UTC.
+        units: by variant key.
+        metrics: Aggregates by metric key, then variant key.
+    """
+
+    at: datetime
+    units: Mapping[str, int]
+    metrics: Mapping[str, Mapping[str, Aggregates]]
+
+
+@dataclass(frozen=True)
 class Observations:
     """Units, metrics and funnel of every variant of one experiment.
 
@@ -52,6 +67,7 @@ class Observations:
             window ago), so they may yet convert.
         first_exposure: When the first unit was exposed, in UTC; None where nobody was, or nobody
             knows.
+        looks: The planned looks that were due, in their order; of a plan without them none.
         exclusions: Everything else that was left out, with its reason.
 
     Raises:
@@ -68,6 +84,7 @@ class Observations:
     open_windows: int = 0
     first_exposure: datetime | None = None
     exclusions: tuple[Exclusion, ...] = ()
+    looks: tuple[InterimLook, ...] = ()
 
     def __post_init__(self) -> None:
         if min((self.contradictory_units, self.duplicate_rows, *self.units.values())) < 0:

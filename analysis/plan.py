@@ -10,9 +10,7 @@ from analysis.inference import INFERENCES
 from analysis.report import Margin, Role
 from experiments.definition import Experiment
 from experiments.metrics import Direction, Kind, Metric
-from experiments.plan import DecisionRule, Scale
-
-METHODS = ("fixed",)
+from experiments.plan import DecisionRule, Method, Scale, Spending
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +52,14 @@ class Plan:
         variants: All variant keys, control first, at least two.
         shares: Designed share of every variant, above 0, summing to 1.
         alpha: Two-sided chance of a false alarm, above 0 and below 0.5.
-        method: "fixed".
-        planned_units: Units over all variants at which the fixed test is read; None where nobody
-            planned, and the numbers at hand are read as the end.
+        method: Whether the numbers decide at the end alone, or at planned looks.
+        planned_units: Units over all variants at which the fixed test, or the last look, is read;
+            None where nobody planned, and the numbers at hand are read as the end.
         metrics: In the order of the report; exactly one is primary.
         start: When the experiment begins, in UTC; None means with the first exposure.
         minimum_runtime: Before which nothing ships; None where nobody set one.
+        looks: With planned looks how many, at equal parts of the planned units; else None.
+        spending: How planned looks divide alpha.
 
     Raises:
         InvalidPlan: If any of these rules is broken.
@@ -70,16 +70,26 @@ class Plan:
     variants: tuple[str, ...]
     shares: Mapping[str, float]
     alpha: float
-    method: str
+    method: Method
     planned_units: int | None
     metrics: tuple[MetricPlan, ...]
     start: datetime | None = None
     minimum_runtime: timedelta | None = None
+    looks: int | None = None
+    spending: Spending = Spending.OBRIEN_FLEMING
 
     def __post_init__(self) -> None:
         broken = [message for message, holds in self._rules() if not holds]
         if broken:
             raise InvalidPlan(f"{self.experiment}: {'; '.join(broken)}")
+
+    @property
+    def units_at_looks(self) -> tuple[int, ...]:
+        """The units over all variants that each planned look waits for; none without looks."""
+        planned, looks = self.planned_units, self.looks
+        if planned is None or looks is None:
+            return ()
+        return tuple(math.ceil(planned * number / looks) for number in range(1, looks + 1))
 
     def _rules(self) -> tuple[tuple[str, bool], ...]:
         keys = [metric.key for metric in self.metrics]
@@ -97,7 +107,12 @@ class Plan:
                 all(share > 0 for share in shares) and math.isclose(sum(shares), 1, abs_tol=1e-9),
             ),
             ("alpha: above 0 and below 0.5", 0 < self.alpha < 0.5),
-            (f"method: one of {', '.join(METHODS)}", self.method in METHODS),
+            (
+                "looks: at least 2 of the planned units, with group_sequential alone",
+                (self.looks is not None and self.looks >= 2 and self.planned_units is not None)
+                if self.method is Method.GROUP_SEQUENTIAL
+                else self.looks is None,
+            ),
             ("planned_units: at least 2", self.planned_units is None or self.planned_units >= 2),
             ("metrics: none twice", len(set(keys)) == len(keys)),
             ("metrics: exactly one primary", len(primaries) == 1),
@@ -128,6 +143,8 @@ def resolve(experiment: Experiment, metrics: Mapping[str, Metric]) -> Plan:
         metrics=_metric_plans(experiment, metrics),
         start=experiment.start,
         minimum_runtime=experiment.decision.minimum_runtime,
+        looks=experiment.analysis.looks,
+        spending=experiment.analysis.spending or Spending.OBRIEN_FLEMING,
     )
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from analysis.observations import Exclusion
 from experiments.metrics import Direction, Kind
-from experiments.plan import Scale
+from experiments.plan import Method, Scale, Spending
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -75,6 +75,7 @@ class Label(StrEnum):
 
     SAMPLE_RATIO_MISMATCH = "sample ratio mismatch"
     TOO_EARLY = "too early"
+    PLANNED_LOOKS = "planned looks"
     TOO_FEW_CONVERSIONS = "too few conversions"
     TOO_FEW_UNITS = "too few units"
 
@@ -96,6 +97,8 @@ _MEANINGS = {
     Label.TOO_EARLY: "The planned number of units, each with its whole conversion window, is not "
     "reached, so a p-value and interval made for one reading at the end must not be read; the "
     "always-valid interval may.",
+    Label.PLANNED_LOOKS: "The plan divides the chance of a false alarm over several looks, so the "
+    "p-value and interval of a single reading must not be read; those of the looks may.",
     Label.TOO_FEW_CONVERSIONS: "A variant has fewer than 10 conversions or fewer than 10 units "
     "without one, so the p-value comes from an exact test and may disagree with the interval.",
     Label.TOO_FEW_UNITS: "A variant's values come from the equal of fewer than 30 units, too few "
@@ -145,6 +148,67 @@ class Sequential:
         """No always-valid reading, for one reason."""
         gap = Absent(reason)
         return cls(gap, gap, gap, gap)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLook:
+    """One planned look at one comparison, as it was when it was due.
+
+    Attributes:
+        at: When the last window of its units had closed, in UTC.
+        units: Over all variants.
+        fraction: Of the planned units.
+        z: The test's p-value as a standard normal, with the sign of the difference.
+        bound: The |z| at which the look stops.
+        lift: As estimated then.
+        ci_low: Lower end of the repeated interval.
+        ci_high: Upper end.
+    """
+
+    at: datetime
+    units: int
+    fraction: float
+    z: float
+    bound: float
+    lift: Number
+    ci_low: Number
+    ci_high: Number
+
+    @property
+    def reached(self) -> bool:
+        """Whether it reached its bound."""
+        return abs(self.z) >= self.bound
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLooks:
+    """What all planned looks that were due show of one comparison.
+
+    Attributes:
+        looks: In their order.
+        planned: How many there will be.
+        next_units: How many units, with their windows, the next one waits for; None after the last.
+        estimate: The median-unbiased lift where the looks ended; absent before.
+        ci_low: Lower end of what the repeated intervals leave together.
+        ci_high: Upper end.
+        p_value: Below alpha exactly when a look reached its bound.
+        adjusted_p_value: The same over all comparisons of the family; it decides.
+    """
+
+    looks: tuple[PlannedLook, ...]
+    planned: int
+    next_units: int | None
+    estimate: Number
+    ci_low: Number
+    ci_high: Number
+    p_value: Number
+    adjusted_p_value: Number
+
+    @classmethod
+    def none(cls, planned: int, next_units: int | None, reason: str) -> "PlannedLooks":
+        """Nothing to read yet, for one reason."""
+        gap = Absent(reason)
+        return cls((), planned, next_units, gap, gap, gap, gap, gap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +263,15 @@ class Reading:
         ci_high: Upper end.
         p_value: Adjusted over the family; it decides, also against the interval.
         adjusted: Whether the adjustment changed it.
-        always_valid: Whether both are true at every look.
+        kind: What the interval is called: true at every look, or at planned ones; empty where it
+            is read once.
     """
 
     ci_low: Number
     ci_high: Number
     p_value: Number
     adjusted: bool
-    always_valid: bool
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +328,7 @@ class Comparison:
     sequential: Sequential
     labels: tuple[Label, ...] = ()
     tolerance: Tolerance | None = None
+    planned: PlannedLooks | None = None
 
     @property
     def gaps(self) -> tuple[str, ...]:
@@ -281,15 +347,12 @@ class Comparison:
         return tuple(f"no {', '.join(what)}: {reason}" for reason, what in names.items())
 
     def reading(self, *, early: bool) -> Reading:
-        """Always-valid before the planned size is reached, fixed from then on."""
-        ends, test = (self.sequential, self.sequential) if early else (self.relative, self)
-        return Reading(
-            ci_low=ends.ci_low,
-            ci_high=ends.ci_high,
-            p_value=test.adjusted_p_value,
-            adjusted=test.adjusted_p_value != test.p_value,
-            always_valid=early,
-        )
+        """Of planned looks where there are some; else always-valid, and fixed at the end."""
+        if self.planned is not None:
+            return _reading(self.planned, self.planned, "repeated ")
+        if early:
+            return _reading(self.sequential, self.sequential, "always-valid ")
+        return _reading(self.relative, self, "")
 
     def finding(self, direction: Direction, progress: "Progress") -> Finding:
         """What it shows now: the one answer of headline, figure and decision.
@@ -320,6 +383,20 @@ class Comparison:
             return Verdict.PASSED
         worse = self.finding(direction, progress) is Finding.WORSE
         return Verdict.FAILED if worse else Verdict.UNDECIDED
+
+
+def _reading(
+    ends: PlannedLooks | Sequential | Estimate,
+    test: PlannedLooks | Sequential | Comparison,
+    kind: str,
+) -> Reading:
+    return Reading(
+        ci_low=ends.ci_low,
+        ci_high=ends.ci_high,
+        p_value=test.adjusted_p_value,
+        adjusted=test.adjusted_p_value != test.p_value,
+        kind=kind,
+    )
 
 
 @dataclass(frozen=True)
@@ -386,7 +463,8 @@ class Progress:
     """The agreement made before the data came, and how far the experiment has got.
 
     Attributes:
-        method: "fixed": one reading at the planned size, watched by an always-valid interval.
+        method: One reading at the planned size, watched by an always-valid interval; or planned
+            looks.
         alpha: Two-sided chance of a false alarm.
         information_fraction: Exposed units over planned units; above 1 when it ran longer.
         planned_units: Units over all variants, or absent when nobody planned.
@@ -395,9 +473,10 @@ class Progress:
         started_at: The first exposure, or the planned start where that came later.
         runtime: From then until the report's time.
         minimum_runtime: Before which nothing ships, or None.
+        spending: How planned looks divide alpha; None without them.
     """
 
-    method: str
+    method: Method
     alpha: float
     information_fraction: Number
     planned_units: int | Absent
@@ -406,6 +485,7 @@ class Progress:
     started_at: datetime | None = None
     runtime: timedelta = timedelta(0)
     minimum_runtime: timedelta | None = None
+    spending: Spending | None = None
 
     @property
     def early(self) -> bool:

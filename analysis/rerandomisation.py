@@ -5,7 +5,7 @@ whatever a split shows is then chance. Each is judged exactly as the report woul
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from analysis.aggregates import Aggregates
 from analysis.analyze import analyze
-from analysis.observations import Observations
+from analysis.observations import InterimLook, Observations
 from analysis.plan import Plan
 from analysis.report import Absent, Action, MetricResult, Role
 from experiments.bulk import Indices, Units, assign_many
@@ -56,20 +56,41 @@ class History:
             experiment: whose variants they are.
             entered: the index of each unit's variant; -1 for those that do not enter.
         """
+        units, metrics = self._sums(experiment, entered, np.flatnonzero(entered >= 0))
+        return Observations(units=units, metrics=metrics, currencies=self.currencies)
+
+    def looks(
+        self, experiment: Experiment, entered: Indices, due: Sequence[int], *, at: datetime
+    ) -> tuple[InterimLook, ...]:
+        """The planned looks at one split, each at the first units that entered.
+
+        Args:
+            experiment: whose variants they are.
+            entered: as of `observed`.
+            due: how many units each look waits for.
+            at: the time that all of them are said to be of.
+        """
+        inside = np.flatnonzero(entered >= 0)
+        return tuple(
+            InterimLook(at, *self._sums(experiment, entered, inside[:units]))
+            for units in due
+            if units <= len(inside)
+        )
+
+    def _sums(
+        self, experiment: Experiment, entered: Indices, which: NDArray[np.intp]
+    ) -> tuple[dict[str, int], dict[str, dict[str, Aggregates]]]:
         keys = [variant.key for variant in experiment.variants]
-        inside = entered >= 0
-        arms, count = entered[inside], len(keys)
+        arms, count = entered[which], len(keys)
         units = np.bincount(arms, minlength=count).tolist()
         metrics = {}
         for metric, values in self.values.items():
-            value = values[inside]
+            value = values[which]
             totals = np.bincount(arms, weights=value, minlength=count).tolist()
             squares = np.bincount(arms, weights=value * value, minlength=count).tolist()
             sums = zip(keys, units, totals, squares, strict=True)
             metrics[metric] = {key: Aggregates(*each) for key, *each in sums}
-        return Observations(
-            units=dict(zip(keys, units, strict=True)), metrics=metrics, currencies=self.currencies
-        )
+        return dict(zip(keys, units, strict=True)), metrics
 
 
 @dataclass(frozen=True)
@@ -153,7 +174,10 @@ def verdicts(
     """
     for seed in seeds:
         split = assign_many(replace(experiment, seed=seed), history.units, now=as_of)
-        observations = history.observed(experiment, split.entered)
+        observations = replace(
+            history.observed(experiment, split.entered),
+            looks=history.looks(experiment, split.entered, plan.units_at_looks, at=as_of),
+        )
         report = analyze(plan, observations, as_of=as_of, generated_at=as_of)
         primary = next(metric for metric in report.metrics if metric.role is Role.PRIMARY)
         yield Verdict(
@@ -164,7 +188,7 @@ def verdicts(
 
 
 def _significant(primary: MetricResult, alpha: float) -> bool:
-    values = (comparison.adjusted_p_value for comparison in primary.comparisons)
+    values = ((each.planned or each).adjusted_p_value for each in primary.comparisons)
     return any(not isinstance(value, Absent) and value < alpha for value in values)
 
 

@@ -5,7 +5,17 @@ import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from analysis.report import Absent, Change, Json, Margin, Number, PlanLock, Tolerance
+from analysis.report import (
+    Absent,
+    Change,
+    Json,
+    Margin,
+    Number,
+    PlanLock,
+    PlannedLook,
+    PlannedLooks,
+    Tolerance,
+)
 from experiments.events import BROWSER_EVENTS
 from experiments.metrics import Kind
 from experiments.plan import Scale
@@ -13,6 +23,50 @@ from experiments.plan import Scale
 TOLD_BY_PAGES = (
     "* Told by pages, of recorded visitors only: no rate of, or to, a step that counts everybody."
 )
+
+
+LOOKS_HEAD = ("look", "units", "z, bound", "lift", "repeated interval", "then")
+
+
+def look_rows(looks: PlannedLooks) -> list[tuple[str, ...]]:
+    """A row below `LOOKS_HEAD` for each planned look that was due."""
+    return [
+        (
+            f"{number} of {looks.planned}",
+            count(look.units),
+            f"{look.z:+.2f}, ±{look.bound:.2f}",
+            signed_percent(look.lift),
+            interval(look.ci_low, look.ci_high),
+            outcome(look),
+        )
+        for number, look in enumerate(looks.looks, start=1)
+    ]
+
+
+def outcome(look: PlannedLook) -> str:
+    """What follows from a planned look."""
+    return "stops" if look.reached else "goes on"
+
+
+def next_look(looks: PlannedLooks) -> str:
+    """Which planned look is next, and what it waits for; or that none is."""
+    reached = next((n for n, look in enumerate(looks.looks, start=1) if look.reached), None)
+    if reached is not None:
+        return f"look {reached} of {looks.planned} reached its bound"
+    if looks.next_units is None:
+        return "every planned look is over"
+    number = len(looks.looks) + 1
+    return (
+        f"look {number} of {looks.planned} waits for {count(looks.next_units)} units, "
+        "each with its whole window"
+    )
+
+
+def where_ended(looks: PlannedLooks) -> str | None:
+    """The estimate where the looks ended, in a sentence; None while they go on."""
+    if isinstance(looks.estimate, Absent):
+        return None
+    return f"median-unbiased lift where the looks ended: {signed_percent(looks.estimate)}"
 
 
 def step(event: str) -> str:

@@ -39,9 +39,11 @@ from experiments.plan import (
     DecisionRule,
     Exposure,
     Guardrail,
+    Method,
     MetricRoles,
     Scale,
     ShipIf,
+    Spending,
 )
 from experiments.readings import Readings
 from experiments.schema import KINDS, json_schema
@@ -74,6 +76,7 @@ __all__ = [
     "Layer",
     "LedgerColumn",
     "Linted",
+    "Method",
     "Metric",
     "MetricRoles",
     "Offer",
@@ -85,6 +88,7 @@ __all__ = [
     "Scale",
     "ShipIf",
     "Slot",
+    "Spending",
     "Status",
     "Subscription",
     "Switch",

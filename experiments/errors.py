@@ -59,6 +59,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         "effect-unreachable": "The planned units can come in time, and can show the effect.",
         "one-primary": "An experiment has one primary metric.",
         "margin-missing": "A decision has a margin with not_worse, and only then.",
+        "looks-missing": "An analysis has planned looks with group_sequential, and only then.",
         "ramp-start": "An experiment with a ramp has a start.",
         "ramp-order": "Each step of a ramp comes later than the one before, with more traffic.",
         "ramp-end": "The last step of a ramp is the traffic, and comes before the end.",

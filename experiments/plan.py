@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from hashlib import sha256
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
@@ -43,6 +43,26 @@ class Scale(StrEnum):
     """Of the control's value: 0.02 of a rate of 50 % is one percentage point."""
     ABSOLUTE = "absolute"
     """Of nothing: 0.02 of any rate is two percentage points."""
+
+
+class Method(StrEnum):
+    """When the numbers may decide."""
+
+    FIXED = "fixed"
+    """Once, when the planned units are in."""
+    GROUP_SEQUENTIAL = "group_sequential"
+    """At several planned looks, which share the chance of a false alarm."""
+
+
+class Spending(StrEnum):
+    """How planned looks divide the chance of a false alarm."""
+
+    OBRIEN_FLEMING = "obrien_fleming"
+    """Hardly any of it early: the last look costs hardly anything."""
+    POCOCK = "pocock"
+    """About the same bound at each look: stops early, and needs more at the end."""
+    POWER = "power"
+    """By the third power of the share of units that is in: between the two."""
 
 
 def _a_loss(margin: object) -> object:
@@ -187,7 +207,10 @@ class AnalysisPlan:
     """How the numbers are judged, settled before there are any.
 
     Attributes:
-        method: `fixed`: one look, once the planned units are in.
+        method: when the numbers may decide.
+        looks: with `group_sequential`, at how many parts of the planned units, all equally large,
+            the last one being all of them; 2 to 28.
+        spending: how the looks divide alpha, by default as O'Brien and Fleming do.
         alpha: probability of a false alarm, in (0, 0.5).
         planned_units: units in all variants together at which the result is read, at least 2.
         conversion_window: how long after its first exposure a unit can convert, up to 365 days.
@@ -204,7 +227,14 @@ class AnalysisPlan:
         int,
         Field(ge=2, le=10**12, description="the number of units to wait for, such as 40000"),
     ]
-    method: Annotated[Literal["fixed"], Field(description="fixed")] = "fixed"
+    method: Annotated[Method, Field(description="fixed or group_sequential")] = Method.FIXED
+    looks: Annotated[
+        int | None,
+        Field(ge=2, le=28, description="a number of looks such as 5", validate_default=True),
+    ] = None
+    spending: Annotated[Spending | None, Field(description="obrien_fleming, pocock or power")] = (
+        None
+    )
     alpha: Annotated[
         float, Field(gt=0, lt=0.5, description="a probability such as 0.05, below 0.5")
     ] = 0.05
@@ -223,6 +253,24 @@ class AnalysisPlan:
         int | None,
         Field(ge=1, le=10**10, description="units a day that reach the checkout, such as 3000"),
     ] = None
+
+    @field_validator("looks", "spending")
+    @classmethod
+    def _of_planned_looks(cls, value: object, info: ValidationInfo) -> object:
+        method = info.data.get("method")
+        if method is Method.FIXED and value is not None:
+            raise refusal(
+                "looks-missing",
+                f"{info.field_name} says nothing with one look at the end",
+                "remove it, or write `method: group_sequential`",
+            )
+        if method is Method.GROUP_SEQUENTIAL and info.field_name == "looks" and value is None:
+            raise refusal(
+                "looks-missing",
+                "group_sequential needs the number of looks",
+                "write `looks:` and a number such as 5",
+            )
+        return value
 
     @field_validator("baseline")
     @classmethod

@@ -35,7 +35,13 @@ def make_report(
     definition = catalog.experiment(experiment)
     plan = resolve(definition, catalog.metrics)
     with store.read() as connection:
-        observations = read_observations(connection, definition, catalog.metrics, as_of=as_of)
+        observations = read_observations(
+            connection,
+            definition,
+            catalog.metrics,
+            as_of=as_of,
+            units_at_looks=plan.units_at_looks,
+        )
         locked = locked_plan(connection, experiment)
     return analyze(
         plan, observations, as_of=as_of, generated_at=now, lock=_lock(catalog, experiment, locked)

@@ -17,6 +17,8 @@ from analysis.report import (
     MetricResult,
     Number,
     PlanLock,
+    PlannedLook,
+    PlannedLooks,
     Progress,
     Report,
     Role,
@@ -28,6 +30,7 @@ from experiments.events import BROWSER_EVENTS
 SCHEMA = "kassa.report/1"
 _UNBOUNDED = "the numbers set no upper limit"
 _UNSET = "not set"
+_OVER = "every planned look is over"
 _NO_EXPOSURE = "no first exposure is known"
 
 
@@ -78,7 +81,8 @@ def _analysis(progress: Progress) -> Json:
     started_at = progress.started_at
     least = progress.minimum_runtime
     return {
-        "method": progress.method,
+        "method": progress.method.value,
+        **({} if progress.spending is None else {"spending": progress.spending.value}),
         "alpha": progress.alpha,
         **_field("information_fraction", progress.information_fraction),
         **_field("planned_units", progress.planned_units),
@@ -179,6 +183,34 @@ def _comparison(metric: MetricResult, comparison: Comparison, progress: Progress
             for label in comparison.labels
         ],
         **_non_inferiority(metric, comparison, progress),
+        **({} if comparison.planned is None else {"planned_looks": _looks(comparison.planned)}),
+    }
+
+
+def _looks(looks: PlannedLooks) -> Json:
+    return {
+        "planned": looks.planned,
+        **_field("next_units", Absent(_OVER) if looks.next_units is None else looks.next_units),
+        **_field("estimate", looks.estimate),
+        **_field("ci_low", looks.ci_low),
+        **_field("ci_high", looks.ci_high),
+        **_field("p_value", looks.p_value),
+        **_field("adjusted_p_value", looks.adjusted_p_value),
+        "looks": [_look(look) for look in looks.looks],
+    }
+
+
+def _look(look: PlannedLook) -> Json:
+    return {
+        "at": instant(look.at),
+        "units": look.units,
+        "information_fraction": look.fraction,
+        "z": look.z,
+        "bound": look.bound,
+        **_field("lift", look.lift),
+        **_field("ci_low", look.ci_low),
+        **_field("ci_high", look.ci_high),
+        "reached": look.reached,
     }
 
 

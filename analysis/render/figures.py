@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from analysis.report import Absent, Comparison, MetricResult, Number, Report
-from analysis.wording import count, interval, percent, signed_percent, step
+from analysis.wording import count, interval, outcome, percent, signed_percent, step
 
 # Room at both sides, for the marks that stand on the edge.
 _MARGIN = 3.0
@@ -92,6 +92,31 @@ def interval_plot(report: Report) -> IntervalPlot:
     return IntervalPlot(rows, tuple(_ticks(axis)), axis.x(0.0))
 
 
+def looks_plot(report: Report) -> IntervalPlot | None:
+    """The lift of the primary metric at each planned look; None where no look is planned or due."""
+    found = [
+        (comparison.variant, looks.planned, number, look)
+        for comparison in report.primary.comparisons
+        if (looks := comparison.planned) is not None
+        for number, look in enumerate(looks.looks, start=1)
+    ]
+    if not found:
+        return None
+    ends = [end for *_, look in found for end in _finite(look.lift, look.ci_low, look.ci_high)]
+    needed = _widest([0.0, *_finite(*(look.lift for *_, look in found))])
+    axis = _axis_around([0.0, *(min(end, 4 * needed) for end in ends)])
+    rows = tuple(
+        _row(
+            axis,
+            f"Look {number} of {planned}, {count(look.units)} units, {shortened(variant, 18)}",
+            (look.lift, look.ci_low, look.ci_high),
+            outcome(look),
+        )
+        for variant, planned, number, look in found
+    )
+    return IntervalPlot(rows, tuple(_ticks(axis)), axis.x(0.0))
+
+
 def funnel_steps(report: Report) -> tuple[Step, ...]:
     """Units that reached each step, after those exposed, as a share of the variant's exposed."""
     steps = {"exposed": report.units, **report.funnel}
@@ -111,13 +136,23 @@ def _interval_row(
     report: Report, axis: _Axis, metric: MetricResult, comparison: Comparison
 ) -> IntervalRow:
     reading = comparison.reading(early=report.progress.early)
-    low, high = _number(reading.ci_low), _number(reading.ci_high)
-    estimate = _number(comparison.relative.estimate)
-    lift = signed_percent(comparison.relative.estimate)
+    return _row(
+        axis,
+        f"{shortened(metric.name, 22)}, {shortened(comparison.variant, 18)}",
+        (comparison.relative.estimate, reading.ci_low, reading.ci_high),
+        comparison.finding(metric.direction, report.progress),
+    )
+
+
+def _row(
+    axis: _Axis, label: str, numbers: tuple[Number, Number, Number], verdict: str
+) -> IntervalRow:
+    estimate, low, high = map(_number, numbers)
+    lift, *ends = numbers
     return IntervalRow(
-        label=f"{shortened(metric.name, 22)}, {shortened(comparison.variant, 18)}",
-        reading=f"{lift} ({interval(reading.ci_low, reading.ci_high)})",
-        verdict=comparison.finding(metric.direction, report.progress),
+        label=label,
+        reading=f"{signed_percent(lift)} ({interval(*ends)})",
+        verdict=verdict,
         low=None if low is None else axis.x(low),
         high=None if high is None else axis.x(high),
         estimate=None if estimate is None else axis.x(estimate),
@@ -128,7 +163,10 @@ def _interval_row(
 
 def _axis(report: Report, comparisons: list[Comparison]) -> _Axis:
     widest = _widest(_finite_ends(report, list(report.primary.comparisons)))
-    ends = [min(end, widest) for end in _finite_ends(report, comparisons)]
+    return _axis_around([min(end, widest) for end in _finite_ends(report, comparisons)])
+
+
+def _axis_around(ends: list[float]) -> _Axis:
     low, high = min(ends), max(ends)
     room = 0.06 * (high - low) or 0.01
     return _Axis(max(low - room, -1.0), high + room)
@@ -138,9 +176,12 @@ def _finite_ends(report: Report, comparisons: list[Comparison]) -> list[float]:
     ends = [0.0]
     for comparison in comparisons:
         reading = comparison.reading(early=report.progress.early)
-        shown = map(_number, (reading.ci_low, reading.ci_high, comparison.relative.estimate))
-        ends += [end for end in shown if end is not None and math.isfinite(end)]
+        ends += _finite(reading.ci_low, reading.ci_high, comparison.relative.estimate)
     return ends
+
+
+def _finite(*numbers: Number) -> list[float]:
+    return [end for end in map(_number, numbers) if end is not None and math.isfinite(end)]
 
 
 def _widest(primary_ends: list[float]) -> float:

@@ -9,7 +9,7 @@ from functools import partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from analysis.render.figures import funnel_steps, interval_plot, shortened
+from analysis.render.figures import funnel_steps, interval_plot, looks_plot, shortened
 from analysis.report import (
     Absent,
     Action,
@@ -24,6 +24,7 @@ from analysis.report import (
     Verdict,
 )
 from analysis.wording import (
+    LOOKS_HEAD,
     TOLD_BY_PAGES,
     count,
     difference_text,
@@ -31,6 +32,8 @@ from analysis.wording import (
     instant,
     interval,
     level,
+    look_rows,
+    next_look,
     open_windows,
     p_value,
     percent,
@@ -38,7 +41,9 @@ from analysis.wording import (
     signed_percent,
     told_by_pages,
     value_text,
+    where_ended,
 )
+from experiments.plan import Spending
 
 _ACTIONS = {
     Action.SHIP: ("Ship it", "up"),
@@ -48,6 +53,11 @@ _ACTIONS = {
     Action.FIX_DATA: ("Fix the data first", "alert"),
 }
 _PLAN_CHIPS = {PlanStatus.PLANNED: "good", PlanStatus.AMENDED: "bad", PlanStatus.NOT_LOCKED: "warn"}
+_SPENDING = {
+    Spending.OBRIEN_FLEMING: "an O'Brien-Fleming type function",
+    Spending.POCOCK: "a Pocock type function",
+    Spending.POWER: "the third power of the information (Kim & DeMets 1987)",
+}
 _VERDICT_CHIPS = {Verdict.PASSED: "good", Verdict.FAILED: "bad", Verdict.UNDECIDED: "warn"}
 
 
@@ -82,6 +92,13 @@ def to_html(report: Report, *, rerun: str | None = None) -> str:
             level=level(report.progress.alpha),
             tiles=_tiles(report),
             plot=interval_plot(report),
+            spans=_tiles(report)[0].kind.strip().capitalize() or "Fixed-horizon",
+            looks=looks_plot(report),
+            look_rows=look_rows,
+            looks_head=LOOKS_HEAD,
+            next_look=next_look,
+            where_ended=where_ended,
+            spending=report.progress.spending and _SPENDING[report.progress.spending],
             steps=funnel_steps(report) if report.funnel else (),
             funnel_note=TOLD_BY_PAGES if told_by_pages(report.funnel) else "",
             tables=[
@@ -111,7 +128,12 @@ def _environment() -> Environment:
     environment.filters.update(
         count=count, percent=percent, p_value=p_value, open_windows=open_windows, typeset=_typeset
     )
+    environment.filters["sentence"] = _sentence
     return environment
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _typeset(text: str) -> str:
@@ -127,6 +149,7 @@ class Tile:
     comparison: Comparison
     lift: str
     ends: str
+    kind: str
     span: str
     verdict: str
 
@@ -137,12 +160,12 @@ def _tiles(report: Report) -> list[Tile]:
 
 def _tile(report: Report, comparison: Comparison) -> Tile:
     reading = comparison.reading(early=report.progress.early)
-    always_valid = "always-valid " if reading.always_valid else ""
     return Tile(
         comparison=comparison,
         lift=signed_percent(comparison.relative.estimate),
         ends=interval(reading.ci_low, reading.ci_high),
-        span=f"{always_valid}{level(report.progress.alpha)} interval",
+        kind=reading.kind,
+        span=f"{reading.kind}{level(report.progress.alpha)} interval",
         verdict=comparison.finding(report.primary.direction, report.progress),
     )
 

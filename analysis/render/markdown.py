@@ -4,12 +4,15 @@ from collections.abc import Sequence
 
 from analysis.report import Absent, Comparison, MetricResult, Number, Report
 from analysis.wording import (
+    LOOKS_HEAD,
     TOLD_BY_PAGES,
     count,
     difference_text,
     held,
     interval,
     level,
+    look_rows,
+    next_look,
     open_windows,
     p_value,
     p_values,
@@ -19,6 +22,7 @@ from analysis.wording import (
     step,
     told_by_pages,
     value_text,
+    where_ended,
 )
 
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>()#+!|~"} | {"\n": " ", "\r": " "})
@@ -82,7 +86,17 @@ def _metric(report: Report, metric: MetricResult) -> tuple[str, ...]:
         _table(head, [_comparison(metric, comparison) for comparison in metric.comparisons]),
         *(_escape(f"{c.variant}, {gap}") for c in metric.comparisons for gap in c.gaps),
         *(line for c in metric.comparisons for line in _verdict(report, metric, c)),
+        *(line for c in metric.comparisons for line in _looks(c)),
     )
+
+
+def _looks(comparison: Comparison) -> tuple[str, ...]:
+    looks = comparison.planned
+    if looks is None:
+        return ()
+    said = "; ".join(filter(None, [next_look(looks), where_ended(looks)]))
+    rows = (_table(tuple(map(str.capitalize, LOOKS_HEAD)), look_rows(looks)),)
+    return (_escape(f"{comparison.variant}: {said}"), *(rows if looks.looks else ()))
 
 
 def _verdict(report: Report, metric: MetricResult, comparison: Comparison) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ COLUMNS = (
     "adjusted_p_value", "always_valid_low", "always_valid_high", "always_valid_p_value",
     "sample_ratio_p_value", "labels",
     "plan", "margin", "margin_scale", "margin_low", "margin_high", "verdict",
+    "looks", "repeated_low", "repeated_high", "looks_p_value", "looks_estimate",
 )  # fmt: skip
 
 
@@ -45,7 +46,16 @@ def _row(report: Report, metric: MetricResult, comparison: Comparison) -> list[s
         labels,
         report.plan.status.value,
         *_margin(report, metric, comparison),
+        *_looks(comparison),
     ]
+
+
+def _looks(comparison: Comparison) -> list[str]:
+    looks = comparison.planned
+    if looks is None:
+        return ["", "", "", "", ""]
+    numbers = (looks.ci_low, looks.ci_high, looks.p_value, looks.estimate)
+    return [str(len(looks.looks)), *map(_cell, numbers)]
 
 
 def _margin(report: Report, metric: MetricResult, comparison: Comparison) -> list[str]:

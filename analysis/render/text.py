@@ -6,12 +6,15 @@ from collections.abc import Iterable, Sequence
 from analysis.observations import Exclusion
 from analysis.report import Absent, Comparison, MetricResult, Number, Report
 from analysis.wording import (
+    LOOKS_HEAD,
     TOLD_BY_PAGES,
     count,
     difference_text,
     held,
     interval,
     level,
+    look_rows,
+    next_look,
     open_windows,
     p_value,
     p_values,
@@ -22,6 +25,7 @@ from analysis.wording import (
     step,
     told_by_pages,
     value_text,
+    where_ended,
 )
 
 
@@ -93,7 +97,18 @@ def _metric(report: Report, metric: MetricResult) -> list[str]:
     tests = ", ".join(sorted({c.test for c in metric.comparisons}))
     gaps = [f"  {c.variant}, {gap}" for c in metric.comparisons for gap in c.gaps]
     verdicts = [line for c in metric.comparisons for line in _verdict(report, metric, c)]
-    return [title, *_table(values), *_table(comparisons), *gaps, *verdicts, f"  test: {tests}"]
+    looks = [line for c in metric.comparisons for line in _looks(c)]
+    numbers = [*_table(values), *_table(comparisons), *gaps, *verdicts, *looks]
+    return [title, *numbers, f"  test: {tests}"]
+
+
+def _looks(comparison: Comparison) -> list[str]:
+    looks = comparison.planned
+    if looks is None:
+        return []
+    said = "; ".join(filter(None, [next_look(looks), where_ended(looks)]))
+    rows = _table([LOOKS_HEAD, *look_rows(looks)]) if looks.looks else []
+    return [*_wrapped(f"{comparison.variant}: {said}"), *rows]
 
 
 def _verdict(report: Report, metric: MetricResult, comparison: Comparison) -> list[str]:

@@ -20,6 +20,7 @@ from analysis.observations import Exclusion, Observations
 from analysis.plan import MetricPlan, Plan
 from analysis.report import Role
 from experiments.metrics import Direction, Kind
+from experiments.plan import Method
 from service.files.layout import FileLayout, InvalidFile, MetricColumn
 from service.files.query import query, reasons
 
@@ -188,7 +189,7 @@ def _plan(path: Path, layout: FileLayout, variants: tuple[str, ...]) -> Plan:
         variants=variants,
         shares={variant: weights[variant] / whole for variant in variants},
         alpha=layout.alpha,
-        method="fixed",
+        method=Method.FIXED,
         planned_units=layout.planned_units,
         metrics=tuple(_metric_plan(index, m) for index, m in enumerate(layout.metrics)),
     )

@@ -6,8 +6,8 @@ database does the counting; what leaves it is a few sums for each variant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from analysis.aggregates import Aggregates
-from analysis.observations import Observations
+from analysis.observations import InterimLook, Observations
 from experiments import Experiment, FunnelEvent, Kind, Metric
 from service.store.records import Records, funnel_events, records_of
 from service.store.tables import events, exposures, microseconds
@@ -41,6 +41,7 @@ def read_observations(
     metrics: Mapping[str, Metric],
     *,
     as_of: datetime,
+    units_at_looks: Sequence[int] = (),
 ) -> Observations:
     """Count an experiment's units, metrics and funnel as they were known at a time.
 
@@ -49,17 +50,20 @@ def read_observations(
         experiment: whose exposures are counted.
         metrics: the declared metrics by key; those the experiment names are read.
         as_of: exposures and arrivals after this are left out.
+        units_at_looks: how many units each planned look waits for.
     """
     look = _Look(connection, experiment, as_of)
     named = {key: metrics[key] for key in experiment.metrics.keys}
     units = look.units()
+    window = _longest_window(experiment, metrics)
     return Observations(
         units=units,
-        metrics={key: _aggregates(look, metric, units) for key, metric in named.items()},
+        metrics=_all_aggregates(look, named, units),
         currencies={key: _currencies(look, metric) for key, metric in named.items()},
         funnel=_funnel(look, units),
-        open_windows=look.exposed_since(as_of - _longest_window(experiment, metrics)),
+        open_windows=look.exposed_since(as_of - window),
         first_exposure=look.first_exposure(),
+        looks=tuple(_planned_looks(look, named, units_at_looks, window)),
     )
 
 
@@ -97,6 +101,23 @@ def read_unit_values(
     rows = _values(look, metric)
     found = connection.execute(select(rows.c.unit_id, rows.c.value))
     return UnitValues({row[0]: float(row[1]) for row in found}, _currencies(look, metric))
+
+
+def _planned_looks(
+    look: _Look, metrics: Mapping[str, Metric], due: Sequence[int], window: timedelta
+) -> Iterator[InterimLook]:
+    """The first units, as much of them as each look waits for, as known when their windows closed.
+
+    So a look says the same whenever it is read, and each holds all that those before it held.
+    """
+    for units in due:
+        last = look.exposure(units)
+        if last is None or last + window > look.as_of:
+            return
+        seen = look.until(last)
+        then = replace(look, as_of=last + window, seen=seen)
+        counted = then.units()
+        yield InterimLook(then.as_of, counted, _all_aggregates(then, metrics, counted))
 
 
 def _window(experiment: Experiment, metric: Metric) -> timedelta:
@@ -149,6 +170,21 @@ class _Look:
         found: datetime | None = self.connection.scalar(first)
         return found
 
+    def exposure(self, number: int) -> datetime | None:
+        """When the unit of that number was exposed; None where there are not so many yet."""
+        found: datetime | None = self.connection.scalar(
+            select(self.seen.c.exposed_at)
+            .where(*self.exposed)
+            .order_by(self.seen.c.exposed_at)
+            .limit(1)
+            .offset(number - 1)
+        )
+        return found
+
+    def until(self, time: datetime) -> Subquery:
+        """The exposures up to a time."""
+        return select(self.seen).where(*self.exposed, self.seen.c.exposed_at <= time).subquery()
+
     def exposed_since(self, time: datetime) -> int:
         """Units that can still convert: exposed after a window ago."""
         return self.connection.scalars(
@@ -190,6 +226,12 @@ def _values(look: _Look, metric: Metric) -> Subquery:
     # Squares of money outgrow 64 bits; a float keeps 15 digits of them.
     value = _capped(rows.c.value, metric.cap) * 1.0
     return select(rows.c.variant, rows.c.unit_id, value.label("value")).subquery()
+
+
+def _all_aggregates(
+    look: _Look, metrics: Mapping[str, Metric], units: Mapping[str, int]
+) -> dict[str, dict[str, Aggregates]]:
+    return {key: _aggregates(look, metric, units) for key, metric in metrics.items()}
 
 
 def _aggregates(look: _Look, metric: Metric, units: Mapping[str, int]) -> dict[str, Aggregates]:

@@ -16,6 +16,7 @@ from analysis.observations import Exclusion, Observations
 from analysis.plan import MetricPlan, Plan
 from analysis.report import Margin, PlanLock, Report, Role
 from experiments.metrics import Direction, Kind
+from experiments.plan import Method
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -45,7 +46,7 @@ def make_plan(conversion: MetricPlan) -> Callable[..., Plan]:
             "variants": ("two_page", "one_page"),
             "shares": {"two_page": 0.5, "one_page": 0.5},
             "alpha": 0.05,
-            "method": "fixed",
+            "method": Method.FIXED,
             "planned_units": 20_000,
             "metrics": (conversion,),
         }

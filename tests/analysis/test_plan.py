@@ -24,6 +24,7 @@ from experiments import (
 )
 from experiments.events import FunnelEvent
 from experiments.metrics import Direction, Kind, Metric
+from experiments.plan import Method
 
 DECLARED = {
     "paid": Metric(
@@ -92,7 +93,10 @@ def test_a_metric_nobody_declared_is_named(experiment: Experiment) -> None:
         ({"shares": {"two_page": 1.0, "one_page": 0.0}}, "above 0"),
         ({"alpha": 0.0}, "alpha"),
         ({"alpha": 0.5}, "alpha"),
-        ({"method": "gut_feeling"}, "method: one of fixed"),
+        ({"looks": 5}, "looks: at least 2"),
+        ({"method": Method.GROUP_SEQUENTIAL}, "looks: at least 2"),
+        ({"method": Method.GROUP_SEQUENTIAL, "looks": 1}, "looks: at least 2"),
+        ({"method": Method.GROUP_SEQUENTIAL, "looks": 5, "planned_units": None}, "looks: at least"),
         ({"planned_units": 1}, "planned_units"),
         ({"metrics": ()}, "exactly one primary"),
     ],

@@ -16,6 +16,7 @@ from experiments import (
     Experiment,
     FunnelEvent,
     Kind,
+    Method,
     Metric,
     MetricRoles,
     Offer,
@@ -56,7 +57,7 @@ def test_what_is_not_said_has_a_default() -> None:
     assert experiment.seed == "checkout"
     assert experiment.metrics == MetricRoles(primary="paid_conversion", secondary=(), guardrails=())
     assert experiment.analysis == AnalysisPlan(
-        planned_units=1000, method="fixed", alpha=0.05, conversion_window=timedelta(days=7)
+        planned_units=1000, method=Method.FIXED, alpha=0.05, conversion_window=timedelta(days=7)
     )
     assert (experiment.control.flow, experiment.control.name) == (None, None)
 

@@ -448,11 +448,14 @@ TYPOS: dict[str, tuple[str, str, list[str]]] = {
         "metrics: [paid_conversion]\n",
         ["13:10 wrong-type metrics: a list is not a mapping; write a mapping with the key primary"],
     ),
-    "a method to come": (
+    "planned looks that nobody counted": (
         "method: fixed",
         "method: group_sequential",
         [
-            "17:11 unknown-value analysis.method: 'group_sequential' is not 'fixed'; write fixed",
+            (
+                "17:3 looks-missing analysis.looks: group_sequential needs the number of looks; "
+                "write `looks:` and a number such as 5"
+            )
         ],
     ),
     "an alpha in percent": (

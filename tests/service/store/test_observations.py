@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from analysis.aggregates import Aggregates
-from analysis.observations import Observations
+from analysis.observations import InterimLook, Observations
 from experiments import (
     LEDGER_EVENTS,
     AnalysisPlan,
@@ -322,3 +322,47 @@ def test_an_empty_store_counts_nothing_in_every_variant(store: Store) -> None:
     assert found.units == {"grey": 0, "green": 0}
     assert found.funnel.keys() == {event.value for event in FunnelEvent}
     assert found.metrics["paid"] == {"grey": Aggregates(0, 0, 0), "green": Aggregates(0, 0, 0)}
+
+
+def _looks(store: Store, due: tuple[int, ...], as_of: datetime = LATER) -> list[InterimLook]:
+    with store.read() as connection:
+        found = read_observations(
+            connection, COLOURS, METRICS, as_of=as_of, units_at_looks=due
+        ).looks
+    return list(found)
+
+
+def test_a_look_waits_for_its_units_and_the_last_of_their_windows(store: Store) -> None:
+    hour = timedelta(hours=1)
+    seen = [Exposure(f"u{n}", "green" if n % 2 else "grey", NOON + n * hour) for n in range(4)]
+    _fill(store, seen, [])
+    second, fourth = NOON + hour + WINDOW, NOON + 3 * hour + WINDOW
+    assert _looks(store, (2, 4, 6), second - TICK) == []
+    assert [look.at for look in _looks(store, (2, 4, 6), second)] == [second]
+    assert [look.at for look in _looks(store, (2, 4, 6))] == [second, fourth]
+    assert [look.units for look in _looks(store, (2, 4))] == [
+        {"grey": 1, "green": 1},
+        {"grey": 2, "green": 2},
+    ]
+
+
+def test_a_look_says_the_same_whenever_it_is_read(store: Store) -> None:
+    """What came after it is in none of its numbers: not later units, nor what arrived late."""
+    due = NOON + SECOND + WINDOW
+    seen = [Exposure("a", "grey", NOON), Exposure("b", "green", NOON + SECOND)]
+    paid = [Happened("e1", "a", NOON, received=due), Happened("e2", "b", NOON + SECOND * 9)]
+    _fill(store, seen, paid)
+    (before,) = _looks(store, (2,), due)
+    later = [Exposure("c", "green", NOON + 2 * SECOND)]
+    _fill(store, later, [Happened("e3", "c", NOON + 3 * SECOND)])
+    late = Happened("e4", "b", NOON + SECOND, value=9, currency="usd", received=due + TICK)
+    with store.write() as connection:
+        insert_once(connection, events, [late.row()])
+    (after,) = _looks(store, (2,))
+    assert after == before
+    assert after.metrics["paid"] == {"grey": Aggregates(1, 1, 1), "green": Aggregates(1, 1, 1)}
+
+
+def test_without_planned_looks_there_are_none(store: Store) -> None:
+    _fill(store, [Exposure("u", "green", NOON)], [])
+    assert _looks(store, ()) == []
