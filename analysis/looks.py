@@ -6,7 +6,7 @@ together miss the truth no more often than alpha, so what all of them leave is a
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from analysis.aggregates import Aggregates
@@ -43,7 +43,7 @@ def read_looks(
     """
     waiting = plan.units_at_looks[len(looks) :]
     number, next_units = len(plan.units_at_looks), next(iter(waiting), None)
-    taken = [each for look in looks if (each := _taken(plan, metric, look, variant))]
+    taken = list(_taken_of(plan, metric, looks, variant))
     if not taken:
         return PlannedLooks.none(number, next_units, _why_none(looks))
     fractions = _fractions([each.look for each in taken], plan.units_at_looks[-1])
@@ -69,6 +69,20 @@ def read_looks(
 
 def _why_none(looks: Sequence[InterimLook]) -> str:
     return "no look had anything to compare" if looks else "no planned look was due yet"
+
+
+def _taken_of(
+    plan: Plan, metric: MetricPlan, looks: Sequence[InterimLook], variant: str
+) -> Iterator[_Taken]:
+    """The looks with something to compare; of several at one moment the first has it all."""
+    before = 0
+    for look in looks:
+        units = sum(look.units.values())
+        more = units > before and before < plan.units_at_looks[-1]
+        found = _taken(plan, metric, look, variant) if more else None
+        if found is not None:
+            yield found
+            before = units
 
 
 def _taken(plan: Plan, metric: MetricPlan, look: InterimLook, variant: str) -> _Taken | None:

@@ -14,7 +14,7 @@ import pytest
 from analysis.render import to_html, to_json
 from analysis.report import PlanStatus, Report
 from experiments import AnalysisPlan, Catalog, Cause, assign
-from experiments.plan import digest_of
+from experiments.plan import Spending, digest_of
 from service.reporting import make_report, store_report
 from service.settings import PROJECT
 from service.store.plans import LockedPlan, lock_plans
@@ -215,3 +215,30 @@ def test_a_metric_that_is_counted_otherwise_is_an_amendment(shop: Shop) -> None:
             "now": 10_000,
         }
     ]
+
+
+PLANNED_LOOKS = """method: group_sequential
+  looks: 2
+  alpha: 0.05
+  planned_units: 4"""
+
+
+def test_planned_looks_are_read_when_their_windows_have_closed(
+    changed_shop: Callable[..., Shop],
+) -> None:
+    old = "method: fixed\n  alpha: 0.05\n  planned_units: 40000"
+    shop = changed_shop(old, PLANNED_LOOKS, layers="version: 1\n")
+    for _ in range(5):
+        pays(shop)
+        shop.clock.pass_by(seconds=20)
+    open_windows = report(shop).primary.comparisons[0].planned
+    assert open_windows is not None
+    assert (open_windows.looks, open_windows.next_units) == ((), 2)
+    later = shop.clock() + timedelta(days=8)
+    found = make_report(shop.store, shop.catalog, EXPERIMENT, as_of=later, now=later)
+    planned = found.primary.comparisons[0].planned
+    assert planned is not None
+    assert planned.next_units is None
+    # A look of units that all met one variant has nothing to compare.
+    assert {look.units for look in planned.looks} <= {2, 4}
+    assert found.progress.spending is Spending.OBRIEN_FLEMING
