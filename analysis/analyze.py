@@ -182,7 +182,10 @@ def _in_money(result: MetricResult, currencies: Sequence[str]) -> MetricResult:
                 sequential=Sequential.absent(gap.reason),
                 planned=comparison.planned
                 and PlannedLooks.none(
-                    comparison.planned.planned, comparison.planned.next_units, gap.reason
+                    comparison.planned.planned,
+                    comparison.planned.due,
+                    comparison.planned.next_units,
+                    gap.reason,
                 ),
                 tolerance=comparison.tolerance
                 and replace(comparison.tolerance, ci_low=gap, ci_high=gap),

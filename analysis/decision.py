@@ -187,7 +187,7 @@ def _next_reading(evidence: Evidence) -> str:
     looks = evidence.primary.comparisons[0].planned
     if looks is None:
         return "a fixed-horizon p-value must not be read before all are in"
-    return wording.next_look(looks)
+    return wording.waiting_for(looks)
 
 
 def _too_few_units(evidence: Evidence) -> Decision | None:
@@ -287,7 +287,7 @@ def _warnings(comparisons: list[Comparison]) -> list[Label]:
 def _reading(evidence: Evidence, comparison: Comparison) -> str:
     reading = comparison.reading(early=evidence.progress.early)
     kind = f"{reading.kind}{level(evidence.progress.alpha)}"
-    lift = comparison.relative.estimate
+    lift = reading.estimate
     gap = f"undefined ({lift.reason})" if isinstance(lift, Absent) else signed_percent(lift)
     return (
         f"{comparison.variant}: lift {gap}, "

@@ -76,16 +76,16 @@ class Design:
         """
         return _bounds(self.fractions, self.spending, alpha)
 
-    def p_value(self, z: Sequence[float]) -> float:
-        """The smallest level at which one of the looks would have stopped: a sequential p-value.
+    def repeated_p(self, z: Sequence[float]) -> tuple[float, ...]:
+        """Of each look the smallest level at which it would have stopped.
 
-        Below alpha exactly when a look reached its bound (Jennison & Turnbull 2000, section 9.3).
+        The smallest of them is a p-value that may be read at every look: below alpha exactly when
+        a look reached its bound (Jennison & Turnbull 2000, section 9.3).
 
         Args:
-            z: Of the looks so far, at least one.
+            z: Of the looks so far.
         """
-        looks = range(1, len(z) + 1)
-        return min(self._repeated_p(number, abs(z[number - 1])) for number in looks)
+        return tuple(self._repeated_p(number, abs(each)) for number, each in enumerate(z, start=1))
 
     def _repeated_p(self, number: int, z: float) -> float:
         until = Design(self.fractions[:number], self.spending)
@@ -127,12 +127,12 @@ class Design:
 
 @lru_cache(maxsize=512)
 def _bounds(fractions: tuple[float, ...], spending: Spending, alpha: float) -> tuple[float, ...]:
-    spent = [_SPENT[spending](fraction, alpha / 2) for fraction in fractions]
     found: list[float] = []
-    for number, fraction in enumerate(fractions):
-        more = spent[number] - (spent[number - 1] if number else 0.0)
-        passing = _Passing.through(fractions[:number], found)
-        found.append(_bound(passing, fraction, more))
+    passing, before = _Passing.begin(), 0.0
+    for fraction in fractions:
+        spent = _SPENT[spending](fraction, alpha / 2)
+        found.append(_bound(passing, fraction, spent - before))
+        passing, before = passing.on(fraction, found[-1]), spent
     return tuple(found)
 
 
@@ -152,11 +152,11 @@ def _end_above(
     fractions: Sequence[float], bounds: Sequence[float], z: float, drift: float
 ) -> float:
     """Chance to have crossed an upper bound before the last look, or to lie above z at it."""
-    last, total = len(fractions) - 1, 0.0
-    for number, fraction in enumerate(fractions):
-        passing = _Passing.through(fractions[:number], bounds[:number], drift)
-        total += passing.above(z if number == last else bounds[number], fraction)
-    return total
+    passing, total = _Passing.begin(drift), 0.0
+    for fraction, bound in zip(fractions[:-1], bounds[:-1], strict=True):
+        total += passing.above(bound, fraction)
+        passing = passing.on(fraction, bound)
+    return total + passing.above(z, fractions[-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,18 +175,14 @@ class _Passing:
     drift: float
 
     @classmethod
-    def through(
-        cls, fractions: Sequence[float], bounds: Sequence[float], drift: float = 0.0
-    ) -> "_Passing":
-        """Through every look in turn, from a point."""
+    def begin(cls, drift: float = 0.0) -> "_Passing":
+        """All of it, before the first look."""
         import numpy as np  # noqa: PLC0415 - loaded with scipy, and only for this method
 
-        found = cls(0.0, np.zeros(1), np.ones(1), drift)
-        for fraction, bound in zip(fractions, bounds, strict=True):
-            found = found._on(fraction, bound)
-        return found
+        return cls(0.0, np.zeros(1), np.ones(1), drift)
 
-    def _on(self, fraction: float, bound: float) -> "_Passing":
+    def on(self, fraction: float, bound: float) -> "_Passing":
+        """What the next look lets pass."""
         import numpy as np  # noqa: PLC0415 - see above
 
         nodes, weights = _rule()

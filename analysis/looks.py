@@ -15,15 +15,25 @@ from analysis.group_sequential import Design
 from analysis.inference import INFERENCES
 from analysis.observations import InterimLook
 from analysis.plan import MetricPlan, Plan
-from analysis.report import Absent, Contrast, Number, PlannedLook, PlannedLooks
+from analysis.report import (
+    Absent,
+    Contrast,
+    Label,
+    Number,
+    PlannedLook,
+    PlannedLooks,
+    Role,
+)
 
 _RUNNING = Absent("the looks are not over")
+_STOPS_NOTHING = Absent("a secondary metric ends nothing")
 
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
     """A look with what it says of one comparison."""
 
+    number: int
     look: InterimLook
     arms: tuple[Aggregates, Aggregates]
     contrast: Contrast
@@ -45,7 +55,7 @@ def read_looks(
     number, next_units = len(plan.units_at_looks), next(iter(waiting), None)
     taken = list(_taken_of(plan, metric, looks, variant))
     if not taken:
-        return PlannedLooks.none(number, next_units, _why_none(looks))
+        return PlannedLooks.none(number, len(looks), next_units, _why_none(looks))
     fractions = _fractions([each.look for each in taken], plan.units_at_looks[-1])
     design = Design(fractions, plan.spending)
     bounds = design.bounds(plan.alpha)
@@ -53,17 +63,22 @@ def read_looks(
         _read(metric, each, fraction, bound)
         for each, fraction, bound in zip(taken, fractions, bounds, strict=True)
     )
-    p_value = design.p_value([each.z for each in taken])
+    p_values = design.repeated_p([each.z for each in taken])
+    p_value = min(p_values)
     ends = _left_by_all(found)
     return PlannedLooks(
         looks=found,
         planned=number,
+        due=len(looks),
         next_units=next_units,
-        estimate=_estimate(plan, taken, found, ended=next_units is None),
+        estimate=_STOPS_NOTHING
+        if metric.role is Role.SECONDARY
+        else _estimate(plan, taken, found, ended=next_units is None),
         ci_low=ends[0],
         ci_high=ends[1],
         p_value=p_value,
         adjusted_p_value=p_value,
+        gain=taken[p_values.index(p_value)].z > 0,
     )
 
 
@@ -76,22 +91,28 @@ def _taken_of(
 ) -> Iterator[_Taken]:
     """The looks with something to compare; of several at one moment the first has it all."""
     before = 0
-    for look in looks:
+    for number, look in enumerate(looks, start=1):
         units = sum(look.units.values())
         more = units > before and before < plan.units_at_looks[-1]
-        found = _taken(plan, metric, look, variant) if more else None
+        found = _taken(plan, metric, (number, look), variant) if more else None
         if found is not None:
             yield found
             before = units
 
 
-def _taken(plan: Plan, metric: MetricPlan, look: InterimLook, variant: str) -> _Taken | None:
+def _taken(
+    plan: Plan, metric: MetricPlan, numbered: tuple[int, InterimLook], variant: str
+) -> _Taken | None:
+    number, look = numbered
     arms = look.metrics[metric.key][plan.control], look.metrics[metric.key][variant]
     contrast = INFERENCES[metric.kind].compare(*arms, alpha=plan.alpha)
     difference, p_value = contrast.absolute.estimate, contrast.p_value
+    # Nothing is spent at a look whose test would not hold.
+    if Label.TOO_FEW_UNITS in contrast.labels:
+        return None
     if isinstance(difference, Absent) or isinstance(p_value, Absent):
         return None
-    return _Taken(look, arms, contrast, math.copysign(normal_z(p_value), difference))
+    return _Taken(number, look, arms, contrast, math.copysign(normal_z(p_value), difference))
 
 
 def _fractions(looks: Sequence[InterimLook], planned: int) -> tuple[float, ...]:
@@ -102,6 +123,7 @@ def _fractions(looks: Sequence[InterimLook], planned: int) -> tuple[float, ...]:
 def _read(metric: MetricPlan, taken: _Taken, fraction: float, bound: float) -> PlannedLook:
     repeated = INFERENCES[metric.kind].compare(*taken.arms, alpha=normal_p(bound)).relative
     return PlannedLook(
+        number=taken.number,
         at=taken.look.at,
         units=sum(taken.look.units.values()),
         fraction=fraction,

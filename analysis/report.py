@@ -155,6 +155,7 @@ class PlannedLook:
     """One planned look at one comparison, as it was when it was due.
 
     Attributes:
+        number: From 1 on; a look that had nothing to compare is left out.
         at: When the last window of its units had closed, in UTC.
         units: Over all variants.
         fraction: Of the planned units.
@@ -165,6 +166,7 @@ class PlannedLook:
         ci_high: Upper end.
     """
 
+    number: int
     at: datetime
     units: int
     fraction: float
@@ -187,28 +189,39 @@ class PlannedLooks:
     Attributes:
         looks: In their order.
         planned: How many there will be.
+        due: How many were due.
         next_units: How many units, with their windows, the next one waits for; None after the last.
         estimate: The median-unbiased lift where the looks ended; absent before.
         ci_low: Lower end of what the repeated intervals leave together.
         ci_high: Upper end.
         p_value: Below alpha exactly when a look reached its bound.
         adjusted_p_value: The same over all comparisons of the family; it decides.
+        gain: Whether the difference was above 0 at the look that has that p-value.
     """
 
     looks: tuple[PlannedLook, ...]
     planned: int
+    due: int
     next_units: int | None
     estimate: Number
     ci_low: Number
     ci_high: Number
     p_value: Number
     adjusted_p_value: Number
+    gain: bool = False
 
     @classmethod
-    def none(cls, planned: int, next_units: int | None, reason: str) -> "PlannedLooks":
+    def none(cls, planned: int, due: int, next_units: int | None, reason: str) -> "PlannedLooks":
         """Nothing to read yet, for one reason."""
         gap = Absent(reason)
-        return cls((), planned, next_units, gap, gap, gap, gap, gap)
+        return cls((), planned, due, next_units, gap, gap, gap, gap, gap)
+
+    @property
+    def lift(self) -> Number:
+        """The median-unbiased one where the looks ended; before, that of the last look."""
+        if not isinstance(self.estimate, Absent):
+            return self.estimate
+        return self.looks[-1].lift if self.looks else self.estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,9 +269,10 @@ class VariantResult:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The interval for the lift and the p-value that may be read now.
+    """The lift with its interval and the p-value that may be read now.
 
     Attributes:
+        estimate: The lift.
         ci_low: Lower end of the interval, of this comparison alone.
         ci_high: Upper end.
         p_value: Adjusted over the family; it decides, also against the interval.
@@ -267,6 +281,7 @@ class Reading:
             is read once.
     """
 
+    estimate: Number
     ci_low: Number
     ci_high: Number
     p_value: Number
@@ -349,10 +364,11 @@ class Comparison:
     def reading(self, *, early: bool) -> Reading:
         """Of planned looks where there are some; else always-valid, and fixed at the end."""
         if self.planned is not None:
-            return _reading(self.planned, self.planned, "repeated ")
+            return _reading(self.planned.lift, self.planned, self.planned, "repeated ")
+        lift = self.relative.estimate
         if early:
-            return _reading(self.sequential, self.sequential, "always-valid ")
-        return _reading(self.relative, self, "")
+            return _reading(lift, self.sequential, self.sequential, "always-valid ")
+        return _reading(lift, self.relative, self, "")
 
     def finding(self, direction: Direction, progress: "Progress") -> Finding:
         """What it shows now: the one answer of headline, figure and decision.
@@ -367,7 +383,9 @@ class Comparison:
             return Finding.NO_INTERVAL if blank else Finding.UNDECIDED
         if Label.TOO_FEW_UNITS in self.labels or reading.p_value >= progress.alpha:
             return Finding.UNDECIDED
-        gain = (difference > 0) is (direction is Direction.INCREASE)
+        # What was decided at a look stays decided, whatever came since.
+        gained = difference > 0 if self.planned is None else self.planned.gain
+        gain = gained is (direction is Direction.INCREASE)
         return Finding.BETTER if gain else Finding.WORSE
 
     def verdict(self, direction: Direction, progress: "Progress") -> Verdict | None:
@@ -386,11 +404,13 @@ class Comparison:
 
 
 def _reading(
+    estimate: Number,
     ends: PlannedLooks | Sequential | Estimate,
     test: PlannedLooks | Sequential | Comparison,
     kind: str,
 ) -> Reading:
     return Reading(
+        estimate=estimate,
         ci_low=ends.ci_low,
         ci_high=ends.ci_high,
         p_value=test.adjusted_p_value,

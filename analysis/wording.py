@@ -25,39 +25,43 @@ TOLD_BY_PAGES = (
 )
 
 
-LOOKS_HEAD = ("look", "units", "z, bound", "lift", "repeated interval", "then")
+LOOKS_HEAD = ("look", "units", "z, bound", "lift", "repeated interval", "outcome")
 
 
 def look_rows(looks: PlannedLooks) -> list[tuple[str, ...]]:
     """A row below `LOOKS_HEAD` for each planned look that was due."""
     return [
         (
-            f"{number} of {looks.planned}",
+            f"{look.number} of {looks.planned}",
             count(look.units),
             f"{look.z:+.2f}, ±{look.bound:.2f}",
             signed_percent(look.lift),
             interval(look.ci_low, look.ci_high),
             outcome(look),
         )
-        for number, look in enumerate(looks.looks, start=1)
+        for look in looks.looks
     ]
 
 
 def outcome(look: PlannedLook) -> str:
-    """What follows from a planned look."""
-    return "stops" if look.reached else "goes on"
+    """What a planned look came to."""
+    return "at its bound" if look.reached else "goes on"
 
 
 def next_look(looks: PlannedLooks) -> str:
     """Which planned look is next, and what it waits for; or that none is."""
-    reached = next((n for n, look in enumerate(looks.looks, start=1) if look.reached), None)
+    reached = next((look.number for look in looks.looks if look.reached), None)
     if reached is not None:
         return f"look {reached} of {looks.planned} reached its bound"
+    return waiting_for(looks)
+
+
+def waiting_for(looks: PlannedLooks) -> str:
+    """What the next planned look waits for."""
     if looks.next_units is None:
         return "every planned look is over"
-    number = len(looks.looks) + 1
     return (
-        f"look {number} of {looks.planned} waits for {count(looks.next_units)} units, "
+        f"look {looks.due + 1} of {looks.planned} waits for {count(looks.next_units)} units, "
         "each with its whole window"
     )
 

@@ -190,6 +190,7 @@ def _comparison(metric: MetricResult, comparison: Comparison, progress: Progress
 def _looks(looks: PlannedLooks) -> Json:
     return {
         "planned": looks.planned,
+        "due": looks.due,
         **_field("next_units", Absent(_OVER) if looks.next_units is None else looks.next_units),
         **_field("estimate", looks.estimate),
         **_field("ci_low", looks.ci_low),
@@ -202,6 +203,7 @@ def _looks(looks: PlannedLooks) -> Json:
 
 def _look(look: PlannedLook) -> Json:
     return {
+        "number": look.number,
         "at": instant(look.at),
         "units": look.units,
         "information_fraction": look.fraction,

@@ -95,24 +95,24 @@ def interval_plot(report: Report) -> IntervalPlot:
 def looks_plot(report: Report) -> IntervalPlot | None:
     """The lift of the primary metric at each planned look; None where no look is planned or due."""
     found = [
-        (comparison.variant, looks.planned, number, look)
+        (comparison.variant, looks.planned, look)
         for comparison in report.primary.comparisons
         if (looks := comparison.planned) is not None
-        for number, look in enumerate(looks.looks, start=1)
+        for look in looks.looks
     ]
     if not found:
         return None
     ends = [end for *_, look in found for end in _finite(look.lift, look.ci_low, look.ci_high)]
     needed = _widest([0.0, *_finite(*(look.lift for *_, look in found))])
-    axis = _axis_around([0.0, *(min(end, 4 * needed) for end in ends)])
+    axis = _axis_around([0.0, *(min(max(end, -needed), needed) for end in ends)])
     rows = tuple(
         _row(
             axis,
-            f"Look {number} of {planned}, {count(look.units)} units, {shortened(variant, 18)}",
+            f"Look {look.number} of {planned}, {count(look.units)} units, {shortened(variant, 18)}",
             (look.lift, look.ci_low, look.ci_high),
             outcome(look),
         )
-        for variant, planned, number, look in found
+        for variant, planned, look in found
     )
     return IntervalPlot(rows, tuple(_ticks(axis)), axis.x(0.0))
 
@@ -139,7 +139,7 @@ def _interval_row(
     return _row(
         axis,
         f"{shortened(metric.name, 22)}, {shortened(comparison.variant, 18)}",
-        (comparison.relative.estimate, reading.ci_low, reading.ci_high),
+        (reading.estimate, reading.ci_low, reading.ci_high),
         comparison.finding(metric.direction, report.progress),
     )
 
@@ -176,7 +176,7 @@ def _finite_ends(report: Report, comparisons: list[Comparison]) -> list[float]:
     ends = [0.0]
     for comparison in comparisons:
         reading = comparison.reading(early=report.progress.early)
-        ends += _finite(reading.ci_low, reading.ci_high, comparison.relative.estimate)
+        ends += _finite(reading.ci_low, reading.ci_high, reading.estimate)
     return ends
 
 

@@ -92,7 +92,7 @@ def to_html(report: Report, *, rerun: str | None = None) -> str:
             level=level(report.progress.alpha),
             tiles=_tiles(report),
             plot=interval_plot(report),
-            spans=_tiles(report)[0].kind.strip().capitalize() or "Fixed-horizon",
+            spans=_spans(report),
             looks=looks_plot(report),
             look_rows=look_rows,
             looks_head=LOOKS_HEAD,
@@ -154,6 +154,15 @@ class Tile:
     verdict: str
 
 
+def _spans(report: Report) -> str:
+    """What the intervals of the lift figure are called; guardrails have no planned looks."""
+    readings = [
+        c.reading(early=report.progress.early) for m in report.metrics for c in m.comparisons
+    ]
+    kinds = dict.fromkeys(reading.kind.strip() or "fixed-horizon" for reading in readings)
+    return " or ".join(kinds).capitalize()
+
+
 def _tiles(report: Report) -> list[Tile]:
     return [_tile(report, comparison) for comparison in report.primary.comparisons]
 
@@ -162,7 +171,7 @@ def _tile(report: Report, comparison: Comparison) -> Tile:
     reading = comparison.reading(early=report.progress.early)
     return Tile(
         comparison=comparison,
-        lift=signed_percent(comparison.relative.estimate),
+        lift=signed_percent(reading.estimate),
         ends=interval(reading.ci_low, reading.ci_high),
         kind=reading.kind,
         span=f"{reading.kind}{level(report.progress.alpha)} interval",

@@ -63,7 +63,8 @@ class Flow:
             typed before; else all are one page, which shows one after the other.
 
     Raises:
-        ValueError: a section is missing or asked for twice, or the last step does not pay.
+        ValueError: a section is missing or asked for twice, the last step does not pay, or pages of
+            their own do not begin with what has to be typed into ours.
     """
 
     key: str
@@ -75,6 +76,11 @@ class Flow:
         if sorted(sections) != sorted(SECTIONS):
             raise ValueError(
                 f"flow {self.key} must have each of {list(SECTIONS)} once, not {sections}"
+            )
+        first = set(self.steps[0].sections) if self.steps else set()
+        if self.reload and not {"contact", *(s for s in SECTIONS if SECTIONS[s].fields)} <= first:
+            raise ValueError(
+                f"flow {self.key}: a step that is a page of its own asks for them first"
             )
         if [step.action is None for step in self.steps] != [False] * (len(self.steps) - 1) + [True]:
             raise ValueError(f"flow {self.key}: only the last step pays")

@@ -84,10 +84,8 @@ _Text = Annotated[str, StringConstraints(max_length=255)]
 
 
 def _declared(given: dict[str, str]) -> dict[str, str]:
-    unknown = sorted(given.keys() - FIELDS)
-    if unknown:
-        raise ValueError(f"{unknown[0]} is no field of a section")
-    return {name: value for name, value in given.items() if value}
+    # A page that was open, or typed into, before its section was taken away must still pay.
+    return {name: value for name, value in given.items() if value and name in FIELDS}
 
 
 _Fields = Annotated[dict[str, _Text], AfterValidator(_declared)]
@@ -357,7 +355,7 @@ def _told_by_buyer(
 ) -> Checkout:
     """The checkout with the visitor's address and language, which letters about it keep to."""
     email, locale = body.email or found.email, found.locale or language().region
-    fields = {**found.fields, **body.fields}
+    fields = body.fields if "fields" in body.model_fields_set else found.fields
     if (email, locale, fields) == (found.email, found.locale, found.fields):
         return found
     with kassa.store.write() as connection:

@@ -72,7 +72,7 @@ def _one_of(names: Collection[str]) -> Callable[[str], str]:
 
 _Section = Annotated[str, AfterValidator(_one_of(SECTIONS))]
 # A field's name in a template: no address, number or sentence has this form.
-_Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z_-]{0,39}$")]
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 _Milliseconds = Annotated[int, Field(ge=0, le=_DAY_MS)]
 
 

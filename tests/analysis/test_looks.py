@@ -135,6 +135,43 @@ def test_what_was_decided_at_a_look_stays_decided(report: Callable[..., Report])
     assert reading.ci_low > 0
 
 
+def test_the_direction_is_that_of_the_look_that_decided(report: Callable[..., Report]) -> None:
+    turned = [*A_GAIN[:3], (430, 425), (530, 520)]
+    found = report(turned, 5)
+    (comparison,) = found.primary.comparisons
+    assert not isinstance(comparison.absolute.estimate, Absent)
+    assert comparison.absolute.estimate < 0
+    assert found.decision.action is Action.SHIP
+    reading = comparison.reading(early=False)
+    assert not isinstance(reading.estimate, Absent)
+    assert reading.estimate > 0
+
+
+def test_a_look_at_too_few_units_spends_nothing_and_keeps_its_number(
+    make_plan: Callable[..., Plan],
+) -> None:
+    revenue = MetricPlan("revenue", Kind.MEAN, Direction.INCREASE, Role.PRIMARY, "Revenue")
+    plan = make_plan(metrics=(revenue,), **PLANNED)
+
+    def arm(units: int, buyers: int, amount: float) -> Aggregates:
+        return Aggregates(units, buyers * amount, buyers * amount**2)
+
+    looks = tuple(
+        InterimLook(
+            NOON,
+            {"two_page": 2000 * n, "one_page": 2000 * n},
+            {"revenue": {"two_page": arm(2000 * n, a, 50.0), "one_page": arm(2000 * n, b, 50.0)}},
+        )
+        for n, (a, b) in enumerate([(2, 25), (60, 62)], start=1)
+    )
+    found = read_looks(plan, revenue, looks, "one_page")
+    assert [look.number for look in found.looks] == [2]
+    assert found.due == 2
+    assert [look.bound for look in found.looks] == pytest.approx(
+        Design((0.4,), Spending.OBRIEN_FLEMING).bounds(0.05)
+    )
+
+
 def test_the_estimate_where_it_stopped_is_nearer_to_nothing_than_the_plain_one(
     report: Callable[..., Report],
 ) -> None:
@@ -252,7 +289,7 @@ def test_every_rendering_tells_of_each_look(report: Callable[..., Report]) -> No
     found = report(A_GAIN, 3)
     for text in (to_text(found), to_markdown(found), to_html(found)):
         assert "3 of 5" in text
-        assert "stops" in text
+        assert "at its bound" in text
         assert "12,000" in text
         assert "median-unbiased" in text.casefold()
     assert "Lan &amp; DeMets 1983" in to_html(found)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from service.web.signing import Signing
 from tests.browser.books import Books
@@ -53,6 +53,34 @@ def test_a_reload_before_anything_was_sent_loses_nothing(come: Come, variant: st
     assert visit.typed() == DETAILS | NO_CARD
     visit.page.unroute("**/details")
     kept(visit, lambda: visit.page.locator("#email").fill("grace@example.com"))
+
+
+def test_a_reload_that_was_answered_before_it_was_kept_loses_nothing(
+    come: Come, variant: str
+) -> None:
+    """Both are under way at once: the page comes without it, and then it is kept."""
+    visit = come(variant).open_checkout()
+    page, waiting = visit.page, list[Route]()
+
+    # Playwright marks the handlers it is given, which the methods of a list do not bear.
+    def wait(route: Route) -> None:
+        waiting.append(route)
+
+    page.route("**/details", wait)
+    with page.expect_request("**/details"):
+        page.locator("#email").fill(EMAIL)
+
+    def overtake(route: Route) -> None:
+        answer = route.fetch()
+        with page.expect_response("**/details"):
+            waiting.pop().continue_()
+        page.wait_for_timeout(100)
+        route.fulfill(response=answer)
+
+    page.route(page.url, overtake, times=1)
+    page.reload()
+    page.unroute("**/details")
+    expect(page.locator("#email")).to_have_value(EMAIL)
 
 
 def test_what_was_typed_last_is_sent_as_the_page_goes_away(come: Come, variant: str) -> None:

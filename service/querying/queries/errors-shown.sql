@@ -10,7 +10,7 @@
 -- column paid_share: percent; the same as a share
 -- chart: bar x=code y=checkouts series=variant
 WITH paid AS (
-  SELECT DISTINCT checkout_id FROM payments WHERE status = 'succeeded' AND is_first = 1
+  SELECT DISTINCT origin_checkout_id AS checkout_id FROM payments WHERE status = 'succeeded'
 )
 SELECT f.section, f.code, f.variant, COUNT(*) AS times,
   COUNT(DISTINCT f.checkout_id) AS checkouts, COUNT(DISTINCT p.checkout_id) AS paid,

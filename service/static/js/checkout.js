@@ -73,7 +73,7 @@ class Checkout {
     this.email?.addEventListener("blur", () => afterPress(() => this.emailLeft()));
     this.email?.addEventListener("input", () => this.details.changed());
     this.email?.addEventListener("change", () => this.detailsChanged());
-    this.fields.connect(() => this.details.changed(), (section, empty) => afterPress(() => this.fieldLeft(section, empty)));
+    this.fields.connect(() => this.details.changed(), (section, message) => afterPress(() => this.fieldLeft(section, message)));
     addEventListener("pageshow", (event) => this.returned(event));
     const offline = /** @type {HTMLElement} */ (this.form.querySelector("[data-offline]"));
     watchConnection(offline, (sentence) => this.connectionSaid(sentence), () => this.connectedAgain());
@@ -132,19 +132,18 @@ class Checkout {
 
   emailLeft() {
     if (this.emailAddress === "" && !this.marked("contact")) return;
-    const message = this.emailProblem();
+    const message = this.emailProblem() ?? this.fields.problemOf("contact");
     if (message) this.problems.mark("contact", message);
     else this.problems.unmark("contact");
   }
 
   /**
    * @param {string} section
-   * @param {boolean} empty
+   * @param {string} [message] what is wrong with what was typed there
    */
-  fieldLeft(section, empty) {
-    const message = this.fields.problemOf(section);
-    if (!message) this.problems.unmark(section);
-    else if (!empty || this.marked(section)) this.problems.mark(section, message);
+  fieldLeft(section, message) {
+    if (message) this.problems.mark(section, message);
+    else if (!this.fields.problemOf(section) && this.checks[section] === undefined) this.problems.unmark(section);
   }
 
   detailsChanged() {
@@ -280,12 +279,12 @@ class Checkout {
 
   /** @returns {Promise<Problem[]>} */
   async validate() {
-    const own = { contact: this.emailProblem(), ...this.fields.problems() };
-    if (!this.stripe.ready) return this.listed({ ...own, ...this.notReady() });
+    const contact = { contact: this.emailProblem() }, own = this.fields.problems();
+    if (!this.stripe.ready) return listed(contact, own, this.notReady());
     // A wallet opens its sheet on submit: not while something else still has to be mended.
-    if (this.stripe.opensSheet && this.listed(own).length > 0) return this.listed(own);
+    if (this.stripe.opensSheet && listed(contact, own).length > 0) return listed(contact, own);
     const error = await within(this.stripe.submit(), WALLET_PATIENCE_MS);
-    return this.listed({ ...own, ...(error && this.incomplete(error)) });
+    return listed(contact, own, error ? this.incomplete(error) : {});
   }
 
   notReady() {
@@ -303,14 +302,6 @@ class Checkout {
       address: this.text("address_incomplete"),
       payment: !this.stripe.isComplete("payment") && this.text("payment_incomplete"),
     };
-  }
-
-  /**
-   * @param {Record<string, string|false|undefined>} messages
-   * @returns {Problem[]}
-   */
-  listed(messages) {
-    return Object.entries(messages).flatMap(([section, message]) => (message ? [{ section, message }] : []));
   }
 
   async makeToken() {
@@ -696,6 +687,20 @@ function settingsOf(form) {
     returnUrl: read("returnUrl"),
     eventsUrl: read("eventsUrl"),
   };
+}
+
+/**
+ * The problems of all sections, of each the one that is named first.
+ * @param {Record<string, string|false|undefined>[]} found
+ * @returns {Problem[]}
+ */
+function listed(...found) {
+  /** @type {Map<string, string>} */
+  const first = new Map();
+  for (const [section, message] of found.flatMap((each) => Object.entries(each))) {
+    if (message && !first.has(section)) first.set(section, message);
+  }
+  return [...first].map(([section, message]) => ({ section, message }));
 }
 
 /**

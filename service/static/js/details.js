@@ -3,6 +3,7 @@
 /** @import {Server} from "./server.js" */
 
 const KEEP_AFTER_MS = 800;
+const LET_GO_AFTER_MS = 2_000;
 
 /**
  * Contact and billing address, as far as they are typed.
@@ -53,11 +54,13 @@ export class Details {
   async keep() {
     clearTimeout(this.timer);
     const typed = this.read(), text = textOf(typed);
-    if (text === this.kept) return;
-    // Two requests may arrive in either order: what was typed last stands.
-    await this.server.tell(this.url, { ...typed, typed_at: Date.now() });
-    this.kept = text;
-    if (text === textOf(this.read())) hold(this.place, undefined);
+    if (text !== this.kept) {
+      // Two requests may arrive in either order: what was typed last stands.
+      await this.server.tell(this.url, { ...typed, typed_at: Date.now() });
+      this.kept = text;
+    }
+    // A reload that is under way by now may have been answered before it was kept.
+    setTimeout(() => text === textOf(this.read()) && hold(this.place, undefined), LET_GO_AFTER_MS);
   }
 }
 

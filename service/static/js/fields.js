@@ -2,6 +2,9 @@
 
 /** @typedef {HTMLInputElement|HTMLSelectElement|HTMLTextAreaElement} Input */
 
+// As the server takes it.
+const LONGEST = 255;
+
 export class Fields {
   /**
    * @param {HTMLElement} form
@@ -10,17 +13,17 @@ export class Fields {
   constructor(form, before) {
     this.before = before;
     this.inputs = /** @type {Input[]} */ ([...form.querySelectorAll("[data-field]")]);
-    for (const input of this.inputs) input.value = before[input.name] ?? input.value;
+    for (const input of this.inputs) restore(input, before[input.name]);
   }
 
   /**
    * @param {() => void} changed
-   * @param {(section: string, empty: boolean) => void} left
+   * @param {(section: string, message: string|undefined) => void} left with what is wrong in what was typed
    */
   connect(changed, left) {
     for (const input of this.inputs) {
       input.addEventListener("input", () => changed());
-      input.addEventListener("blur", () => left(sectionOf(input), input.value === ""));
+      input.addEventListener("blur", () => left(sectionOf(input), valueOf(input) && isWrong(input) ? messageOf(input) : undefined));
     }
   }
 
@@ -31,7 +34,10 @@ export class Fields {
 
   /** @returns {Record<string, string>} also what was typed on the page before */
   values() {
-    return { ...this.before, ...Object.fromEntries(this.inputs.map(({ name, value }) => [name, value.trim()])) };
+    const values = { ...this.before, ...Object.fromEntries(this.inputs.map(({ name }) => [name, ""])) };
+    // Of radio buttons with one name the chosen one counts.
+    for (const input of this.inputs) values[input.name] ||= valueOf(input);
+    return values;
   }
 
   /**
@@ -40,7 +46,7 @@ export class Fields {
    */
   problemOf(section) {
     const input = this.inputs.find((each) => sectionOf(each) === section && isWrong(each));
-    return input && (isMissing(input) ? input.dataset.missing : input.dataset.wrong);
+    return input && messageOf(input);
   }
 
   /** @returns {Record<string, string|undefined>} what is wrong, by section */
@@ -63,13 +69,39 @@ export class Fields {
 }
 
 /** @param {Input} input */
+function isChoice(input) {
+  return input.type === "checkbox" || input.type === "radio";
+}
+
+/** @param {Input} input */
+function valueOf(input) {
+  const chosen = !isChoice(input) || /** @type {HTMLInputElement} */ (input).checked;
+  return chosen ? input.value.trim() : "";
+}
+
+/**
+ * @param {Input} input
+ * @param {string|undefined} before
+ */
+function restore(input, before) {
+  if (before === undefined) return;
+  if (isChoice(input)) /** @type {HTMLInputElement} */ (input).checked = input.value === before;
+  else input.value = before;
+}
+
+/** @param {Input} input */
 function isMissing(input) {
-  return input.required && input.value.trim() === "";
+  return input.validity.valueMissing || (input.required && !isChoice(input) && input.value.trim() === "");
 }
 
 /** @param {Input} input */
 function isWrong(input) {
-  return isMissing(input) || !input.checkValidity();
+  return isMissing(input) || !input.checkValidity() || input.value.length > LONGEST;
+}
+
+/** @param {Input} input */
+function messageOf(input) {
+  return (isMissing(input) ? input.dataset.missing : input.dataset.wrong) ?? (input.validationMessage || input.name);
 }
 
 /** @param {Input} input */
