@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from analysis.aggregates import Aggregates
 from analysis.distributions import normal_p, normal_z
-from analysis.group_sequential import Design
+from analysis.inference.group_sequential import Design
 from analysis.inference import INFERENCES
 from analysis.observations import InterimLook
 from analysis.plan import MetricPlan, Plan
@@ -25,6 +25,8 @@ from analysis.report import (
     Role,
 )
 
+# Of the planned units: two looks that are nearer to each other are one.
+_HARDLY_MORE = 0.005
 _RUNNING = Absent("the looks are not over")
 _STOPS_NOTHING = Absent("a secondary metric ends nothing")
 
@@ -89,11 +91,11 @@ def _why_none(looks: Sequence[InterimLook]) -> str:
 def _taken_of(
     plan: Plan, metric: MetricPlan, looks: Sequence[InterimLook], variant: str
 ) -> Iterator[_Taken]:
-    """The looks with something to compare; of several at one moment the first has it all."""
-    before = 0
+    """The looks with something to compare; of several at almost one moment the first has it all."""
+    before, planned = 0, plan.units_at_looks[-1]
     for number, look in enumerate(looks, start=1):
         units = sum(look.units.values())
-        more = units > before and before < plan.units_at_looks[-1]
+        more = units - before > _HARDLY_MORE * planned and before < planned
         found = _taken(plan, metric, (number, look), variant) if more else None
         if found is not None:
             yield found

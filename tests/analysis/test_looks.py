@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from analysis.aggregates import Aggregates
 from analysis.analyze import analyze
-from analysis.group_sequential import Design
+from analysis.inference.group_sequential import Design
 from analysis.inference import proportion
 from analysis.looks import read_looks
 from analysis.observations import InterimLook, Observations

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.distributions import normal_p, normal_z
-from analysis.group_sequential import Design
+from analysis.inference.group_sequential import Design
 from experiments.plan import Spending
 
-GOLDEN = Path(__file__).parents[3] / "shared" / "data" / "golden" / "lan_demets_bounds.json"
+GOLDEN = Path(__file__).parents[4] / "shared" / "data" / "golden" / "lan_demets_bounds.json"
 FIVE = (0.2, 0.4, 0.6, 0.8, 1.0)
 SEED = 20_261_130
 
