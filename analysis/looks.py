@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from analysis.aggregates import Aggregates
 from analysis.distributions import normal_p, normal_z
-from analysis.inference.group_sequential import Design
 from analysis.inference import INFERENCES
+from analysis.inference.group_sequential import Design
 from analysis.observations import InterimLook
 from analysis.plan import MetricPlan, Plan
 from analysis.report import (

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from analysis.aggregates import Aggregates
 from analysis.analyze import analyze
-from analysis.inference.group_sequential import Design
 from analysis.inference import proportion
+from analysis.inference.group_sequential import Design
 from analysis.looks import read_looks
 from analysis.observations import InterimLook, Observations
 from analysis.plan import MetricPlan, Plan
