@@ -77,10 +77,11 @@ class Flow:
             raise ValueError(
                 f"flow {self.key} must have each of {list(SECTIONS)} once, not {sections}"
             )
-        first = set(self.steps[0].sections) if self.steps else set()
-        if self.reload and not {"contact", *(s for s in SECTIONS if SECTIONS[s].fields)} <= first:
+        typed = {"contact", *(key for key, section in SECTIONS.items() if section.fields)}
+        late = sorted(typed & set(sections[len(self.steps[0].sections) :]))
+        if self.reload and late:
             raise ValueError(
-                f"flow {self.key}: a step that is a page of its own asks for them first"
+                f"flow {self.key}: steps that are pages of their own ask for {late[0]} first"
             )
         if [step.action is None for step in self.steps] != [False] * (len(self.steps) - 1) + [True]:
             raise ValueError(f"flow {self.key}: only the last step pays")

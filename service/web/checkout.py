@@ -83,12 +83,12 @@ _Email = Annotated[str, StringConstraints(pattern=r"^[^\s@]+@[^\s@]+$", max_leng
 _Text = Annotated[str, StringConstraints(max_length=255)]
 
 
-def _declared(given: dict[str, str]) -> dict[str, str]:
+def _asked_for(given: dict[str, str]) -> dict[str, str]:
     # A page that was open, or typed into, before its section was taken away must still pay.
     return {name: value for name, value in given.items() if value and name in FIELDS}
 
 
-_Fields = Annotated[dict[str, _Text], AfterValidator(_declared)]
+_Fields = Annotated[dict[str, _Text], AfterValidator(_asked_for)]
 
 
 class ConfirmBody(BaseModel):

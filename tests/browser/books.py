@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -34,6 +34,14 @@ def eventually(ask: Callable[[], _T], expected: _T) -> None:
     while (found := ask()) != expected and time.monotonic() < deadline:
         time.sleep(0.05)
     assert found == expected, (found, expected)
+
+
+@contextmanager
+def opened(kassa: KassaProcess) -> Iterator[Books]:
+    """The books of a running Kassa, read beside it."""
+    store = Store(kassa.settings.database_url)
+    yield Books(kassa, store, Catalog.load(kassa.settings.definitions))
+    store.close()
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,9 @@ from playwright.sync_api import Browser, BrowserContext, expect
 
 from experiments import Catalog, assign
 from service.settings import PROJECT
-from service.store.session import Store
 from service.web.context import VISITOR_COOKIE
 from service.web.signing import Signing
-from tests.browser.books import EXPERIMENT, Books
+from tests.browser.books import EXPERIMENT, Books, opened
 from tests.browser.visits import DESKTOP, PHONE, Come, Screen, Visit, Watch
 from tests.service.processes import KassaProcess, serving
 
@@ -45,9 +44,8 @@ def kassa(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KassaProcess]:
 @pytest.fixture(scope="session")
 def books(kassa: KassaProcess) -> Iterator[Books]:
     """Everybody's books, read beside the running service."""
-    store = Store(kassa.settings.database_url)
-    yield Books(kassa, store, Catalog.load(kassa.settings.definitions))
-    store.close()
+    with opened(kassa) as found:
+        yield found
 
 
 @pytest.fixture(params=[PHONE, DESKTOP], ids=lambda screen: screen.name)

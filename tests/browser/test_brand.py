@@ -9,14 +9,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, FrameLocator, expect
 
-from experiments import Catalog
 from service.branding.brand import Brand
 from service.branding.colours import contrast
 from service.branding.palette import Scheme
 from service.branding.preview import to_html
-from service.store.session import Store
 from tests.browser import accessibility
-from tests.browser.books import Books
+from tests.browser.books import Books, opened
 from tests.browser.visits import DESKTOP, PHONE, Come, Screen
 from tests.service.branding.brands import write
 from tests.service.processes import KassaProcess, serving
@@ -58,9 +56,8 @@ def kassa(tmp_path_factory: pytest.TempPathFactory, brand_file: Path) -> Iterato
 @pytest.fixture(scope="module")
 def books(kassa: KassaProcess) -> Iterator[Books]:
     """Everybody's books, of this service."""
-    store = Store(kassa.settings.database_url)
-    yield Books(kassa, store, Catalog.load(kassa.settings.definitions))
-    store.close()
+    with opened(kassa) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from experiments import Catalog
 from service.settings import PROJECT
-from service.store.session import Store
 from tests.browser import accessibility
-from tests.browser.books import Books
+from tests.browser.books import Books, opened
 from tests.browser.visits import EMAIL, Come
 from tests.service.processes import KassaProcess, serving
 
@@ -100,9 +98,8 @@ def kassa(
 @pytest.fixture(scope="module")
 def books(kassa: KassaProcess) -> Iterator[Books]:
     """The copy's books."""
-    store = Store(kassa.settings.database_url)
-    yield Books(kassa, store, Catalog.load(kassa.settings.definitions))
-    store.close()
+    with opened(kassa) as found:
+        yield found
 
 
 def test_each_change_touches_one_file_of_code_at_most(

@@ -51,6 +51,16 @@ def test_a_flow_that_is_not_fair_or_does_not_pay_can_not_be_made(steps: tuple[St
         Flow("broken", steps)
 
 
+def test_pages_of_their_own_begin_with_what_is_typed_into_ours() -> None:
+    steps = (
+        Step("a", "A", ("address",), "Continue"),
+        Step("b", "B", ("contact", "payment")),
+    )
+    assert Flow("late", steps).steps == steps
+    with pytest.raises(ValueError, match=r"^flow late: steps .* ask for contact first$"):
+        Flow("late", steps, reload=True)
+
+
 def test_a_variant_without_a_flow_gets_the_default_one() -> None:
     assert flow_named(None).key == "two_page"
 
