@@ -372,6 +372,7 @@ def test_a_full_disk_ends_nothing(
     monkeypatch.setattr("tempfile.tempdir", None)
     _until(lambda: "second" in process.catalog.experiments)
     process.end()
+    _joined()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -394,6 +395,8 @@ def test_a_process_that_can_follow_no_longer_ends(
 
     monkeypatch.setattr(process, "refresh", defect)
     assert ended.wait(10)
+    # What it died of is told of while it dies: in this test, not in the next.
+    _joined()
     assert signals == [(os.getpid(), signal.SIGTERM)]
     assert "this process ends" in _told(caplog)[-1]
 
@@ -415,9 +418,7 @@ def test_a_store_that_is_gone_is_told_of_once_and_ends_nothing(
     desk.switch(stop)
     _until(lambda: process.catalog.experiment(CHECKOUT).stopped)
     process.end()
-    (thread,) = (each for each in threading.enumerate() if each.name == "definitions")
-    thread.join(10)
-    assert not thread.is_alive()
+    _joined()
 
 
 def test_a_start_ends_with_what_has_changed_since_the_load(desk: Desk) -> None:
@@ -426,6 +427,7 @@ def test_a_start_ends_with_what_has_changed_since_the_load(desk: Desk) -> None:
     desk.files.write("second", beside())
     desk.switch(stop)
     process.start()
+    _joined()
     assert process.catalog.experiment(CHECKOUT).stopped
     assert set(process.catalog.experiments) == {CHECKOUT, "second"}
 
@@ -455,3 +457,10 @@ def _until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def _joined() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "definitions":
+            thread.join(10)
+            assert not thread.is_alive()
