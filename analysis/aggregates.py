@@ -1,7 +1,9 @@
 """Sufficient statistics of one variant: all that a test needs, nothing about a person."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from analysis.errors import InvalidAggregates
 
@@ -15,8 +17,8 @@ _UNDERFLOW = 1e-150
 class Aggregates:
     """Six sums over the units of one variant for one metric.
 
-    Two aggregates of different units add up to the aggregates of all of them, so a store may
-    count in pieces and in any order.
+    Aggregates of different units add up to those of all of them (`added`), so a store may count in
+    pieces and in any order.
 
     Attributes:
         units: Number of units (visitors) in the variant, zero or more.
@@ -58,16 +60,6 @@ class Aggregates:
                 f"{name}: {total} over {self.units} units does not go with squares of {squares}"
             )
 
-    def __add__(self, other: "Aggregates") -> "Aggregates":
-        return Aggregates(
-            units=self.units + other.units,
-            total=self.total + other.total,
-            total_squares=self.total_squares + other.total_squares,
-            base_total=self.base_total + other.base_total,
-            base_squares=self.base_squares + other.base_squares,
-            cross=self.cross + other.cross,
-        )
-
     @classmethod
     def of_conversions(cls, units: int, conversions: int) -> "Aggregates":
         """Aggregates of a proportion: `conversions` of `units` did it.
@@ -76,3 +68,13 @@ class Aggregates:
             InvalidAggregates: If there are more conversions than units, or fewer than none.
         """
         return cls(units, conversions, conversions)
+
+
+_NAMES = tuple(field.name for field in fields(Aggregates))
+_numbers = attrgetter(*_NAMES)
+
+
+def added(parts: Iterable[Aggregates]) -> Aggregates:
+    """The sums over the units of all parts, the same in whatever order the parts come."""
+    units, *sums = list(zip(*map(_numbers, parts), strict=True)) or [()] * len(_NAMES)
+    return Aggregates(sum(units), *map(math.fsum, sums))

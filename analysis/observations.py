@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from analysis.aggregates import Aggregates
+from analysis.cells import Group
 from analysis.errors import InvalidObservations
 
 
@@ -68,6 +69,8 @@ class Observations:
         first_exposure: When the first unit was exposed, in UTC; None where nobody was, or nobody
             knows.
         looks: The planned looks that were due, in their order; of a plan without them none.
+        days: The units by the day, in UTC, of their first exposure; empty where nobody knows it.
+        segments: The units by the values of each attribute that segments are made by.
         exclusions: Everything else that was left out, with its reason.
 
     Raises:
@@ -85,6 +88,8 @@ class Observations:
     first_exposure: datetime | None = None
     exclusions: tuple[Exclusion, ...] = ()
     looks: tuple[InterimLook, ...] = ()
+    days: Mapping[date, Group] = field(default_factory=dict)
+    segments: Mapping[str, Mapping[str, Group]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if min((self.contradictory_units, self.duplicate_rows, *self.units.values())) < 0:

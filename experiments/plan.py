@@ -218,6 +218,7 @@ class AnalysisPlan:
         effect: relative change of the primary metric that is looked for, such as 0.03.
         baseline: rate of the primary metric on the control that is expected, in (0, 1).
         daily_units: units a day that reach the checkout, before targeting and traffic.
+        segments: attributes by whose values the metrics are shown apart, at most 4.
 
     Raises:
         pydantic.ValidationError: when a value breaks its rule.
@@ -253,6 +254,25 @@ class AnalysisPlan:
         int | None,
         Field(ge=1, le=10**10, description="units a day that reach the checkout, such as 3000"),
     ] = None
+    segments: Annotated[
+        tuple[Key, ...] | None,
+        Field(max_length=4, description="a list of attributes such as [device, country]"),
+    ] = None
+
+    @property
+    def segmented_by(self) -> tuple[str, ...]:
+        """The attributes that segments are made by: where none is named, what visitors hold."""
+        return ("device",) if self.segments is None else self.segments
+
+    @field_validator("segments")
+    @classmethod
+    def _each_once(cls, keys: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        refuse_all(
+            Breach((index,), "segment-once", f"{shown(keys[index])} is there already", "remove it")
+            for index in sorted(repeated(keys or ()))
+            if keys is not None
+        )
+        return keys
 
     @field_validator("looks", "spending")
     @classmethod

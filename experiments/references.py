@@ -82,6 +82,8 @@ def references(placed: Placed, shared: Shared) -> Iterator[Problem]:
             yield document.problem(
                 document.at(at), "contradictory-targeting", f"{path_text(at)}: {message}", mend
             )
+    if shared.attributes is not None:
+        yield from _segment_problems(document, shared.attributes)
     if placed.experiment is not None:
         yield from _unreachable_variants(document, placed.experiment)
 
@@ -311,6 +313,25 @@ def _overlaps(
 
 def _alive(placed: Placed) -> bool:
     return placed.experiment is None or placed.experiment.status in ALIVE
+
+
+# segments
+
+
+def _segment_problems(document: Document, attributes: Mapping[str, Attribute]) -> Iterator[Problem]:
+    analysis = document.content.get("analysis")
+    named = analysis.get("segments") if isinstance(analysis, dict) else None
+    for index, key in enumerate(named if isinstance(named, list) else ()):
+        at = ("analysis", "segments", index)
+        if not (isinstance(key, str) and re.fullmatch(KEY_PATTERN, key)):
+            continue
+        if key not in attributes:
+            what, file = "there is no attribute", "attributes.yaml"
+            yield _unknown(document, at, "unknown-attribute", what, key, attributes, file)
+        elif attributes[key].type is AttributeType.NUMBER:
+            message = f"{path_text(at)}: {key} is a number, and each of its values a segment"
+            mend = "remove it, or declare an attribute that holds classes of it"
+            yield document.problem(document.at(at), "segment-of-numbers", message, mend)
 
 
 # targeting

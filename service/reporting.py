@@ -41,6 +41,7 @@ def make_report(
             catalog.metrics,
             as_of=as_of,
             units_at_looks=plan.units_at_looks,
+            segments=[catalog.attributes[key] for key in definition.analysis.segmented_by],
         )
         locked = locked_plan(connection, experiment)
     return analyze(

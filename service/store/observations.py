@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -26,10 +26,12 @@ from sqlalchemy import (
 )
 
 from analysis.aggregates import Aggregates
+from analysis.cells import MOST_VALUES, OTHER, UNKNOWN, Cell, by_day, by_segment, together
 from analysis.observations import InterimLook, Observations
 from experiments import Experiment, FunnelEvent, Kind, Metric
+from experiments.attributes import Attribute, AttributeType
 from service.store.records import Records, funnel_events, records_of
-from service.store.tables import events, exposures, microseconds
+from service.store.tables import EPOCH, events, exposures, microseconds
 
 # Stripe tells times in whole seconds: a payment in the second of the exposure came after it.
 _RESOLUTION = microseconds(timedelta(seconds=1))
@@ -42,6 +44,7 @@ def read_observations(
     *,
     as_of: datetime,
     units_at_looks: Sequence[int] = (),
+    segments: Sequence[Attribute] = (),
 ) -> Observations:
     """Count an experiment's units, metrics and funnel as they were known at a time.
 
@@ -51,14 +54,20 @@ def read_observations(
         metrics: the declared metrics by key; those the experiment names are read.
         as_of: exposures and arrivals after this are left out.
         units_at_looks: how many units each planned look waits for.
+        segments: attributes by whose values units are counted apart; no numbers.
     """
     look = _Look(connection, experiment, as_of)
     named = {key: metrics[key] for key in experiment.metrics.keys}
-    units = look.units()
     window = _longest_window(experiment, metrics)
+    cells = _cells(look, named, segments)
+    axes = [variant.key for variant in experiment.variants], list(named)
+    whole = together(cells, *axes)
+    units = whole.units
     return Observations(
         units=units,
-        metrics=_all_aggregates(look, named, units),
+        metrics=whole.metrics,
+        days=by_day(cells, *axes),
+        segments=by_segment(cells, [attribute.key for attribute in segments], *axes),
         currencies={key: _currencies(look, metric) for key, metric in named.items()},
         funnel=_funnel(look, units),
         open_windows=look.exposed_since(as_of - window),
@@ -140,12 +149,14 @@ class _Look:
         experiment: whose exposures they are.
         as_of: what the store learnt later is left out.
         seen: the exposures, or rows like them of an experiment that did not run.
+        marks: names of columns of `seen` by which units are counted apart, beside the variant.
     """
 
     connection: Connection
     experiment: Experiment
     as_of: datetime
     seen: FromClause = exposures
+    marks: tuple[str, ...] = ()
 
     @property
     def exposed(self) -> tuple[ColumnElement[bool], ...]:
@@ -164,6 +175,39 @@ class _Look:
         )
         found = {row[0]: row[1] for row in counted}
         return {variant.key: found.get(variant.key, 0) for variant in self.experiment.variants}
+
+    @property
+    def apart(self) -> tuple[ColumnElement[Any], ...]:
+        """What units are counted apart by: the variant, and every mark."""
+        return (self.seen.c.variant, *(self.seen.c[mark] for mark in self.marks))
+
+    def marked(self, segments: Sequence[Attribute]) -> _Look:
+        """The same with the day of each exposure, and the unit's value of each attribute."""
+        seen = self.seen.c
+        day = type_coerce(seen.exposed_at, BigInteger) // microseconds(timedelta(days=1))
+        named: dict[str, ColumnElement[Any]] = {"day": day}
+        for index, attribute in enumerate(segments):
+            named[f"segment{index}"] = self._shown_apart(_value_of(seen.attributes, attribute))
+        columns = [column.label(name) for name, column in named.items()]
+        rows = select(seen.experiment, seen.variant, seen.unit_id, seen.exposed_at, *columns).where(
+            *self.exposed
+        )
+        return replace(self, seen=rows.subquery(), marks=tuple(named))
+
+    def _shown_apart(self, value: ColumnElement[str]) -> ColumnElement[str]:
+        """The values that most units have, blind to the variant; all others are one."""
+        most = (
+            select(value)
+            .where(*self.exposed, value.is_not(None))
+            .group_by(value)
+            .order_by(func.count().desc(), value)
+            .limit(MOST_VALUES)
+        )
+        return case(
+            (value.is_(None), UNKNOWN),
+            (value.in_(list(self.connection.scalars(most))), value),
+            else_=OTHER,
+        )
 
     def first_exposure(self) -> datetime | None:
         first = select(func.min(self.seen.c.exposed_at)).where(*self.exposed)
@@ -215,17 +259,40 @@ _VALUES: Mapping[Kind, Callable[[Records], ColumnElement[Any]]] = {
 
 def _values(look: _Look, metric: Metric) -> Subquery:
     """One row for each exposed unit that had anything counted, with the unit's value."""
-    records, seen = records_of(metric, look.experiment.unit), look.seen.c
+    records, unit_id = records_of(metric, look.experiment.unit), look.seen.c.unit_id
     rows = (
-        select(seen.variant, seen.unit_id, _VALUES[metric.kind](records).label("value"))
+        select(*look.apart, unit_id, _VALUES[metric.kind](records).label("value"))
         .select_from(look.following(records, _window(look.experiment, metric)))
         .where(*look.exposed, records.counted)
-        .group_by(seen.variant, seen.unit_id)
+        .group_by(*look.apart, unit_id)
         .subquery()
     )
     # Squares of money outgrow 64 bits; a float keeps 15 digits of them.
     value = _capped(rows.c.value, metric.cap) * 1.0
-    return select(rows.c.variant, rows.c.unit_id, value.label("value")).subquery()
+    apart = (rows.c[column.name] for column in look.apart)
+    return select(*apart, rows.c.unit_id, value.label("value")).subquery()
+
+
+def _cells(look: _Look, metrics: Mapping[str, Metric], segments: Sequence[Attribute]) -> list[Cell]:
+    """One pass over the exposures, and one for each metric over what followed them."""
+    marked = look.marked(segments)
+    sums = {key: _sums(marked, metric) for key, metric in metrics.items()}
+    counted = marked.connection.execute(
+        select(*marked.apart, func.count()).where(*marked.exposed).group_by(*marked.apart)
+    )
+    return [
+        Cell(
+            variant,
+            EPOCH.date() + timedelta(days=day),
+            tuple(values),
+            units,
+            {
+                key: Aggregates(units, *found.get((variant, day, *values), (0.0, 0.0)))
+                for key, found in sums.items()
+            },
+        )
+        for variant, day, *values, units in counted
+    ]
 
 
 def _all_aggregates(
@@ -235,13 +302,26 @@ def _all_aggregates(
 
 
 def _aggregates(look: _Look, metric: Metric, units: Mapping[str, int]) -> dict[str, Aggregates]:
+    found = _sums(look, metric)
+    return {key: Aggregates(n, *found.get((key,), (0.0, 0.0))) for key, n in units.items()}
+
+
+def _sums(look: _Look, metric: Metric) -> dict[tuple[Any, ...], tuple[float, float]]:
+    """Sums and sums of squares over those units that had anything counted, by what parts them."""
     rows = _values(look, metric)
-    value = rows.c.value
+    value, apart = rows.c.value, [rows.c[column.name] for column in look.apart]
     sums = look.connection.execute(
-        select(rows.c.variant, func.sum(value), func.sum(value * value)).group_by(rows.c.variant)
+        select(*apart, func.sum(value), func.sum(value * value)).group_by(*apart)
     )
-    found = {row[0]: (float(row[1]), float(row[2])) for row in sums}
-    return {key: Aggregates(n, *found.get(key, (0.0, 0.0))) for key, n in units.items()}
+    return {tuple(row[:-2]): (float(row[-2]), float(row[-1])) for row in sums}
+
+
+def _value_of(attributes: ColumnElement[Any], attribute: Attribute) -> ColumnElement[str]:
+    """What an exposure says of an attribute, as text; NULL where it says nothing."""
+    found = attributes[attribute.key]
+    if attribute.type is AttributeType.BOOLEAN:
+        return case((found.as_boolean().is_(True), "yes"), (found.as_boolean().is_(False), "no"))
+    return cast("ColumnElement[str]", found.as_string())
 
 
 def _capped(value: ColumnElement[Any], cap: int | None) -> ColumnElement[Any]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.aggregates import Aggregates
+from analysis.aggregates import Aggregates, added
 from analysis.errors import InvalidAggregates, InvalidObservations
 from analysis.observations import Exclusion, Observations
 
@@ -28,7 +28,11 @@ def summed(values: list[tuple[int, int]]) -> Aggregates:
 def test_adding_aggregates_equals_aggregating_together(
     some: list[tuple[int, int]], others: list[tuple[int, int]]
 ) -> None:
-    assert summed(some) + summed(others) == summed(some + others)
+    assert added([summed(some), summed(others)]) == summed(some + others)
+
+
+def test_nothing_adds_up_to_nothing() -> None:
+    assert added([]) == Aggregates(0, 0.0, 0.0)
 
 
 @given(st.lists(st.floats(-1e9, 1e9), max_size=30))
