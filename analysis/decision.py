@@ -63,7 +63,13 @@ _MISMATCH_ADVICE = (
 def decide(evidence: Evidence) -> Decision:
     """The first rule that applies, in the order of `RULES`; an amended plan is said of each."""
     found = next(decision for rule in RULES if (decision := rule(evidence)) is not None)
-    return replace(found, reasons=(*found.reasons, *_late(evidence), *_amendments(evidence.plan)))
+    remarks = (*_gaps(evidence), *_late(evidence), *_amendments(evidence.plan))
+    return replace(found, reasons=(*found.reasons, *remarks))
+
+
+def _gaps(evidence: Evidence) -> list[str]:
+    days = evidence.checks.gaps
+    return [f"{wording.without_units(days).capitalize()}."] if days else []
 
 
 def _late(evidence: Evidence) -> list[str]:
@@ -79,20 +85,25 @@ def _amendments(plan: PlanLock) -> list[str]:
 
 
 def _broken_data(evidence: Evidence) -> Decision | None:
-    ratio = evidence.checks.sample_ratio
-    if ratio.ok is not False:
-        return None
+    checks = evidence.checks
+    broken = [
+        *([_whole_mismatch(evidence)] if checks.sample_ratio.ok is False else []),
+        *(
+            f"Sample ratio mismatch {where} {check.where}; p = {p_value(check.p_value)} "
+            "over all of them together."
+            for where, check in (("in", checks.segment_ratio), ("on", checks.day_ratio))
+            if check.ok is False
+        ),
+    ]
+    return Decision(Action.FIX_DATA, (*broken, _MISMATCH_ADVICE)) if broken else None
+
+
+def _whole_mismatch(evidence: Evidence) -> str:
     seen = ", ".join(
         f"{variant} {count(units)} (designed {percent(evidence.shares[variant])})"
         for variant, units in evidence.units.items()
     )
-    return Decision(
-        Action.FIX_DATA,
-        (
-            f"Sample ratio mismatch: {seen}; p = {p_value(ratio.p_value)}.",
-            _MISMATCH_ADVICE,
-        ),
-    )
+    return f"Sample ratio mismatch: {seen}; p = {p_value(evidence.checks.sample_ratio.p_value)}."
 
 
 def _nothing_to_read(evidence: Evidence) -> Decision | None:

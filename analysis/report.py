@@ -4,9 +4,9 @@ A number that does not exist is an `Absent` with its reason, never a stand-in va
 must not be read as it stands carries a `Label` in the comparison it belongs to.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from analysis.observations import Exclusion
@@ -344,6 +344,7 @@ class Comparison:
     labels: tuple[Label, ...] = ()
     tolerance: Tolerance | None = None
     planned: PlannedLooks | None = None
+    log_ratio: LogRatio | Absent = Absent("not compared")
 
     @property
     def gaps(self) -> tuple[str, ...]:
@@ -445,12 +446,70 @@ class MetricResult:
         return next((verdict for verdict in worst_first if verdict in found), None)
 
 
+def primary(metrics: Sequence[MetricResult]) -> MetricResult:
+    """The metric that the decision rests on, which is in every part of a report."""
+    return next(metric for metric in metrics if metric.role is Role.PRIMARY)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The units with one value of an attribute, judged like the whole.
+
+    Attributes:
+        value: Of the attribute.
+        units: By variant key.
+        metrics: Every metric; p-values are adjusted over all segments of all attributes.
+    """
+
+    value: str
+    units: Mapping[str, int]
+    metrics: tuple[MetricResult, ...]
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The units by the values of one attribute.
+
+    Attributes:
+        attribute: Its key.
+        segments: Those with most units first.
+        one_lift: By variant, the p-value of the primary metric's lift being the same in all
+            segments, adjusted over all attributes and variants.
+    """
+
+    attribute: str
+    segments: tuple[Segment, ...]
+    one_lift: Mapping[str, Number]
+
+
+@dataclass(frozen=True)
+class Until:
+    """All units that were first exposed until the end of a day, with what they did until now.
+
+    Attributes:
+        day: The last one, in UTC.
+        units: By variant key, those that came since the point before.
+        metrics: Of all units until then.
+    """
+
+    day: date
+    units: Mapping[str, int]
+    metrics: tuple[MetricResult, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A trust check: whether it passed, and by which p-value."""
+    """A trust check: whether it passed, and by which p-value.
+
+    Attributes:
+        ok: Whether it passed.
+        p_value: Of nothing being wrong.
+        where: What it found most wrong, where it asks several things.
+    """
 
     ok: bool | Absent
     p_value: Number
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -470,12 +529,27 @@ class SampleRatio:
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """Whether the data can be trusted at all, before anyone looks at a lift."""
+    """Whether the data can be trusted at all, before anyone looks at a lift.
+
+    Attributes:
+        segment_ratio: The sample ratio in every segment, read together.
+        day_ratio: The sample ratio of every day's new units, read together.
+        gaps: Days on which no unit came although many were to be expected.
+    """
 
     sample_ratio: SampleRatio
     contradictory_units: int
     duplicate_rows: int
     outcome_loss: Check
+    segment_ratio: Check
+    day_ratio: Check
+    gaps: tuple[date, ...] = ()
+
+    @property
+    def mismatch(self) -> bool:
+        """Whether the variants have not the sizes they were designed to have, as far as known."""
+        ratios = (self.sample_ratio, self.segment_ratio, self.day_ratio)
+        return any(ratio.ok is False for ratio in ratios)
 
 
 @dataclass(frozen=True, slots=True)
@@ -584,6 +658,8 @@ class Report:
     funnel: Mapping[str, Mapping[str, int]]
     exclusions: tuple[Exclusion, ...]
     decision: Decision
+    segments: tuple[Segmentation, ...] = ()
+    days: tuple[Until, ...] = ()
 
     @property
     def labels(self) -> tuple[Label, ...]:
@@ -594,4 +670,4 @@ class Report:
     @property
     def primary(self) -> MetricResult:
         """The metric the decision rests on."""
-        return next(metric for metric in self.metrics if metric.role is Role.PRIMARY)
+        return primary(self.metrics)

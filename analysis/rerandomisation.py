@@ -16,7 +16,7 @@ from analysis.aggregates import Aggregates
 from analysis.analyze import analyze
 from analysis.observations import InterimLook, Observations
 from analysis.plan import Plan
-from analysis.report import Absent, Action, MetricResult, Role
+from analysis.report import Absent, Action, MetricResult
 from experiments.bulk import Indices, Units, assign_many
 from experiments.definition import Experiment
 
@@ -179,11 +179,10 @@ def verdicts(
             looks=history.looks(experiment, split.entered, plan.units_at_looks, at=as_of),
         )
         report = analyze(plan, observations, as_of=as_of, generated_at=as_of)
-        primary = next(metric for metric in report.metrics if metric.role is Role.PRIMARY)
         yield Verdict(
             action=report.decision.action,
-            significant=_significant(primary, plan.alpha),
-            mismatch=report.checks.sample_ratio.ok is False,
+            significant=_significant(report.primary, plan.alpha),
+            mismatch=report.checks.mismatch,
         )
 
 

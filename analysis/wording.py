@@ -2,19 +2,23 @@
 
 import json
 import math
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
 
 from analysis.report import (
     Absent,
     Change,
+    Checks,
     Json,
     Margin,
     Number,
     PlanLock,
     PlannedLook,
     PlannedLooks,
+    Report,
+    Segmentation,
     Tolerance,
+    primary,
 )
 from experiments.events import BROWSER_EVENTS
 from experiments.metrics import Kind
@@ -41,6 +45,63 @@ def look_rows(looks: PlannedLooks) -> list[tuple[str, ...]]:
         )
         for look in looks.looks
     ]
+
+
+SEGMENTS_HEAD = ("segment", "units", "lift", "interval", "adjusted p")
+EXPLORATORY = (
+    "Not planned, so to be tried again before it is believed: p-values are adjusted over all "
+    "segments (Benjamini & Hochberg), intervals are each of one segment alone."
+)
+
+
+def segment_rows(report: Report, by: Segmentation) -> list[tuple[str, ...]]:
+    """A row below `SEGMENTS_HEAD` for the primary metric in each segment and variant."""
+    several = len(report.units) > 2
+    found: list[tuple[str, ...]] = []
+    for segment in by.segments:
+        for comparison in primary(segment.metrics).comparisons:
+            reading = comparison.reading(early=report.progress.early)
+            name = f"{segment.value}, {comparison.variant}" if several else segment.value
+            found.append(
+                (
+                    f"{by.attribute} {name}",
+                    count(sum(segment.units.values())),
+                    signed_percent(reading.estimate),
+                    interval(reading.ci_low, reading.ci_high),
+                    p_value(reading.p_value),
+                )
+            )
+    return found
+
+
+def one_lift(by: Segmentation) -> str:
+    """Whether the lift differs between the values of an attribute, in a sentence."""
+    found = [
+        f"{p_value(p)} for {variant}" if len(by.one_lift) > 1 else p_value(p)
+        for variant, p in by.one_lift.items()
+        if not isinstance(p, Absent)
+    ]
+    if not found:
+        return f"{by.attribute}: too little is known to tell whether the lift differs"
+    return f"{by.attribute}: p {', '.join(found)} of one lift in all (Cochran's Q, adjusted)"
+
+
+def part_checks(checks: Checks) -> list[str]:
+    """What the checks of segments and days found, those that could be made."""
+    found = [
+        f"sample ratio by {part}: {'ok' if check.ok else 'MISMATCH'}; "
+        f"p {p_value(check.p_value)} at worst ({check.where}), over all together"
+        for part, check in (("segment", checks.segment_ratio), ("day", checks.day_ratio))
+        if not isinstance(check.ok, Absent)
+    ]
+    return [*found, *([without_units(checks.gaps)] if checks.gaps else [])]
+
+
+def without_units(days: Sequence[date]) -> str:
+    """Days on which no unit came: "no unit came on 2 days between others: ..."."""
+    named = ", ".join(f"{day:%Y-%m-%d}" for day in days[:3])
+    more = ", ..." if len(days) > 3 else ""
+    return f"no unit came on {plural(len(days), 'day')} between others: {named}{more}"
 
 
 def outcome(look: PlannedLook) -> str:

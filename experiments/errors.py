@@ -71,7 +71,6 @@ RULES: Mapping[str, str] = MappingProxyType(
         "winner-not-shipped": "Only a shipped experiment has a winner.",
         "unknown-winner": "The winner is one of the variants.",
         "metric-once": "A metric has one role in an experiment.",
-        "segment-once": "Segments are made by an attribute once.",
         "mean-without-values": "A mean is taken of an event about money: others have no value.",
         "one-source": "A metric reads an event or a column of the ledger.",
         "cap-of-mean": "Only a mean is capped.",

@@ -268,9 +268,9 @@ class AnalysisPlan:
     @classmethod
     def _each_once(cls, keys: tuple[str, ...] | None) -> tuple[str, ...] | None:
         refuse_all(
-            Breach((index,), "segment-once", f"{shown(keys[index])} is there already", "remove it")
-            for index in sorted(repeated(keys or ()))
-            if keys is not None
+            Breach((index,), "unique-key", f"{shown(key)} is listed twice", "list it once")
+            for index, key in enumerate(keys or ())
+            if index in repeated(keys or ())
         )
         return keys
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from analysis.report import (
     Absent,
     Change,
+    Check,
     Comparison,
     Estimate,
     Json,
@@ -22,6 +23,10 @@ from analysis.report import (
     Progress,
     Report,
     Role,
+    Segment,
+    Segmentation,
+    Sequential,
+    Until,
     VariantResult,
 )
 from analysis.wording import instant
@@ -50,8 +55,13 @@ def to_json(report: Report) -> dict[str, Json]:
         "metrics": [_metric(metric, report.progress) for metric in report.metrics],
         "funnel": _funnel(report.funnel),
         "exclusions": _exclusions(report),
-        "segments": [],
-        "time_series": [],
+        "segments": [_segment(each, part) for each in report.segments for part in each.segments],
+        "segment_tests": [
+            {"attribute": each.attribute, "variant": variant, **_field("one_lift_p_value", p_value)}
+            for each in report.segments
+            for variant, p_value in each.one_lift.items()
+        ],
+        "time_series": [_until(point) for point in report.days],
         "decision": {
             "action": report.decision.action.value,
             "reasons": list(report.decision.reasons),
@@ -108,8 +118,16 @@ def _checks(report: Report) -> Json:
         "contradictory_units": checks.contradictory_units,
         "duplicate_rows": checks.duplicate_rows,
         "open_windows": report.progress.open_windows,
-        "outcome_loss": {**_field("ok", loss.ok), **_field("p_value", loss.p_value)},
+        "outcome_loss": _check(loss),
+        "segment_ratio": _check(checks.segment_ratio),
+        "day_ratio": _check(checks.day_ratio),
+        "gaps": [day.isoformat() for day in checks.gaps],
     }
+
+
+def _check(check: Check) -> Json:
+    found = {**_field("ok", check.ok), **_field("p_value", check.p_value)}
+    return {**found, "where": check.where} if check.where else found
 
 
 def _field(name: str, value: Json | Absent) -> dict[str, Json]:
@@ -154,6 +172,43 @@ def _variant(result: VariantResult) -> Json:
     }
 
 
+def _segment(by: Segmentation, segment: Segment) -> Json:
+    return {
+        "attribute": by.attribute,
+        "value": segment.value,
+        "units": dict(segment.units),
+        "metrics": [_part(metric) for metric in segment.metrics],
+    }
+
+
+def _until(point: Until) -> Json:
+    return {
+        "day": point.day.isoformat(),
+        "new_units": dict(point.units),
+        "metrics": [_part(metric) for metric in point.metrics],
+    }
+
+
+def _part(metric: MetricResult) -> Json:
+    """A metric of some of the units; its kind and role are those of the whole."""
+    return {
+        "metric": metric.key,
+        "variants": {key: _variant(result) for key, result in metric.variants.items()},
+        "comparisons": [
+            {
+                "variant": comparison.variant,
+                "control": comparison.control,
+                "relative": _estimate(comparison.relative),
+                **_field("p_value", comparison.p_value),
+                **_field("adjusted_p_value", comparison.adjusted_p_value),
+                "sequential": _sequential(comparison.sequential),
+                "labels": [label.value for label in comparison.labels],
+            }
+            for comparison in metric.comparisons
+        ],
+    }
+
+
 def _whole(value: Number) -> Number:
     """A sum of whole numbers as a JSON integer: 615, not 615.0."""
     return value if isinstance(value, Absent) or value != int(value) else int(value)
@@ -168,12 +223,7 @@ def _comparison(metric: MetricResult, comparison: Comparison, progress: Progress
         "relative": _estimate(comparison.relative),
         **_field("p_value", comparison.p_value),
         **_field("adjusted_p_value", comparison.adjusted_p_value),
-        "sequential": {
-            **_field("ci_low", comparison.sequential.ci_low),
-            **_field("ci_high", comparison.sequential.ci_high),
-            **_field("p_value", comparison.sequential.p_value),
-            **_field("adjusted_p_value", comparison.sequential.adjusted_p_value),
-        },
+        "sequential": _sequential(comparison.sequential),
         "labels": [
             {
                 "label": label.value,
@@ -184,6 +234,15 @@ def _comparison(metric: MetricResult, comparison: Comparison, progress: Progress
         ],
         **_non_inferiority(metric, comparison, progress),
         **({} if comparison.planned is None else {"planned_looks": _looks(comparison.planned)}),
+    }
+
+
+def _sequential(found: Sequential) -> Json:
+    return {
+        **_field("ci_low", found.ci_low),
+        **_field("ci_high", found.ci_high),
+        **_field("p_value", found.p_value),
+        **_field("adjusted_p_value", found.adjusted_p_value),
     }
 
 

@@ -9,10 +9,18 @@ from functools import partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from analysis.render.figures import funnel_steps, interval_plot, looks_plot, shortened
+from analysis.render.figures import (
+    funnel_steps,
+    interval_plot,
+    lines_over_time,
+    looks_plot,
+    segments_plot,
+    shortened,
+)
 from analysis.report import (
     Absent,
     Action,
+    Check,
     Comparison,
     Estimate,
     Label,
@@ -24,7 +32,9 @@ from analysis.report import (
     Verdict,
 )
 from analysis.wording import (
+    EXPLORATORY,
     LOOKS_HEAD,
+    SEGMENTS_HEAD,
     TOLD_BY_PAGES,
     count,
     difference_text,
@@ -34,14 +44,17 @@ from analysis.wording import (
     level,
     look_rows,
     next_look,
+    one_lift,
     open_windows,
     p_value,
     percent,
     plan_since,
+    segment_rows,
     signed_percent,
     told_by_pages,
     value_text,
     where_ended,
+    without_units,
 )
 from experiments.plan import Spending
 
@@ -94,6 +107,14 @@ def to_html(report: Report, *, rerun: str | None = None) -> str:
             plot=interval_plot(report),
             spans=_spans(report),
             looks=looks_plot(report),
+            lines=lines_over_time(report),
+            segments=segments_plot(report),
+            segments_head=SEGMENTS_HEAD,
+            segment_rows=[row for by in report.segments for row in segment_rows(report, by)],
+            one_lift=one_lift,
+            exploratory=EXPLORATORY,
+            part_checks=_part_checks(report),
+            without_units=without_units,
             look_rows=look_rows,
             looks_head=LOOKS_HEAD,
             next_look=next_look,
@@ -161,6 +182,12 @@ def _spans(report: Report) -> str:
     ]
     kinds = dict.fromkeys(reading.kind.strip() or "fixed-horizon" for reading in readings)
     return " or ".join(kinds).capitalize()
+
+
+def _part_checks(report: Report) -> list[tuple[str, Check]]:
+    checks = report.checks
+    parts = ("Sample ratio by segment", checks.segment_ratio), ("By day", checks.day_ratio)
+    return [(name, check) for name, check in parts if not isinstance(check.ok, Absent)]
 
 
 def _tiles(report: Report) -> list[Tile]:

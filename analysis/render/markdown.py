@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from analysis.report import Absent, Comparison, MetricResult, Number, Report
 from analysis.wording import (
+    EXPLORATORY,
     LOOKS_HEAD,
+    SEGMENTS_HEAD,
     TOLD_BY_PAGES,
     count,
     difference_text,
@@ -13,11 +15,14 @@ from analysis.wording import (
     level,
     look_rows,
     next_look,
+    one_lift,
     open_windows,
     p_value,
     p_values,
+    part_checks,
     percent,
     plan_status,
+    segment_rows,
     signed_percent,
     step,
     told_by_pages,
@@ -39,6 +44,7 @@ def to_markdown(report: Report) -> str:
         "## Trust",
         _trust(report),
         *(part for metric in report.metrics for part in _metric(report, metric)),
+        *_segments(report),
         *_funnel(report),
         *_left_out(report),
     ]
@@ -61,6 +67,7 @@ def _trust(report: Report) -> str:
         ("Sample ratio", f"{state}, p {p_value(ratio.p_value)}"),
         ("Units in several variants, left out", count(report.checks.contradictory_units)),
         ("Duplicate rows, merged or left out", count(report.checks.duplicate_rows)),
+        *(("Parts", _escape(line)) for line in part_checks(report.checks)),
     ]
     if report.progress.open_windows:
         rows.append(("Conversion windows", open_windows(report.progress.open_windows)))
@@ -118,6 +125,17 @@ def _comparison(metric: MetricResult, comparison: Comparison) -> tuple[str, ...]
         interval(running.ci_low, running.ci_high),
         ", ".join(f"**{label}**" for label in comparison.labels),
     )
+
+
+def _segments(report: Report) -> tuple[str, ...]:
+    rows = [row for by in report.segments for row in segment_rows(report, by)]
+    if not rows:
+        return ()
+    escaped = [tuple(map(_escape, row)) for row in rows]
+    tests = "\n".join(f"- {_escape(one_lift(by))}" for by in report.segments)
+    table = _table(tuple(map(str.capitalize, SEGMENTS_HEAD)), escaped)
+    title = f"## Segments: {_escape(report.primary.name)} (exploratory)"
+    return (title, table, tests, _escape(EXPLORATORY))
 
 
 def _funnel(report: Report) -> tuple[str, ...]:

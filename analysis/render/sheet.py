@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from analysis.report import Absent, Comparison, MetricResult, Number, Report
 from analysis.wording import instant
@@ -15,11 +15,14 @@ COLUMNS = (
     "sample_ratio_p_value", "labels",
     "plan", "margin", "margin_scale", "margin_low", "margin_high", "verdict",
     "looks", "repeated_low", "repeated_high", "looks_p_value", "looks_estimate",
+    "attribute", "value_of_attribute", "until_day",
 )  # fmt: skip
 
 
 def to_csv(report: Report) -> str:
     """Comma-separated values with a head line; a gap is an empty cell.
+
+    The whole comes first, then each segment, then the units until each day.
 
     Text that a spreadsheet would run as a formula gets an apostrophe in front (OWASP, CSV
     injection).
@@ -27,10 +30,20 @@ def to_csv(report: Report) -> str:
     sheet = io.StringIO()
     writer = csv.writer(sheet, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for metric in report.metrics:
-        for comparison in metric.comparisons:
-            writer.writerow(_row(report, metric, comparison))
+    for metrics, part in _parts(report):
+        for metric in metrics:
+            for comparison in metric.comparisons:
+                writer.writerow([*_row(report, metric, comparison), *part])
     return sheet.getvalue()
+
+
+def _parts(report: Report) -> Iterator[tuple[Sequence[MetricResult], tuple[str, str, str]]]:
+    yield report.metrics, ("", "", "")
+    for by in report.segments:
+        for segment in by.segments:
+            yield segment.metrics, (_inert(by.attribute), _inert(segment.value), "")
+    for point in report.days:
+        yield point.metrics, ("", "", point.day.isoformat())
 
 
 def _row(report: Report, metric: MetricResult, comparison: Comparison) -> list[str]:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from analysis.observations import Exclusion
 from analysis.report import Absent, Comparison, MetricResult, Number, Report
 from analysis.wording import (
+    EXPLORATORY,
     LOOKS_HEAD,
+    SEGMENTS_HEAD,
     TOLD_BY_PAGES,
     count,
     difference_text,
@@ -15,12 +17,15 @@ from analysis.wording import (
     level,
     look_rows,
     next_look,
+    one_lift,
     open_windows,
     p_value,
     p_values,
+    part_checks,
     percent,
     plan_status,
     plural,
+    segment_rows,
     signed_percent,
     step,
     told_by_pages,
@@ -35,6 +40,7 @@ def to_text(report: Report) -> str:
         _headline(report),
         _trust(report),
         *(_metric(report, metric) for metric in report.metrics),
+        _segments(report),
         _funnel(report),
         _left_out(report),
         _labels(report),
@@ -75,6 +81,7 @@ def _trust(report: Report) -> list[str]:
         f"  {sizes}",
         f"  units in several variants, left out: {count(report.checks.contradictory_units)}",
         f"  duplicate rows, merged or left out: {count(report.checks.duplicate_rows)}",
+        *(f"  {line}" for line in part_checks(report.checks)),
         *([f"  {open_windows(still_open)}"] if still_open else []),
     ]
 
@@ -141,6 +148,15 @@ def _cells(row: Sequence[str], widths: Sequence[int]) -> Iterable[str]:
     for index, (cell, width) in enumerate(zip(row, widths, strict=True)):
         first_or_last = index in (0, len(row) - 1) and not cell[:1].isdigit()
         yield cell.ljust(width) if first_or_last else cell.rjust(width)
+
+
+def _segments(report: Report) -> list[str]:
+    rows = [row for by in report.segments for row in segment_rows(report, by)]
+    if not rows:
+        return []
+    tests = [line for by in report.segments for line in _wrapped(one_lift(by))]
+    title = f"Segments: {report.primary.name} (exploratory)"
+    return [title, *_table([SEGMENTS_HEAD, *rows]), *tests, *_wrapped(EXPLORATORY)]
 
 
 def _funnel(report: Report) -> list[str]:

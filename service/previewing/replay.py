@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, Subquery, select
 
-from analysis.aggregates import Aggregates
+from analysis.aggregates import Aggregates, added
 from analysis.errors import InvalidPlan
 from analysis.inference import INFERENCES
 from analysis.plan import Plan, resolve
@@ -249,10 +249,7 @@ def _history(assigned: Assigned, past: Past) -> History:
 def _arm(split: Experiment, history: History, at: datetime) -> Aggregates:
     """The primary metric of all units in the experiment together."""
     entered = assign_many(split, history.units, now=at).entered
-    first, *others = history.observed(split, entered).metrics[split.metrics.primary].values()
-    for other in others:
-        first += other
-    return first
+    return added(history.observed(split, entered).metrics[split.metrics.primary].values())
 
 
 def _days(past: Past) -> float:

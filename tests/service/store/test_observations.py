@@ -2,14 +2,15 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from analysis.aggregates import Aggregates
+from analysis.cells import MOST_VALUES, OTHER, UNKNOWN, Group
 from analysis.observations import InterimLook, Observations
 from experiments import (
     LEDGER_EVENTS,
@@ -24,6 +25,7 @@ from experiments import (
     Status,
     Variant,
 )
+from experiments.attributes import BUILT_IN, Attribute, AttributeType
 from service.store.observations import read_observations
 from service.store.session import Store, insert_once
 from service.store.tables import events, exposures
@@ -79,6 +81,7 @@ class Exposure:
     variant: str
     at: datetime
     experiment: str = "colours"
+    attributes: Mapping[str, str | bool] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
         return {
@@ -90,7 +93,7 @@ class Exposure:
             "bucket": 0.5,
             "checkout_id": None,
             "definitions": "0" * 64,
-            "attributes": {},
+            "attributes": dict(self.attributes),
         }
 
 
@@ -124,9 +127,11 @@ def _fill(store: Store, seen: Iterable[Exposure], happened: Iterable[Happened]) 
         insert_once(connection, events, [each.row() for each in happened])
 
 
-def _read(store: Store, as_of: datetime = LATER) -> Observations:
+def _read(
+    store: Store, as_of: datetime = LATER, segments: Sequence[Attribute] = ()
+) -> Observations:
     with store.read() as connection:
-        return read_observations(connection, COLOURS, METRICS, as_of=as_of)
+        return read_observations(connection, COLOURS, METRICS, as_of=as_of, segments=segments)
 
 
 @dataclass(frozen=True)
@@ -239,6 +244,60 @@ def test_random_rows_are_counted_as_one_row_at_a_time_would(
             assert dict(found.metrics) == expected.metrics, (seed, as_of)
             assert dict(found.funnel) == expected.funnel, (seed, as_of)
             assert found.currencies["revenue"] == expected.currencies, (seed, as_of)
+
+
+MEMBER = Attribute(key="member", type=AttributeType.BOOLEAN, description="Whether it paid before.")
+DEVICE, COUNTRY = BUILT_IN["device"], BUILT_IN["country"]
+
+
+def _known(unit: Exposure, chance: random.Random) -> Exposure:
+    found: dict[str, str | bool] = {}
+    if chance.random() < 0.8:
+        found["device"] = chance.choice(["phone", "desktop"])
+    if chance.random() < 0.8:
+        found["member"] = chance.random() < 0.5
+    return replace(unit, attributes=found)
+
+
+def _said(unit: Exposure, attribute: str) -> str:
+    value = unit.attributes.get(attribute, UNKNOWN)
+    return ("no", "yes")[value] if isinstance(value, bool) else value
+
+
+def test_days_and_segments_are_counted_as_if_they_were_alone(store: Store) -> None:
+    chance = random.Random(7)
+    seen, happened = _crowd(chance, ["usd"])
+    spread = [
+        replace(_known(e, chance), at=e.at + timedelta(days=chance.randrange(3))) for e in seen
+    ]
+    _fill(store, spread, happened)
+    found = _read(store, segments=[DEVICE, MEMBER])
+    groups: dict[object, list[Exposure]] = defaultdict(list)
+    for each in (e for e in spread if e.experiment == "colours"):
+        groups[each.at.date()].append(each)
+        for key in ("device", "member"):
+            groups[key, _said(each, key)].append(each)
+    read: dict[object, Group] = dict(found.days.items())
+    for key, by in found.segments.items():
+        read |= {(key, value): group for value, group in by.items()}
+    assert set(read) == set(groups)
+    for name, group in read.items():
+        expected = _expected(groups[name], happened, LATER)
+        assert dict(group.units) == expected.units, name
+        assert dict(group.metrics) == expected.metrics, name
+
+
+def test_values_of_few_units_are_counted_together(store: Store) -> None:
+    codes = [f"{a}{b}" for a in "ABCD" for b in "ABCDE"]
+    seen = [
+        Exposure(f"{code}-{number}", "grey", NOON, attributes={"country": code})
+        for rank, code in enumerate(codes)
+        for number in range(30 - rank)
+    ]
+    _fill(store, seen, [])
+    values = _read(store, segments=[COUNTRY]).segments["country"]
+    assert list(values) == [*codes[:MOST_VALUES], OTHER]
+    assert values[OTHER].units["grey"] == sum(30 - rank for rank in range(MOST_VALUES, 20))
 
 
 @pytest.mark.parametrize(
