@@ -61,6 +61,7 @@ def analyze(
         decision=decide(Evidence(lock, progress, units, shares, checks, metrics)),
         segments=read_segments(look, observations),
         days=read_days(look, observations),
+        journeys=observations.journeys,
     )
 
 

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from analysis.aggregates import Aggregates
 from analysis.cells import Group
 from analysis.errors import InvalidObservations
+from analysis.journey import Journeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Observations:
         looks: The planned looks that were due, in their order; of a plan without them none.
         days: The units by the day, in UTC, of their first exposure; empty where nobody knows it.
         segments: The units by the values of each attribute that segments are made by.
+        journeys: How far the units got; None where nobody knows.
         exclusions: Everything else that was left out, with its reason.
 
     Raises:
@@ -90,6 +92,7 @@ class Observations:
     looks: tuple[InterimLook, ...] = ()
     days: Mapping[date, Group] = field(default_factory=dict)
     segments: Mapping[str, Mapping[str, Group]] = field(default_factory=dict)
+    journeys: Journeys | None = None
 
     def __post_init__(self) -> None:
         if min((self.contradictory_units, self.duplicate_rows, *self.units.values())) < 0:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from analysis.journey import Journeys
 from analysis.observations import Exclusion
 from experiments.metrics import Direction, Kind
 from experiments.plan import Method, Scale, Spending
@@ -660,6 +661,7 @@ class Report:
     decision: Decision
     segments: tuple[Segmentation, ...] = ()
     days: tuple[Until, ...] = ()
+    journeys: Journeys | None = None
 
     @property
     def labels(self) -> tuple[Label, ...]:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from datetime import timedelta
 
+from analysis.journey import Journeys, mix_and_rate, steps
 from analysis.report import (
     Absent,
     Change,
@@ -54,6 +55,7 @@ def to_json(report: Report) -> dict[str, Json]:
         "checks": _checks(report),
         "metrics": [_metric(metric, report.progress) for metric in report.metrics],
         "funnel": _funnel(report.funnel),
+        **({} if report.journeys is None else {"journeys": _journeys(report, report.journeys)}),
         "exclusions": _exclusions(report),
         "segments": [_segment(each, part) for each in report.segments for part in each.segments],
         "segment_tests": [
@@ -311,6 +313,69 @@ def _funnel(funnel: Mapping[str, Mapping[str, int]]) -> Json:
         }
         for event, counts in funnel.items()
     ]
+
+
+def _journeys(report: Report, found: Journeys) -> Json:
+    others = [variant for variant in report.units if variant != report.control]
+    mixes = {
+        variant: mix_and_rate(found.attempts, control=report.control, variant=variant)
+        for variant in others
+    }
+    return {
+        "milestones": [
+            {"milestone": milestone.value, "variants": dict(counts)}
+            for milestone, counts in found.milestones.items()
+        ],
+        "steps": [
+            {
+                "milestone": step.milestone.value,
+                "variant": variant,
+                "control": report.control,
+                "control_share": step.control,
+                "share": step.treatment,
+                "factor": step.factor,
+            }
+            for variant in others
+            for step in steps(found.milestones, control=report.control, variant=variant)
+        ],
+        "leavings": [
+            {
+                "milestone": each.milestone.value,
+                "section": each.section,
+                "last": each.last,
+                "device": each.device,
+                "variants": dict(each.units),
+            }
+            for each in found.leavings
+        ],
+        "attempts": [
+            {
+                "method": each.method,
+                "counted": dict(each.counted),
+                "authorized": dict(each.authorized),
+            }
+            for each in found.attempts
+        ],
+        "declines": [
+            {"reason": reason, "variants": dict(by)} for reason, by in found.declines.items()
+        ],
+        "authorization": [
+            {
+                "variant": variant,
+                "control": report.control,
+                "control_rate": mix.control,
+                "rate": mix.treatment,
+                "by_mix": mix.mix,
+                "by_rate": mix.rate,
+                "methods": [
+                    {"method": part.method, "by_mix": part.mix, "by_rate": part.rate}
+                    for part in mix.parts
+                ],
+            }
+            for variant, mix in mixes.items()
+            if mix is not None
+        ],
+    }
 
 
 def _exclusions(report: Report) -> Json:

@@ -17,6 +17,7 @@ from analysis.render.figures import (
     segments_plot,
     shortened,
 )
+from analysis.render.journeys import journey_tables
 from analysis.report import (
     Absent,
     Action,
@@ -121,6 +122,7 @@ def to_html(report: Report, *, rerun: str | None = None) -> str:
             where_ended=where_ended,
             spending=report.progress.spending and _SPENDING[report.progress.spending],
             steps=funnel_steps(report) if report.funnel else (),
+            journeys=journey_tables(report),
             funnel_note=TOLD_BY_PAGES if told_by_pages(report.funnel) else "",
             tables=[
                 (metric, partial(value_text, metric.kind), _comparisons(metric))

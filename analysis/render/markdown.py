@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from analysis.render.journeys import Table, journey_tables
 from analysis.report import Absent, Comparison, MetricResult, Number, Report
 from analysis.wording import (
     EXPLORATORY,
@@ -46,6 +47,7 @@ def to_markdown(report: Report) -> str:
         *(part for metric in report.metrics for part in _metric(report, metric)),
         *_segments(report),
         *_funnel(report),
+        *(part for table in journey_tables(report) for part in _journey(table)),
         *_left_out(report),
     ]
     return "\n\n".join(parts) + "\n"
@@ -136,6 +138,11 @@ def _segments(report: Report) -> tuple[str, ...]:
     table = _table(tuple(map(str.capitalize, SEGMENTS_HEAD)), escaped)
     title = f"## Segments: {_escape(report.primary.name)} (exploratory)"
     return (title, table, tests, _escape(EXPLORATORY))
+
+
+def _journey(table: Table) -> tuple[str, ...]:
+    head, *rows = (tuple(map(_escape, row)) for row in (table.head, *table.rows))
+    return (f"## {table.title}", _table(head, rows), _escape(table.note))
 
 
 def _funnel(report: Report) -> tuple[str, ...]:

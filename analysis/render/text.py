@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from analysis.observations import Exclusion
+from analysis.render.journeys import Table, journey_tables
 from analysis.report import Absent, Comparison, MetricResult, Number, Report
 from analysis.wording import (
     EXPLORATORY,
@@ -42,6 +43,7 @@ def to_text(report: Report) -> str:
         *(_metric(report, metric) for metric in report.metrics),
         _segments(report),
         _funnel(report),
+        *(_journey(table) for table in journey_tables(report)),
         _left_out(report),
         _labels(report),
     )
@@ -157,6 +159,10 @@ def _segments(report: Report) -> list[str]:
     tests = [line for by in report.segments for line in _wrapped(one_lift(by))]
     title = f"Segments: {report.primary.name} (exploratory)"
     return [title, *_table([SEGMENTS_HEAD, *rows]), *tests, *_wrapped(EXPLORATORY)]
+
+
+def _journey(table: Table) -> list[str]:
+    return [table.title, *_table([table.head, *table.rows]), *_wrapped(table.note)]
 
 
 def _funnel(report: Report) -> list[str]:

@@ -9,32 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
     FromClause,
     Subquery,
-    and_,
     case,
     distinct,
     func,
     select,
-    type_coerce,
 )
 
 from analysis.aggregates import Aggregates
-from analysis.cells import MOST_VALUES, OTHER, UNKNOWN, Cell, by_day, by_segment, together
+from analysis.cells import Cell, by_day, by_segment, together
 from analysis.observations import InterimLook, Observations
 from experiments import Experiment, FunnelEvent, Kind, Metric
-from experiments.attributes import Attribute, AttributeType
+from experiments.attributes import Attribute
+from service.store.journeys import read_journeys
+from service.store.look import Look
 from service.store.records import Records, funnel_events, records_of
-from service.store.tables import EPOCH, events, exposures, microseconds
-
-# Stripe tells times in whole seconds: a payment in the second of the exposure came after it.
-_RESOLUTION = microseconds(timedelta(seconds=1))
+from service.store.tables import EPOCH, events
 
 
 def read_observations(
@@ -56,7 +52,7 @@ def read_observations(
         units_at_looks: how many units each planned look waits for.
         segments: attributes by whose values units are counted apart; no numbers.
     """
-    look = _Look(connection, experiment, as_of)
+    look = Look(connection, experiment, as_of)
     named = {key: metrics[key] for key in experiment.metrics.keys}
     window = _longest_window(experiment, metrics)
     cells = _cells(look, named, segments)
@@ -73,6 +69,7 @@ def read_observations(
         open_windows=look.exposed_since(as_of - window),
         first_exposure=look.first_exposure(),
         looks=tuple(_planned_looks(look, named, units_at_looks, window)),
+        journeys=read_journeys(look),
     )
 
 
@@ -106,14 +103,14 @@ def read_unit_values(
         seen: rows with the columns of `exposures`.
         as_of: arrivals after this are left out.
     """
-    look = _Look(connection, experiment, as_of, seen)
+    look = Look(connection, experiment, as_of, seen)
     rows = _values(look, metric)
     found = connection.execute(select(rows.c.unit_id, rows.c.value))
     return UnitValues({row[0]: float(row[1]) for row in found}, _currencies(look, metric))
 
 
 def _planned_looks(
-    look: _Look, metrics: Mapping[str, Metric], due: Sequence[int], window: timedelta
+    look: Look, metrics: Mapping[str, Metric], due: Sequence[int], window: timedelta
 ) -> Iterator[InterimLook]:
     """The first units, as much of them as each look waits for, as known when their windows closed.
 
@@ -140,124 +137,13 @@ def _longest_window(experiment: Experiment, metrics: Mapping[str, Metric]) -> ti
     return max(_window(experiment, metrics[key]) for key in deciding)
 
 
-@dataclass(frozen=True)
-class _Look:
-    """The exposures of one experiment as they were known at a time.
-
-    Attributes:
-        connection: a consistent snapshot.
-        experiment: whose exposures they are.
-        as_of: what the store learnt later is left out.
-        seen: the exposures, or rows like them of an experiment that did not run.
-        marks: names of columns of `seen` by which units are counted apart, beside the variant.
-    """
-
-    connection: Connection
-    experiment: Experiment
-    as_of: datetime
-    seen: FromClause = exposures
-    marks: tuple[str, ...] = ()
-
-    @property
-    def exposed(self) -> tuple[ColumnElement[bool], ...]:
-        """Which exposures are counted; those of variants that were removed are not."""
-        return (
-            self.seen.c.experiment == self.experiment.key,
-            self.seen.c.exposed_at <= self.as_of,
-            self.seen.c.variant.in_([variant.key for variant in self.experiment.variants]),
-        )
-
-    def units(self) -> dict[str, int]:
-        counted = self.connection.execute(
-            select(self.seen.c.variant, func.count())
-            .where(*self.exposed)
-            .group_by(self.seen.c.variant)
-        )
-        found = {row[0]: row[1] for row in counted}
-        return {variant.key: found.get(variant.key, 0) for variant in self.experiment.variants}
-
-    @property
-    def apart(self) -> tuple[ColumnElement[Any], ...]:
-        """What units are counted apart by: the variant, and every mark."""
-        return (self.seen.c.variant, *(self.seen.c[mark] for mark in self.marks))
-
-    def marked(self, segments: Sequence[Attribute]) -> _Look:
-        """The same with the day of each exposure, and the unit's value of each attribute."""
-        seen = self.seen.c
-        day = type_coerce(seen.exposed_at, BigInteger) // microseconds(timedelta(days=1))
-        named: dict[str, ColumnElement[Any]] = {"day": day}
-        for index, attribute in enumerate(segments):
-            named[f"segment{index}"] = self._shown_apart(_value_of(seen.attributes, attribute))
-        columns = [column.label(name) for name, column in named.items()]
-        rows = select(seen.experiment, seen.variant, seen.unit_id, seen.exposed_at, *columns).where(
-            *self.exposed
-        )
-        return replace(self, seen=rows.subquery(), marks=tuple(named))
-
-    def _shown_apart(self, value: ColumnElement[str]) -> ColumnElement[str]:
-        """The values that most units have, blind to the variant; all others are one."""
-        most = (
-            select(value)
-            .where(*self.exposed, value.is_not(None))
-            .group_by(value)
-            .order_by(func.count().desc(), value)
-            .limit(MOST_VALUES)
-        )
-        return case(
-            (value.is_(None), UNKNOWN),
-            (value.in_(list(self.connection.scalars(most))), value),
-            else_=OTHER,
-        )
-
-    def first_exposure(self) -> datetime | None:
-        first = select(func.min(self.seen.c.exposed_at)).where(*self.exposed)
-        found: datetime | None = self.connection.scalar(first)
-        return found
-
-    def exposure(self, number: int) -> datetime | None:
-        """When the unit of that number was exposed; None where there are not so many yet."""
-        found: datetime | None = self.connection.scalar(
-            select(self.seen.c.exposed_at)
-            .where(*self.exposed)
-            .order_by(self.seen.c.exposed_at)
-            .limit(1)
-            .offset(number - 1)
-        )
-        return found
-
-    def until(self, time: datetime) -> Subquery:
-        """The exposures up to a time."""
-        return select(self.seen).where(*self.exposed, self.seen.c.exposed_at <= time).subquery()
-
-    def exposed_since(self, time: datetime) -> int:
-        """Units that can still convert: exposed after a window ago."""
-        return self.connection.scalars(
-            select(func.count())
-            .select_from(self.seen)
-            .where(*self.exposed, self.seen.c.exposed_at > time)
-        ).one()
-
-    def following(self, records: Records, window: timedelta) -> FromClause:
-        """Each exposure with what followed it: of its unit, after it, inside the window, known."""
-        exposed = type_coerce(self.seen.c.exposed_at, BigInteger)
-        return self.seen.join(
-            records.rows,
-            and_(
-                records.owner == self.seen.c.unit_id,
-                records.happened_at > exposed - _RESOLUTION,
-                records.happened_at < exposed + microseconds(window),
-                records.learnt_at <= self.as_of,
-            ),
-        )
-
-
 _VALUES: Mapping[Kind, Callable[[Records], ColumnElement[Any]]] = {
     Kind.PROPORTION: lambda _: func.max(1),
     Kind.MEAN: lambda records: func.sum(func.coalesce(records.value, 0)),
 }
 
 
-def _values(look: _Look, metric: Metric) -> Subquery:
+def _values(look: Look, metric: Metric) -> Subquery:
     """One row for each exposed unit that had anything counted, with the unit's value."""
     records, unit_id = records_of(metric, look.experiment.unit), look.seen.c.unit_id
     rows = (
@@ -273,7 +159,7 @@ def _values(look: _Look, metric: Metric) -> Subquery:
     return select(*apart, rows.c.unit_id, value.label("value")).subquery()
 
 
-def _cells(look: _Look, metrics: Mapping[str, Metric], segments: Sequence[Attribute]) -> list[Cell]:
+def _cells(look: Look, metrics: Mapping[str, Metric], segments: Sequence[Attribute]) -> list[Cell]:
     """One pass over the exposures, and one for each metric over what followed them."""
     marked = look.marked(segments)
     sums = {key: _sums(marked, metric) for key, metric in metrics.items()}
@@ -296,17 +182,17 @@ def _cells(look: _Look, metrics: Mapping[str, Metric], segments: Sequence[Attrib
 
 
 def _all_aggregates(
-    look: _Look, metrics: Mapping[str, Metric], units: Mapping[str, int]
+    look: Look, metrics: Mapping[str, Metric], units: Mapping[str, int]
 ) -> dict[str, dict[str, Aggregates]]:
     return {key: _aggregates(look, metric, units) for key, metric in metrics.items()}
 
 
-def _aggregates(look: _Look, metric: Metric, units: Mapping[str, int]) -> dict[str, Aggregates]:
+def _aggregates(look: Look, metric: Metric, units: Mapping[str, int]) -> dict[str, Aggregates]:
     found = _sums(look, metric)
     return {key: Aggregates(n, *found.get((key,), (0.0, 0.0))) for key, n in units.items()}
 
 
-def _sums(look: _Look, metric: Metric) -> dict[tuple[Any, ...], tuple[float, float]]:
+def _sums(look: Look, metric: Metric) -> dict[tuple[Any, ...], tuple[float, float]]:
     """Sums and sums of squares over those units that had anything counted, by what parts them."""
     rows = _values(look, metric)
     value, apart = rows.c.value, [rows.c[column.name] for column in look.apart]
@@ -316,19 +202,11 @@ def _sums(look: _Look, metric: Metric) -> dict[tuple[Any, ...], tuple[float, flo
     return {tuple(row[:-2]): (float(row[-2]), float(row[-1])) for row in sums}
 
 
-def _value_of(attributes: ColumnElement[Any], attribute: Attribute) -> ColumnElement[str]:
-    """What an exposure says of an attribute, as text; NULL where it says nothing."""
-    found = attributes[attribute.key]
-    if attribute.type is AttributeType.BOOLEAN:
-        return case((found.as_boolean().is_(True), "yes"), (found.as_boolean().is_(False), "no"))
-    return cast("ColumnElement[str]", found.as_string())
-
-
 def _capped(value: ColumnElement[Any], cap: int | None) -> ColumnElement[Any]:
     return value if cap is None else case((value > cap, cap), else_=value)
 
 
-def _currencies(look: _Look, metric: Metric) -> tuple[str, ...]:
+def _currencies(look: Look, metric: Metric) -> tuple[str, ...]:
     records = records_of(metric, look.experiment.unit)
     rows = look.connection.scalars(
         select(records.currency)
@@ -339,7 +217,7 @@ def _currencies(look: _Look, metric: Metric) -> tuple[str, ...]:
     return tuple(sorted(str(currency) for currency in rows))
 
 
-def _funnel(look: _Look, units: Mapping[str, int]) -> dict[str, dict[str, int]]:
+def _funnel(look: Look, units: Mapping[str, int]) -> dict[str, dict[str, int]]:
     records = funnel_events(look.experiment.unit)
     window = look.experiment.analysis.conversion_window
     counted = look.connection.execute(

@@ -56,7 +56,7 @@ class Records:
 def records_of(metric: Metric, unit: Unit) -> Records:
     """The rows that a metric counts, for units of a kind."""
     if metric.ledger is not None:
-        return _ledger(_COLUMNS[metric.ledger], unit)
+        return ledger_rows(metric.ledger, unit)
     return replace(funnel_events(unit), counted=events.c.name == str(metric.event))
 
 
@@ -149,8 +149,12 @@ _OWNERS: Mapping[Unit, ColumnElement[Any]] = {
 }
 
 
-def _ledger(column: _Column, unit: Unit) -> Records:
-    """The ledger tells what stands, not since when: a row is known from the time it is about."""
+def ledger_rows(named: LedgerColumn, unit: Unit) -> Records:
+    """The rows of the ledger, for units of a kind.
+
+    The ledger tells what stands, not since when: a row is known from the time it is about.
+    """
+    column = _COLUMNS[named]
     return Records(
         rows=column.rows,
         owner=_OWNERS[unit],

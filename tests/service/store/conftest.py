@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from service.store.session import Store
+from tests.service.store.books import Books
 
 
 @pytest.fixture
@@ -20,3 +21,8 @@ def empty_store(store_url: str) -> Iterator[Store]:
     opened = Store(store_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def books(store: Store) -> Books:
+    return Books(store)
