@@ -1,6 +1,6 @@
 """Plan and observations in, report out: pure, so the same numbers always give the same report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from analysis.apart import read_days, read_segments
@@ -8,13 +8,17 @@ from analysis.decision import Evidence, decide
 from analysis.errors import InvalidObservations
 from analysis.judging import Look, by_role, judge
 from analysis.observations import Observations
+from analysis.outcome_loss import ALERT, Arrived, loss_p_value
 from analysis.plan import MetricPlan, Plan
 from analysis.report import Absent, Check, Checks, Label, MetricResult, PlanLock, Progress, Report
 from analysis.srm import check_parts, check_sample_ratio, gaps
 
 _NO_PLAN = "no number of units was planned"
 _NOT_LOCKED = PlanLock.absent("no plan was locked")
-_NO_LOSS_CHECK = "lost outcomes are not measured by this source"
+_NO_LOSS_CHECK = Absent("outcomes were not compared with Stripe's")
+_NO_OUTCOME = Absent("no payment has succeeded yet")
+_NOTHING_LOST = Absent("no outcome was lost")
+_FEW_LOST = Absent("too few outcomes were lost to compare the variants")
 
 
 def analyze(
@@ -108,12 +112,11 @@ def _progress(plan: Plan, observations: Observations, as_of: datetime) -> Progre
 
 
 def _checks(plan: Plan, observations: Observations) -> Checks:
-    gap = Absent(_NO_LOSS_CHECK)
     return Checks(
         sample_ratio=check_sample_ratio(observations.units, plan.shares),
         contradictory_units=observations.contradictory_units,
         duplicate_rows=observations.duplicate_rows,
-        outcome_loss=Check(ok=gap, p_value=gap),
+        outcome_loss=_outcome_loss(observations.arrived),
         segment_ratio=check_parts(
             {
                 f"{attribute} {value}": group.units
@@ -128,3 +131,16 @@ def _checks(plan: Plan, observations: Observations) -> Checks:
         ),
         gaps=gaps({day: sum(group.units.values()) for day, group in observations.days.items()}),
     )
+
+
+def _outcome_loss(arrived: Mapping[str, Arrived] | None) -> Check:
+    if arrived is None:
+        return Check(ok=_NO_LOSS_CHECK, p_value=_NO_LOSS_CHECK)
+    if not any(arm.outcomes for arm in arrived.values()):
+        return Check(ok=_NO_OUTCOME, p_value=_NO_OUTCOME)
+    if not any(arm.lost for arm in arrived.values()):
+        return Check(ok=True, p_value=_NOTHING_LOST)
+    p_value = loss_p_value(arrived)
+    if p_value is None:
+        return Check(ok=_FEW_LOST, p_value=_FEW_LOST)
+    return Check(ok=p_value >= ALERT, p_value=p_value)

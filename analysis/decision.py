@@ -63,13 +63,22 @@ _MISMATCH_ADVICE = (
 def decide(evidence: Evidence) -> Decision:
     """The first rule that applies, in the order of `RULES`; an amended plan is said of each."""
     found = next(decision for rule in RULES if (decision := rule(evidence)) is not None)
-    remarks = (*_gaps(evidence), *_late(evidence), *_amendments(evidence.plan))
+    remarks = (*_gaps(evidence), *_losses(evidence), *_late(evidence), *_amendments(evidence.plan))
     return replace(found, reasons=(*found.reasons, *remarks))
 
 
 def _gaps(evidence: Evidence) -> list[str]:
     days = evidence.checks.gaps
     return [f"{wording.without_units(days).capitalize()}."] if days else []
+
+
+def _losses(evidence: Evidence) -> list[str]:
+    check = evidence.checks.outcome_loss
+    if check.ok is not False:
+        return []
+    p = p_value(check.p_value)
+    lost = f"Payments of one variant arrived by themselves less often; p = {p}."
+    return [f"{lost} Reconciliation brought them: reports of before lack them."]
 
 
 def _late(evidence: Evidence) -> list[str]:

@@ -8,6 +8,7 @@ from analysis.aggregates import Aggregates
 from analysis.cells import Group
 from analysis.errors import InvalidObservations
 from analysis.journey import Journeys
+from analysis.outcome_loss import Arrived
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class Observations:
         days: The units by the day, in UTC, of their first exposure; empty where nobody knows it.
         segments: The units by the values of each attribute that segments are made by.
         journeys: How far the units got; None where nobody knows.
+        arrived: What came of each variant's payments, as Stripe knows them; None where nobody has
+            compared.
         exclusions: Everything else that was left out, with its reason.
 
     Raises:
@@ -93,6 +96,7 @@ class Observations:
     days: Mapping[date, Group] = field(default_factory=dict)
     segments: Mapping[str, Mapping[str, Group]] = field(default_factory=dict)
     journeys: Journeys | None = None
+    arrived: Mapping[str, Arrived] | None = None
 
     def __post_init__(self) -> None:
         if min((self.contradictory_units, self.duplicate_rows, *self.units.values())) < 0:

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from analysis.report import (
     Absent,
     Change,
+    Check,
     Checks,
     Json,
     Margin,
@@ -94,7 +95,20 @@ def part_checks(checks: Checks) -> list[str]:
         for part, check in (("segment", checks.segment_ratio), ("day", checks.day_ratio))
         if not isinstance(check.ok, Absent)
     ]
-    return [*found, *([without_units(checks.gaps)] if checks.gaps else [])]
+    return [
+        *found,
+        *lost(checks.outcome_loss),
+        *([without_units(checks.gaps)] if checks.gaps else []),
+    ]
+
+
+def lost(check: Check) -> list[str]:
+    """What the check of lost outcomes found, where it could be made."""
+    if isinstance(check.ok, Absent):
+        return []
+    found = check.p_value
+    said = found.reason if isinstance(found, Absent) else f"p {p_value(found)}"
+    return [f"lost outcomes: {'alike' if check.ok else 'MORE OF ONE VARIANT'}; {said}"]
 
 
 def without_units(days: Sequence[date]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from analysis.analyze import analyze
@@ -10,6 +11,7 @@ from analysis.plan import resolve
 from analysis.render import to_html, to_json
 from analysis.report import PlanLock, Report
 from experiments import Catalog
+from service.reconciling.loss import outcomes
 from service.store.observations import read_observations
 from service.store.plans import LockedPlan, locked_plan
 from service.store.reports import keep_report
@@ -43,9 +45,14 @@ def make_report(
             units_at_looks=plan.units_at_looks,
             segments=[catalog.attributes[key] for key in definition.analysis.segmented_by],
         )
+        arrived = outcomes(connection, experiment)
         locked = locked_plan(connection, experiment)
     return analyze(
-        plan, observations, as_of=as_of, generated_at=now, lock=_lock(catalog, experiment, locked)
+        plan,
+        replace(observations, arrived=arrived),
+        as_of=as_of,
+        generated_at=now,
+        lock=_lock(catalog, experiment, locked),
     )
 
 

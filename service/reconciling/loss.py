@@ -9,7 +9,9 @@ from sqlalchemy import Connection, and_, exists, func, select
 
 from analysis.outcome_loss import ALERT, Arrived, loss_p_value
 from service.payments.ledger.receiving import RECONCILE
+from service.reconciling.comparing import WATERMARK
 from service.store.tables import checkouts, payments, stripe_events
+from service.store.watermarks import reached
 
 _SUCCEEDED = "payment_intent.succeeded"
 
@@ -61,6 +63,13 @@ def losses(connection: Connection) -> list[Loss]:
         _loss(key, {variant: Arrived(*both) for variant, both in sorted(arms.items())})
         for key, arms in sorted(counted.items())
     ]
+
+
+def outcomes(connection: Connection, experiment: str) -> dict[str, Arrived] | None:
+    """What came of one experiment's payments, by variant; None before the first reconciliation."""
+    if reached(connection, WATERMARK) is None:
+        return None
+    return next((loss.arms for loss in losses(connection) if loss.experiment == experiment), {})
 
 
 def _loss(experiment: str, arms: dict[str, Arrived]) -> Loss:

@@ -13,6 +13,7 @@ from analysis.errors import InvalidObservations
 from analysis.inference.sequential import always_valid
 from analysis.multiplicity import benjamini_hochberg, holm
 from analysis.observations import Observations
+from analysis.outcome_loss import Arrived
 from analysis.plan import MetricPlan, Plan
 from analysis.render import to_csv, to_html, to_json, to_markdown, to_text
 from analysis.report import Absent, Action, Label, LogRatio, Report, Role, Sequential
@@ -238,3 +239,31 @@ def test_more_open_windows_than_units_are_refused() -> None:
     for wrong in (-1, 3):
         with pytest.raises(InvalidObservations, match="open_windows"):
             Observations({"a": 1, "b": 1}, {}, open_windows=wrong)
+
+
+@pytest.mark.parametrize(
+    ("arrived", "ok", "reason"),
+    [
+        (None, None, "outcomes were not compared with Stripe's"),
+        ({}, None, "no payment has succeeded yet"),
+        ({"two_page": Arrived(90, 0), "one_page": Arrived(80, 0)}, True, "no outcome was lost"),
+        ({"two_page": Arrived(900, 9), "one_page": Arrived(900, 8)}, True, None),
+        ({"two_page": Arrived(900, 0), "one_page": Arrived(900, 60)}, False, None),
+    ],
+)
+def test_lost_outcomes_are_compared_where_somebody_knows_them(
+    make_plan: Callable[..., Plan],
+    arrived: dict[str, Arrived] | None,
+    ok: bool | None,  # noqa: FBT001 - a case of the table
+    reason: str | None,
+) -> None:
+    arms = {key: Aggregates.of_conversions(9000, 900) for key in ("two_page", "one_page")}
+    seen = Observations(dict.fromkeys(arms, 9000), {"paid_conversion": arms}, arrived=arrived)
+    report = analyze(make_plan(), seen, as_of=NOON, generated_at=NOON)
+    check = report.checks.outcome_loss
+    assert isinstance(check.ok, Absent) if ok is None else check.ok is ok
+    found = check.p_value
+    assert (found.reason if isinstance(found, Absent) else None) == reason
+    told = any("arrived by themselves less often" in each for each in report.decision.reasons)
+    assert told is (ok is False)
+    assert ("lost outcomes: " in to_text(report)) is (ok is not None)

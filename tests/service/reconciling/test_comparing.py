@@ -16,7 +16,7 @@ from service.payments.gateway import LISTED
 from service.payments.ledger.payments import payment_of
 from service.payments.ledger.rebuilding import rebuild
 from service.reconciling.comparing import Reconciled, reconcile
-from service.reconciling.loss import losses
+from service.reconciling.loss import losses, outcomes
 from service.settings import PROJECT, environment_without
 from service.store.tables import checkouts
 from tests.service.conftest import DECLINES, Page, Shop
@@ -157,9 +157,13 @@ def test_the_loss_of_each_variant_is_told_and_tested(shop: Shop) -> None:
     for _ in range(3):
         shop.deliver_all(bought(shop, variant="a"))
     bought(shop, variant="b")
+    with shop.store.read() as connection:
+        assert outcomes(connection, "x") is None, "nobody has compared yet"
     run(shop)
     with shop.store.read() as connection:
         (loss,) = losses(connection)
+        assert outcomes(connection, "x") == loss.arms
+        assert outcomes(connection, "another") == {}
     assert {key: (arm.outcomes, arm.lost) for key, arm in loss.arms.items()} == {
         "a": (3, 0),
         "b": (1, 1),
