@@ -9,7 +9,7 @@ import math
 from analysis.aggregates import Aggregates
 from analysis.distributions import boschloo_p, fisher_mid_p, normal_p, normal_quantile
 from analysis.errors import InvalidAggregates
-from analysis.inference.score import koopman_limits, mee_limits
+from analysis.inference.score import difference, koopman_limits, mee_limits
 from analysis.report import Absent, Contrast, Estimate, Label, LogRatio, Number
 
 # An arm with fewer conversions or non-conversions leaves the normal approximation.
@@ -65,10 +65,10 @@ def score_p(successes: tuple[int, int], units: tuple[int, int]) -> float:
 
     Undefined, and never asked for, where nobody or everybody converted.
     """
-    pooled = sum(successes) / sum(units)
-    rates = [x / n for x, n in zip(successes, units, strict=True)]
-    error = math.sqrt(pooled * (1 - pooled) * (1 / units[0] + 1 / units[1]))
-    return normal_p((rates[1] - rates[0]) / error)
+    converted, total = sum(successes), sum(units)
+    # Whole numbers as long as possible: near 0 and 1 a rate's complement has few digits left.
+    variance = converted * (total - converted) / (total * units[0] * units[1])
+    return normal_p(difference(successes, units) / math.sqrt(variance))
 
 
 def _conversions(arm: Aggregates) -> int:
@@ -95,15 +95,14 @@ def _exact_test(successes: tuple[int, int], units: tuple[int, int]) -> tuple[str
 
 def _difference(successes: tuple[int, int], units: tuple[int, int], alpha: float) -> Estimate:
     low, high = mee_limits(successes, units, critical=normal_quantile(alpha))
-    return Estimate(successes[1] / units[1] - successes[0] / units[0], low, high)
+    return Estimate(difference(successes, units), low, high)
 
 
 def _lift(successes: tuple[int, int], units: tuple[int, int], alpha: float) -> Estimate:
     low, high = koopman_limits(successes, units, critical=normal_quantile(alpha))
     if successes[0] == 0:
         return Estimate(Absent("the control has no conversions to compare with"), low, high)
-    ratio = (successes[1] / units[1]) / (successes[0] / units[0])
-    return Estimate(ratio - 1, low, high)
+    return Estimate(difference(successes, units) / (successes[0] / units[0]), low, high)
 
 
 def _few_conversions(successes: tuple[int, int], units: tuple[int, int]) -> bool:
