@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
-from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
@@ -17,8 +15,8 @@ from hypothesis import strategies as st
 from analysis.distributions import normal_p, normal_z
 from analysis.inference.group_sequential import Design
 from experiments.plan import Spending
+from tests.shared_data import golden, needs_shared_data
 
-GOLDEN = Path(__file__).parents[4] / "shared" / "data" / "golden" / "lan_demets_bounds.json"
 FIVE = (0.2, 0.4, 0.6, 0.8, 1.0)
 SEED = 20_261_130
 
@@ -41,7 +39,7 @@ def test_five_looks_have_the_bounds_of_the_tables(
     assert Design(FIVE, spending).bounds(0.05) == pytest.approx(bounds, abs=6e-4)
 
 
-@pytest.mark.skipif(not GOLDEN.is_file(), reason="the shared data is not beside this repository")
+@needs_shared_data
 @pytest.mark.parametrize(
     ("name", "spending"),
     [
@@ -50,7 +48,7 @@ def test_five_looks_have_the_bounds_of_the_tables(
     ],
 )
 def test_an_independent_integration_gives_the_same_bounds(name: str, spending: Spending) -> None:
-    designs = json.loads(GOLDEN.read_text())["designs"][name]
+    designs = golden("lan_demets_bounds")["designs"][name]
     assert len(designs) > 5
     for looks, design in designs.items():
         found = Design(equal(int(looks)), spending).bounds(0.05)
