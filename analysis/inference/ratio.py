@@ -7,6 +7,7 @@ give false alarms in 8 % of the cases at alpha 0.05.
 """
 
 import math
+from collections.abc import Sequence
 
 from analysis.aggregates import Aggregates
 from analysis.distributions import lift_of, student_p, student_quantile
@@ -41,13 +42,12 @@ def compare(control: Aggregates, treatment: Aggregates, *, alpha: float) -> Cont
         return _nothing("the ratio is the same for every unit, so there is nothing to test", labels)
     difference, error = ratios[1] - ratios[0], math.sqrt(sum(errors))
     degrees = welch_degrees(errors, arms)
-    critical = student_quantile(alpha, degrees)
-    margin = critical * error
+    margin = student_quantile(alpha, degrees) * error
     log_ratio = _log_ratio(ratios, errors)
     return Contrast(
         test=DELTA,
         absolute=Estimate(difference, difference - margin, difference + margin),
-        relative=_lift(log_ratio, critical),
+        relative=_lift(ratios, errors, arms, alpha=alpha),
         p_value=student_p(difference / error, degrees),
         log_ratio=_FEW if few_values(*arms) else log_ratio,
         variance=_FEW if few_values(*arms) else error**2,
@@ -74,16 +74,24 @@ def _nothing(reason: str, labels: tuple[Label, ...]) -> Contrast:
     return Contrast(DELTA, nothing, nothing, gap, gap, gap, labels)
 
 
-def _log_ratio(ratios: list[float], errors: list[float]) -> LogRatio | Absent:
+def _log_ratio(ratios: Sequence[float], errors: Sequence[float]) -> LogRatio | Absent:
     if min(ratios) <= 0:
         return Absent("a lift needs ratios above zero in both variants")
-    variance = sum(e / r**2 for e, r in zip(errors, ratios, strict=True))
-    return LogRatio(math.log(ratios[1] / ratios[0]), variance)
+    return LogRatio(math.log(ratios[1] / ratios[0]), sum(_of_logarithms(ratios, errors)))
 
 
-def _lift(log_ratio: LogRatio | Absent, critical: float) -> Estimate:
+def _of_logarithms(ratios: Sequence[float], errors: Sequence[float]) -> list[float]:
+    return [error / ratio**2 for error, ratio in zip(errors, ratios, strict=True)]
+
+
+def _lift(
+    ratios: Sequence[float], errors: Sequence[float], arms: Sequence[Aggregates], *, alpha: float
+) -> Estimate:
+    log_ratio = _log_ratio(ratios, errors)
     if isinstance(log_ratio, Absent):
         return Estimate.absent(log_ratio.reason)
-    margin = critical * math.sqrt(log_ratio.variance)
+    # The logarithms have errors of their own, and so degrees of their own, as with means.
+    degrees = welch_degrees(_of_logarithms(ratios, errors), arms)
+    margin = student_quantile(alpha, degrees) * math.sqrt(log_ratio.variance)
     ends = [lift_of(log_ratio.estimate + sign * margin) for sign in (0, -1, 1)]
     return Estimate(*ends)

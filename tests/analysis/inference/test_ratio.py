@@ -46,12 +46,13 @@ def test_the_variance_is_that_of_residuals_over_units() -> None:
     z = (rates[1] - rates[0]) / math.sqrt(sum(errors))
     degrees = sum(errors) ** 2 / (errors[0] ** 2 / 899 + errors[1] ** 2 / 1099)
     assert result.p_value == pytest.approx(2 * stats.t.sf(abs(z), degrees), rel=1e-9)
-    critical = stats.t.ppf(0.975, degrees)
-    margin = critical * math.sqrt(errors[0] / rates[0] ** 2 + errors[1] / rates[1] ** 2)
+    logs = [error / rate**2 for error, rate in zip(errors, rates, strict=True)]
+    of_logs = sum(logs) ** 2 / (logs[0] ** 2 / 899 + logs[1] ** 2 / 1099)
+    margin = stats.t.ppf(0.975, of_logs) * math.sqrt(sum(logs))
     centre = math.log(rates[1] / rates[0])
     assert result.relative.ci_low == pytest.approx(math.exp(centre - margin) - 1, rel=1e-9)
     assert result.relative.ci_high == pytest.approx(math.exp(centre + margin) - 1, rel=1e-9)
-    margin = critical * math.sqrt(sum(errors))
+    margin = stats.t.ppf(0.975, degrees) * math.sqrt(sum(errors))
     assert result.absolute.ci_high == pytest.approx(rates[1] - rates[0] + margin, rel=1e-9)
     assert isinstance(result.log_ratio, LogRatio)
 
