@@ -1,6 +1,8 @@
 # Kassa. `make demo` and `make test` work from a bare clone.
 PYTHON ?= python3
 VENV := .venv
+# Other people's analyses; what they need does not go with what Kassa needs.
+PEERS := .venv-peers
 BIN := $(VENV)/bin
 ARGS ?=
 # Parts this machine cannot have (browser, postgresql): their tests are left out, and said to be.
@@ -11,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Where `make matrix` keeps its pictures.
 LOOKS ?= .looks
 
-.PHONY: demo test coverage test-slow speed matrix looks accept-looks year schedules test-stripe test-programs lint bench serve schemas sentences lock clean help
+.PHONY: demo test coverage test-slow speed matrix looks accept-looks year schedules test-stripe test-programs peers mutants lint bench serve schemas sentences lock clean help
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -74,6 +76,17 @@ schedules: test-programs  ## 500 random schedules of faults for each way to pay,
 bench: $(VENV)/.dev  ## side by side: assignments, bulk, definitions and checkout pages against their peers
 	@$(BIN)/python -m bench $(ARGS)
 
+peers: $(PEERS)/.made  ## gbstats, tea-tasting and spotify-confidence, for the tests and benchmarks beside them
+
+$(PEERS)/.made: requirements/peers.lock
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@echo "installing other people's analyses into $(PEERS) from the hashed lock ..." >&2
+	@$(PEERS)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/peers.lock
+	@touch $@
+
+mutants: $(VENV)/.dev  ## breaks the formulas of analysis one by one: a test must fail for each
+	@$(BIN)/python -m tests.mutants $(ARGS)
+
 lint: $(VENV)/.dev  ## formatting, style, types of both languages, floors
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -95,9 +108,10 @@ sentences: $(VENV)/.dev  ## brings new sentences into every language's catalogue
 	done
 	@rm .sentences.pot
 
-lock:  ## remakes both locks (needs uv)
+lock:  ## remakes the locks (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra build -o requirements/runtime.lock
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header --extra dev -c requirements/runtime.lock -o requirements/dev.lock
+	uv pip compile requirements/peers.in --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements/peers.lock
 
 clean:  ## removes what make made
-	rm -rf $(VENV) .looks *.egg-info .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PEERS) .looks *.egg-info .coverage .coverage.* htmlcov .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
