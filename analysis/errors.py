@@ -23,3 +23,7 @@ class UnknownMetric(AnalysisError):
 
 class UnknownInference(AnalysisError):
     """A kind of metric that no statistical test is registered for."""
+
+
+class InvalidSimulation(AnalysisError):
+    """Visitors that cannot be made up: a share out of its range, an experiment that does not fit."""

@@ -33,6 +33,7 @@ _COMMANDS = {
     "report": ("report", "The lift report of an experiment."),
     "analyze": ("analyze", "The same report over any CSV or Parquet file."),
     "power": ("power", "How many visitors an experiment needs."),
+    "simulate": ("simulate", "Made-up visitors with a known lift, into a store or Parquet."),
     "stop": ("operation", "Show everybody the control of an experiment, without a deploy."),
     "resume": ("operation", "Take a stop back."),
     "approve": ("operation", "Take the step of a ramp that waits for a person."),

@@ -1,0 +1,205 @@
+"""Made-up visitors on their way into a store, or into files of Parquet.
+
+Each batch is written whole or not at all, and one that is there already is left alone: the same
+command, given again, goes on where it was interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+from sqlalchemy import JSON, BigInteger, Connection, Table, Text, bindparam, insert, select
+from sqlalchemy.types import TypeEngine
+
+from analysis.simulate import Batch, Columns, Simulation
+from experiments import Reason
+from service.errors import Refused
+from service.store import schema
+from service.store.session import Store
+from service.store.tables import UtcTime, checkouts, events, exposures
+
+
+class HoldsOthers(Refused):
+    """Made-up visitors would be mixed with what is there already."""
+
+    title = "Not empty"
+
+
+class Sink(Protocol):
+    """Where batches go."""
+
+    def put(self, batch: Batch) -> None:
+        """Keep a batch, whole or not at all; one that is there already stays as it is."""
+        ...
+
+
+@contextmanager
+def sink_at(out: str, simulation: Simulation, *, add: bool) -> Iterator[Sink]:
+    """A store by its SQLAlchemy URL, or a directory.
+
+    Args:
+        out: which; a SQLite file or a directory that is not there is made.
+        simulation: whose batches will come.
+        add: whether to write beside what else is there.
+
+    Raises:
+        HoldsOthers: there is something else, and `add` is not given.
+        Unavailable: the database does not answer, or is of another version.
+    """
+    if "://" in out:
+        with closing(Store(out)) as store:
+            schema.ensure(store)
+            yield _StoreSink(store, simulation, add=add)
+    else:
+        with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
+            yield _DirectorySink(Path(out), simulation, connection, add=add)
+
+
+class _StoreSink:
+    """The tables `exposures` and `events`; a batch is a transaction."""
+
+    def __init__(self, store: Store, simulation: Simulation, *, add: bool) -> None:
+        self._store = store
+        self._simulation = simulation
+        with store.read() as connection:
+            if not add and _holds_others(connection, simulation.name):
+                raise HoldsOthers(
+                    f"--out: the store holds other data than {simulation.name}; name an empty one, "
+                    "or give --add to write beside it"
+                )
+
+    def put(self, batch: Batch) -> None:
+        units = batch.exposures["unit_id"].tolist()
+        if not units:
+            return
+        with self._store.write() as connection:
+            if not self._is_there(connection, units[0]):
+                connection.execute(_EXPOSE, list(self._exposures(batch)))
+                connection.execute(_RECORD, list(_events(batch)))
+
+    def _is_there(self, connection: Connection, unit: str) -> bool:
+        there = select(exposures.c.unit_id).where(
+            exposures.c.experiment == self._simulation.experiment.key, exposures.c.unit_id == unit
+        )
+        return connection.scalar(there) is not None
+
+    def _exposures(self, batch: Batch) -> Iterator[dict[str, Any]]:
+        known = {
+            "experiment": self._simulation.experiment.key,
+            "reason": Reason.SPLIT.value,
+            "checkout_id": None,
+            "definitions": self._simulation.name,
+        }
+        for row in _rows(batch.exposures):
+            attributes = {"device": row.pop("device"), "country": row.pop("country")}
+            yield known | row | {"attributes": json.dumps(attributes)}
+
+
+def _holds_others(connection: Connection, name: str) -> bool:
+    others = (
+        select(exposures.c.unit_id).where(exposures.c.definitions != name),
+        select(events.c.event_id).where(events.c.unit_id.not_like(f"{name}-%")),
+        select(checkouts.c.checkout_id),
+    )
+    return any(connection.scalar(each.limit(1)) is not None for each in others)
+
+
+def _events(batch: Batch) -> Iterator[dict[str, Any]]:
+    for row in _rows(batch.events):
+        if row["value"] < 0:
+            row["value"] = None
+        yield row | {"checkout_id": None, "properties": "{}"}
+
+
+def _rows(columns: Columns) -> Iterator[dict[str, Any]]:
+    names = tuple(columns)
+    lists = (column.tolist() for column in columns.values())
+    return (dict(zip(names, values, strict=True)) for values in zip(*lists, strict=True))
+
+
+def _plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
+    """What the database keeps: times are whole numbers here already, and JSON is text."""
+    if isinstance(type_, UtcTime):
+        return BigInteger()
+    return Text() if isinstance(type_, JSON) else type_
+
+
+def _inserting(table: Table) -> Any:
+    return insert(table).values(
+        {column.name: bindparam(column.name, type_=_plain(column.type)) for column in table.c}
+    )
+
+
+_EXPOSE, _RECORD = _inserting(exposures), _inserting(events)
+
+# Hive's layout, by the day on which the visitors came; times are of UTC.
+_EXPOSURES = """
+SELECT $experiment AS experiment, variant, unit_id, make_timestamptz(exposed_at) AS exposed_at,
+  bucket, device, country
+FROM batch
+"""
+_EVENTS = """
+SELECT event_id, unit_id, NULL::VARCHAR AS checkout_id, name,
+  make_timestamptz(occurred_at) AS occurred_at, make_timestamptz(received_at) AS received_at,
+  nullif(value, -1) AS value, currency, '{}' AS properties
+FROM batch
+"""
+
+
+class _DirectorySink:
+    """`exposures/day=…/` and `events/day=…/`, a file of each for each batch.
+
+    A file has its name once it is whole. That of the exposures comes last and says that both are.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        simulation: Simulation,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        add: bool,
+    ) -> None:
+        self._directory = directory
+        self._simulation = simulation
+        self._connection = connection
+        if not add and any(not self._is_ours(file) for file in _files(directory)):
+            raise HoldsOthers(
+                f"--out: {directory} holds other files than {simulation.name}'s; name an empty "
+                "directory, or give --add to write beside them"
+            )
+
+    def put(self, batch: Batch) -> None:
+        seen = self._file("exposures", batch)
+        if not seen.exists():
+            self._write(self._file("events", batch), _EVENTS, batch.events, {})
+            experiment = {"experiment": self._simulation.experiment.key}
+            self._write(seen, _EXPOSURES, batch.exposures, experiment)
+
+    def _is_ours(self, file: Path) -> bool:
+        return file.name.lstrip(".").startswith(f"{self._simulation.name}-")
+
+    def _file(self, table: str, batch: Batch) -> Path:
+        name = f"{self._simulation.name}-{batch.number:06}.parquet"
+        return self._directory / table / f"day={batch.day:%Y-%m-%d}" / name
+
+    def _write(
+        self, file: Path, query: str, columns: Columns, parameters: Mapping[str, str]
+    ) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        half = file.with_name(f".{file.name}")
+        quoted = str(half).replace("'", "''")
+        self._connection.register("batch", dict(columns))
+        self._connection.execute(
+            f"COPY ({query}) TO '{quoted}' (FORMAT parquet, COMPRESSION zstd)", parameters or None
+        )
+        half.replace(file)
+
+
+def _files(directory: Path) -> Iterable[Path]:
+    return (file for file in directory.rglob("*") if not file.is_dir())
