@@ -13,7 +13,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Where `make matrix` keeps its pictures.
 LOOKS ?= .looks
 
-.PHONY: demo test coverage test-slow speed matrix looks accept-looks year schedules test-stripe test-programs peers mutants lint bench serve schemas sentences lock clean help
+.PHONY: demo test coverage test-slow speed matrix looks accept-looks year schedules test-stripe test-programs peers mutants lint bench serve schemas sentences lock clean help calibrate
+
 
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -86,6 +87,9 @@ $(PEERS)/.made: requirements/peers.lock
 
 mutants: $(VENV)/.dev  ## breaks the formulas of analysis one by one: a test must fail for each
 	@$(BIN)/python -m tests.mutants $(ARGS)
+
+calibrate: $(VENV)/.dev  ## what each method promises, counted by simulation beside what is published
+	@$(BIN)/python -m bench.calibration $(ARGS)
 
 lint: $(VENV)/.dev  ## formatting, style, types of both languages, floors
 	@$(BIN)/ruff format --check .

@@ -26,4 +26,4 @@ class UnknownInference(AnalysisError):
 
 
 class InvalidSimulation(AnalysisError):
-    """Visitors that cannot be made up: a share out of its range, an experiment that does not fit."""
+    """Visitors that cannot be made up: a value out of its range, or an experiment that ended."""

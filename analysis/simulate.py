@@ -37,7 +37,32 @@ _BATCH = 50_000
 
 # Of a shop that sells to people at home: how many come in each hour of the day and on each day of
 # the week, and how ready they are to buy. Only their shape matters.
-_COMING_BY_HOUR = (3, 2, 1, 1, 1, 2, 4, 6, 8, 9, 10, 11, 12, 11, 10, 10, 11, 12, 13, 14, 14, 12, 9, 6)
+_COMING_BY_HOUR = (
+    3,
+    2,
+    1,
+    1,
+    1,
+    2,
+    4,
+    6,
+    8,
+    9,
+    10,
+    11,
+    12,
+    11,
+    10,
+    10,
+    11,
+    12,
+    13,
+    14,
+    14,
+    12,
+    9,
+    6,
+)
 _COMING_BY_DAY = (11.0, 10.0, 10.0, 10.0, 10.5, 12.0, 13.5)
 _READY_BY_HOUR = (0.85,) * 6 + (0.95,) * 11 + (1.1,) * 6 + (0.95,)
 _READY_BY_DAY = (1.0, 1.0, 1.0, 1.0, 0.97, 1.04, 1.04)
@@ -89,7 +114,7 @@ class World:
         shares |= {f"lost of {variant}": share for variant, share in self.lost.items()}
         rules = (
             ("baseline: above 0 and below 1", 0 < self.baseline < 1),
-            ("lift: above -1, also with novelty", -1 < min(self.lift, self.lift + self.novelty)),
+            ("lift: above -1, also with novelty", min(self.lift, self.lift + self.novelty) > -1),
             ("novelty_half_life: above 0", self.novelty_half_life > timedelta(0)),
             ("refunds: from 0 to 1", 0 <= self.refunds <= 1),
             ("order_value: at least 1", self.order_value >= 1),
@@ -134,7 +159,10 @@ class Simulation:
         rules = (
             ("visitors, days: at least 1", min(self.visitors, self.days) >= 1),
             ("seed: 0 or more", self.seed >= 0),
-            ("start: a full hour", self.start.replace(minute=0, second=0, microsecond=0) == self.start),
+            (
+                "start: a full hour",
+                self.start.replace(minute=0, second=0, microsecond=0) == self.start,
+            ),
             (f"lost: no variant {', '.join(sorted(unknown))}", not unknown),
             (f"{experiment.key}: must be of visitors", experiment.unit is Unit.VISITOR),
             (
@@ -302,9 +330,7 @@ class _Crowd:
         return len(self.at)
 
 
-def _crowd(
-    simulation: Simulation, rng: np.random.Generator, arrived: _Times, first: int
-) -> _Crowd:
+def _crowd(simulation: Simulation, rng: np.random.Generator, arrived: _Times, first: int) -> _Crowd:
     experiment, count = simulation.experiment, len(arrived)
     shares = [share for share, _ in _DEVICES.values()]
     device = rng.choice(len(_DEVICES), size=count, p=shares)
@@ -341,7 +367,9 @@ def _pays(
     lift = simulation.world.lift_after(since)
     control = [variant.control for variant in simulation.experiment.variants]
     treated = ~np.array(control)[crowd.variant]
-    chance = simulation.world.baseline * ready.by_hour[since // _HOUR] * ready.by_device[crowd.device]
+    chance = (
+        simulation.world.baseline * ready.by_hour[since // _HOUR] * ready.by_device[crowd.device]
+    )
     paid: NDArray[np.bool_] = rng.random(len(crowd)) < chance * np.where(treated, 1 + lift, 1.0)
     return paid & ~crowd.bot
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Protocol
 
 import duckdb
-from sqlalchemy import JSON, BigInteger, Connection, Table, Text, bindparam, insert, select
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import Connection, Table, select
 
 from analysis.simulate import Batch, Columns, Simulation
 from experiments import Reason
 from service.errors import Refused
 from service.store import schema
 from service.store.session import Store
-from service.store.tables import UtcTime, checkouts, events, exposures
+from service.store.tables import checkouts, events, exposures
 
 
 class HoldsOthers(Refused):
@@ -54,13 +54,13 @@ def sink_at(out: str, simulation: Simulation, *, add: bool) -> Iterator[Sink]:
     if "://" in out:
         with closing(Store(out)) as store:
             schema.ensure(store)
-            yield _StoreSink(store, simulation, add=add)
+            yield StoreSink(store, simulation, add=add)
     else:
         with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
-            yield _DirectorySink(Path(out), simulation, connection, add=add)
+            yield DirectorySink(Path(out), simulation, connection, add=add)
 
 
-class _StoreSink:
+class StoreSink:
     """The tables `exposures` and `events`; a batch is a transaction."""
 
     def __init__(self, store: Store, simulation: Simulation, *, add: bool) -> None:
@@ -74,13 +74,14 @@ class _StoreSink:
                 )
 
     def put(self, batch: Batch) -> None:
+        """Keep a batch in one transaction."""
         units = batch.exposures["unit_id"].tolist()
         if not units:
             return
         with self._store.write() as connection:
             if not self._is_there(connection, units[0]):
-                connection.execute(_EXPOSE, list(self._exposures(batch)))
-                connection.execute(_RECORD, list(_events(batch)))
+                _insert(connection, exposures, self._exposures(batch.exposures))
+                _insert(connection, events, _events(batch.events))
 
     def _is_there(self, connection: Connection, unit: str) -> bool:
         there = select(exposures.c.unit_id).where(
@@ -88,16 +89,14 @@ class _StoreSink:
         )
         return connection.scalar(there) is not None
 
-    def _exposures(self, batch: Batch) -> Iterator[dict[str, Any]]:
-        known = {
-            "experiment": self._simulation.experiment.key,
-            "reason": Reason.SPLIT.value,
-            "checkout_id": None,
-            "definitions": self._simulation.name,
-        }
-        for row in _rows(batch.exposures):
-            attributes = {"device": row.pop("device"), "country": row.pop("country")}
-            yield known | row | {"attributes": json.dumps(attributes)}
+    def _exposures(self, columns: Columns) -> dict[str, Iterable[Any]]:
+        told = zip(columns["device"].tolist(), columns["country"].tolist(), strict=True)
+        return {
+            "experiment": repeat(self._simulation.experiment.key),
+            "reason": repeat(Reason.SPLIT.value),
+            "definitions": repeat(self._simulation.name),
+            "attributes": (json.dumps({"device": d, "country": c}) for d, c in told),
+        } | {name: columns[name].tolist() for name in _OF_EXPOSURES}
 
 
 def _holds_others(connection: Connection, name: str) -> bool:
@@ -109,33 +108,24 @@ def _holds_others(connection: Connection, name: str) -> bool:
     return any(connection.scalar(each.limit(1)) is not None for each in others)
 
 
-def _events(batch: Batch) -> Iterator[dict[str, Any]]:
-    for row in _rows(batch.events):
-        if row["value"] < 0:
-            row["value"] = None
-        yield row | {"checkout_id": None, "properties": "{}"}
+_OF_EXPOSURES = ("variant", "unit_id", "exposed_at", "bucket")
+_PLACE = {"sqlite": "?", "postgresql": "%s"}
 
 
-def _rows(columns: Columns) -> Iterator[dict[str, Any]]:
-    names = tuple(columns)
-    lists = (column.tolist() for column in columns.values())
-    return (dict(zip(names, values, strict=True)) for values in zip(*lists, strict=True))
+def _events(columns: Columns) -> dict[str, Iterable[Any]]:
+    found: dict[str, Iterable[Any]] = {name: each.tolist() for name, each in columns.items()}
+    value = (None if each < 0 else each for each in found["value"])
+    return found | {"value": value, "properties": repeat("{}")}
 
 
-def _plain(type_: TypeEngine[Any]) -> TypeEngine[Any]:
-    """What the database keeps: times are whole numbers here already, and JSON is text."""
-    if isinstance(type_, UtcTime):
-        return BigInteger()
-    return Text() if isinstance(type_, JSON) else type_
-
-
-def _inserting(table: Table) -> Any:
-    return insert(table).values(
-        {column.name: bindparam(column.name, type_=_plain(column.type)) for column in table.c}
+def _insert(connection: Connection, table: Table, columns: Mapping[str, Iterable[Any]]) -> None:
+    """Straight to the driver: times are whole numbers here already, and JSON is text."""
+    places = ", ".join([_PLACE[connection.dialect.name]] * len(columns))
+    connection.exec_driver_sql(
+        f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({places})",  # noqa: S608 - our own names
+        list(zip(*columns.values(), strict=False)),
     )
 
-
-_EXPOSE, _RECORD = _inserting(exposures), _inserting(events)
 
 # Hive's layout, by the day on which the visitors came; times are of UTC.
 _EXPOSURES = """
@@ -151,7 +141,7 @@ FROM batch
 """
 
 
-class _DirectorySink:
+class DirectorySink:
     """`exposures/day=…/` and `events/day=…/`, a file of each for each batch.
 
     A file has its name once it is whole. That of the exposures comes last and says that both are.
@@ -175,6 +165,7 @@ class _DirectorySink:
             )
 
     def put(self, batch: Batch) -> None:
+        """Write the files of a batch."""
         seen = self._file("exposures", batch)
         if not seen.exists():
             self._write(self._file("events", batch), _EVENTS, batch.events, {})

@@ -1,0 +1,1 @@
+"""The honesty lab: what each method promises, counted on seeded simulations."""
