@@ -173,7 +173,7 @@ class DirectorySink:
             self._write(seen, _EXPOSURES, batch.exposures, experiment)
 
     def _is_ours(self, file: Path) -> bool:
-        return file.name.lstrip(".").startswith(f"{self._simulation.name}-")
+        return file.name.startswith(f"{self._simulation.name}-")
 
     def _file(self, table: str, batch: Batch) -> Path:
         name = f"{self._simulation.name}-{batch.number:06}.parquet"
@@ -183,7 +183,7 @@ class DirectorySink:
         self, file: Path, query: str, columns: Columns, parameters: Mapping[str, str]
     ) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        half = file.with_name(f".{file.name}")
+        half = file.with_suffix(".partial")
         quoted = str(half).replace("'", "''")
         self._connection.register("batch", dict(columns))
         self._connection.execute(
