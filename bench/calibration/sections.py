@@ -393,14 +393,13 @@ def _bound(units: int) -> float:
 
 def whole_pipeline(effort: Effort) -> Iterator[Line]:
     """How often the shipped definition ships or rolls back where nothing differs."""
-    catalog, fixed = pipeline.shipped()
     setting = f"{pipeline.UNITS:,} visitors, 30%"
-    for name, experiment, runs in (
-        ("read once", fixed, effort.crowds),
-        ("five planned looks", pipeline.with_looks(fixed), effort.crowds // 4),
+    for name, looks, runs in (
+        ("read once", False, effort.crowds),
+        ("five planned looks", True, effort.crowds // 4),
     ):
-        drawn = pipeline.decisions(catalog, experiment, runs=runs, seed=effort.seed, lift=0.0)
-        found = np.array([action.value for action in drawn])
+        decided = pipeline.Experiments(looks=looks, seed=effort.seed).decided(runs)
+        found = np.array([action.value for action in decided])
         acted = np.isin(found, [Action.SHIP.value, Action.ROLL_BACK.value])
         yield share(name, setting, "ships or rolls back", acted, _AT_MOST)
         yield share(
