@@ -17,7 +17,14 @@ from analysis.wording import plural
 from experiments.metrics import Kind
 from service.cli.options import format_option, quiet_option
 from service.cli.rendering import RENDERINGS, put
-from service.files import COPY, Agreement, FileLayout, MetricColumn, read_experiment
+from service.files import (
+    COPY,
+    MOST_SEGMENTS,
+    Agreement,
+    FileLayout,
+    MetricColumn,
+    read_experiment,
+)
 
 
 class _Remembering(click.Command):
@@ -79,6 +86,10 @@ def _layout(options: dict[str, Any]) -> FileLayout:
     shares = [_share(text) for text in options["shares"]]
     if len(dict(shares)) < len(shares):
         raise click.BadParameter("a variant has two shares", param_hint="--share")
+    if len(set(options["segments"])) < len(options["segments"]):
+        raise click.BadParameter("a column is there twice", param_hint="--segment")
+    if len(options["segments"]) > MOST_SEGMENTS:
+        raise click.BadParameter(f"at most {MOST_SEGMENTS} columns", param_hint="--segment")
     return FileLayout(
         unit=options["unit"],
         variant=options["variant"],
@@ -86,17 +97,19 @@ def _layout(options: dict[str, Any]) -> FileLayout:
         metrics=metrics,
         where=tuple(_split("--where", text, "=", "COL=VALUE") for text in options["where"]),
         agree=tuple(_agreement(text) for text in options["agree"]),
+        time=options["time"],
+        segments=options["segments"],
         shares=dict(shares),
         alpha=options["alpha"],
         planned_units=options["planned_units"],
     )
 
 
-def _said(path: Path, layout: FileLayout, seen: Observations) -> str:
+def _said(paths: tuple[Path, ...], layout: FileLayout, seen: Observations) -> str:
     """What was compared, left out and merged; each row of the file is in one of the three."""
     whole = [exclusion for exclusion in seen.exclusions if exclusion.metric is None]
     parts = [
-        f"{path}: compared {plural(sum(seen.units.values()), 'unit')}",
+        f"{', '.join(map(str, paths))}: compared {plural(sum(seen.units.values()), 'unit')}",
         f"left out {plural(sum(exclusion.rows for exclusion in whole), 'row')}{_torn(seen)}",
     ]
     parts += [
@@ -108,6 +121,9 @@ def _said(path: Path, layout: FileLayout, seen: Observations) -> str:
     if merged:
         how = " and ".join(dict.fromkeys(_MERGED[metric.kind] for metric in layout.metrics))
         parts.append(f"merged {plural(merged, 'further row')} of the same unit: {how}")
+    undated = sum(seen.units.values()) - sum(sum(day.units.values()) for day in seen.days.values())
+    if layout.time is not None and undated:
+        parts.append(f"{plural(undated, 'unit')} without a time in no day")
     return "; ".join(parts)
 
 
@@ -131,7 +147,9 @@ Example: kassa analyze ab_data.csv --unit user_id --variant group
 
 
 @click.command(cls=_Remembering, epilog=_EXAMPLE)
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 @click.option("--unit", required=True, metavar="COL", help="Column of the unit, e.g. the user.")
 @click.option("--variant", required=True, metavar="COL", help="Column of the variant.")
 @click.option("--control", required=True, metavar="NAME", help="Variant to compare with.")
@@ -146,6 +164,18 @@ Example: kassa analyze ab_data.csv --unit user_id --variant group
 @click.option("--where", multiple=True, metavar="COL=VALUE", help="Keep only such rows.")
 @click.option(
     "--agree", multiple=True, metavar="COL=A:x,B:y", help="Leave out rows that contradict this."
+)
+@click.option(
+    "--time",
+    metavar="COL",
+    help="Column of a day or time (UTC): the first of a unit's rows gives its day.",
+)
+@click.option(
+    "--segment",
+    "segments",
+    multiple=True,
+    metavar="COL",
+    help=f"Count units apart by this column, at most {MOST_SEGMENTS} of them.",
 )
 @click.option(
     "--share", "shares", multiple=True, metavar="NAME=WEIGHT", help="Designed split; else equal."
@@ -166,18 +196,19 @@ Example: kassa analyze ab_data.csv --unit user_id --variant group
 @format_option(*RENDERINGS)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write it there.")
 @quiet_option
-def analyze(file: Path, form: str, **options: Any) -> None:
+def analyze(files: tuple[Path, ...], form: str, **options: Any) -> None:
     """Print the lift report of any CSV or Parquet FILE, one row a unit or many.
 
-    Units seen in several variants are left out. Rows of one unit are merged: any for a proportion,
-    summed for a mean or ratio, which leave out exact copies of a row. All are counted.
+    Several files with the same columns are one. Units seen in several variants are left out. Rows
+    of one unit are merged: any for a proportion, summed for a mean or ratio, which leave out exact
+    copies of a row. All are counted.
     """
     layout, output = _layout(options), options["output"]
-    plan, observations = read_experiment(file, layout)
+    plan, observations = read_experiment(files, layout)
     now = datetime.now(UTC)
     report = judge(plan, observations, as_of=now, generated_at=now, lock=_NO_PLAN)
     words = click.get_current_context().meta["words"]
     command = shlex.join(["kassa", "analyze", *words])
     if not options["quiet"]:
-        click.echo(_said(file, layout, observations), err=True)
+        click.echo(_said(files, layout, observations), err=True)
     put(RENDERINGS[form](report, command), output, quiet=options["quiet"])

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from experiments.metrics import Kind
 from service.errors import Refused
 
+# A report with more of them has no reader; a definition has the same bound.
+MOST_SEGMENTS = 4
+
 
 class InvalidFile(Refused):
     """A file that cannot be read, or whose content breaks the rule that the message names."""
@@ -44,6 +47,8 @@ class FileLayout:
         metrics: At least one; the first is primary.
         where: Pairs of column and value; other rows are left out and counted.
         agree: Rules between variant and another column; rows that break one are left out.
+        time: Column of a time; the first of a unit's rows gives its day, in UTC.
+        segments: Columns by whose values units are counted apart, at most 4.
         shares: Designed weight of every variant; equal where empty.
         alpha: Two-sided level.
         planned_units: Units over all variants that were planned before the data came, if any were.
@@ -55,6 +60,8 @@ class FileLayout:
     metrics: tuple[MetricColumn, ...]
     where: tuple[tuple[str, str], ...] = ()
     agree: tuple[Agreement, ...] = ()
+    time: str | None = None
+    segments: tuple[str, ...] = ()
     shares: Mapping[str, float] = field(default_factory=dict)
     alpha: float = 0.05
     planned_units: int | None = None
@@ -67,3 +74,5 @@ class FileLayout:
         yield from (("--metric", metric.base) for metric in self.metrics if metric.base is not None)
         yield from (("--where", column) for column, _ in self.where)
         yield from (("--agree", rule.column) for rule in self.agree)
+        yield from (("--time", column) for column in (self.time,) if column is not None)
+        yield from (("--segment", column) for column in self.segments)

@@ -1,89 +1,94 @@
 """CSV and Parquet files as experiments: one pass in DuckDB, from rows to plan and observations.
 
-Rows never enter Python; what comes back is one line of sums for each variant.
+Rows never enter Python; what comes back is one line of sums for each variant, day and segment.
 """
 
 from __future__ import annotations
 
-import csv
-import glob
-import gzip
 import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import duckdb
 
 from analysis.aggregates import Aggregates
+from analysis.cells import Cell, by_day, by_segment, together
 from analysis.observations import Exclusion, Observations
 from analysis.plan import MetricPlan, Plan
 from analysis.report import Role
 from experiments.metrics import Direction, Kind
 from experiments.plan import Method
 from service.files.layout import FileLayout, InvalidFile, MetricColumn
-from service.files.query import query, reasons
+from service.files.query import is_variant, locating, problems, query, reasons
+from service.files.sources import Source, open_files, refuse
 
 # Why a row that equals another one in every column is left out of sums.
 COPY = "exact copy of another row of the same unit"
 _MOST_VARIANTS = 20
-_DELIMITERS = ",;\t|"
-# Nothing is guessed: DuckDB's sniffer can take a comment or a quote from a name.
-_READ_CSV = (
-    "read_csv($path, delim = $delimiter, compression = $compression, columns = $columns, "
-    "header = true, auto_detect = false, quote = '\"', escape = '\"')"
-)
+_MOST_CELLS = 200_000
+_MOST_PLACES = 5
 Sums = Mapping[str, object]
 
 
-def read_experiment(path: Path, layout: FileLayout) -> tuple[Plan, Observations]:
-    """Counts a file in one pass that holds one row per unit in memory, or spills to disk.
+def read_experiment(paths: Sequence[Path], layout: FileLayout) -> tuple[Plan, Observations]:
+    """Counts files in one pass that holds one row per unit in memory, or spills to disk.
 
     Args:
-        path: CSV (plain or .gz; comma, semicolon, tab or bar) or Parquet, one row a unit or many.
-        layout: What its columns mean.
+        paths: CSV (plain or .gz; comma, semicolon, tab or bar) or Parquet, one row a unit or many;
+            all with the same columns, and one table together.
+        layout: What their columns mean.
 
     Returns:
-        A plan, and what was observed: units in several variants are left
-        out, rows of one unit merged (any for a proportion, the sum for a mean or ratio); where
-        there are sums, exact copies of a row are left out of them.
+        A plan, and what was observed: units in several variants are left out, rows of one unit
+        merged (any for a proportion, the sum for a mean or ratio); where there are sums, exact
+        copies of a row are left out of them. Units without a time are in no day.
 
     Raises:
-        InvalidFile: If the file or a value in it breaks a rule; the message names file, column,
-            option and rule.
+        InvalidFile: If a file or a value in it breaks a rule; the message names file, option,
+            column, rule, and the first lines or rows; each further rule has a line of its own.
     """
-    if not path.is_file():
-        raise InvalidFile(f"{path}: no such file")
-    # Nothing is fetched: extensions that are not built in stay away.
+    with _database() as connection, _reading(paths):
+        source = open_files(connection, paths, layout)
+        rows = _count(connection, source, layout)
+        _refuse_problems(connection, source, layout, rows)
+    arms = {str(row["arm"]) for row in rows if row["arm"] is not None}
+    variants = (layout.control, *sorted(arms - {layout.control}))
+    return _plan(paths[0], layout, variants), _observations(layout, rows, variants)
+
+
+@contextmanager
+def _database() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database of its own, which fetches nothing: extensions that are not built in stay away."""
     with (
         tempfile.TemporaryDirectory() as spill,
         duckdb.connect(
             config={"temp_directory": spill, "autoinstall_known_extensions": False}
         ) as connection,
     ):
-        rows = _count(connection, path, layout)
-    _refuse_values(path, layout, rows)
-    arms = {str(row["arm"]): row for row in rows if row["arm"] is not None}
-    variants = _variants(path, layout, arms)
-    return _plan(path, layout, variants), _observations(
-        layout, rows, {v: arms[v] for v in variants}
-    )
+        # A time without a zone is one of UTC, wherever this machine stands.
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+@contextmanager
+def _reading(paths: Sequence[Path]) -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.Error, OSError, EOFError, zlib.error, UnicodeDecodeError) as exc:
+        shown = ", ".join(map(str, paths))
+        raise InvalidFile(f"{shown}: cannot be read: {_first_sentence(exc)}") from exc
 
 
 def _count(
-    connection: duckdb.DuckDBPyConnection, path: Path, layout: FileLayout
+    connection: duckdb.DuckDBPyConnection, source: Source, layout: FileLayout
 ) -> list[dict[str, object]]:
-    try:
-        reader, parameters = _reader(path)
-        described = connection.execute(f"DESCRIBE SELECT * FROM {reader}", parameters)  # noqa: S608 - a constant
-        _refuse_columns(path, layout, [str(row[0]) for row in described.fetchall()])
-        statement, bound = query(layout, reader)
-        result = connection.execute(statement, parameters | bound)
-        rows = result.fetchmany(2 * _MOST_VARIANTS + 4)
-    except (duckdb.Error, OSError, EOFError, zlib.error, UnicodeDecodeError) as exc:
-        raise InvalidFile(f"{path}: cannot be read: {_first_sentence(exc)}") from exc
+    statement, bound = query(layout, source, limit=_MOST_CELLS + 1)
+    result = connection.execute(statement, source.parameters | bound)
     names = [str(column[0]) for column in result.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def _first_sentence(error: Exception) -> str:
@@ -94,61 +99,69 @@ def _first_sentence(error: Exception) -> str:
     return "; ".join(kept[:2])[:300] or type(error).__name__
 
 
-def _reader(path: Path) -> tuple[str, dict[str, object]]:
-    with path.open("rb") as file:
-        magic = file.read(4)
-    # DuckDB reads patterns; this one means the file itself.
-    parameters: dict[str, object] = {"path": glob.escape(str(path.resolve()))}
-    if magic == b"PAR1" or path.suffix == ".parquet":
-        return "read_parquet($path)", parameters
-    zipped = magic[:2] == b"\x1f\x8b"
-    head = _head(path, zipped=zipped)
-    if not head.strip():
-        raise InvalidFile(f"{path}: is empty")
-    parameters["delimiter"] = delimiter = max(_DELIMITERS, key=head.count)
-    parameters["compression"] = "gzip" if zipped else "none"
-    parameters["columns"] = _columns(path, next(csv.reader([head], delimiter=delimiter)))
-    return _READ_CSV, parameters
+def _refuse_problems(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    layout: FileLayout,
+    rows: Sequence[Sums],
+) -> None:
+    """Says everything that is wrong with the rows, and where it is."""
+    found = {str(row["arm"]) for row in rows if row["arm"] is not None}
+    look = _Look(connection, source, layout)
+    said = [
+        *look.values(rows),
+        *_variants(layout, found, too_many_cells=len(rows) > _MOST_CELLS),
+        *look.names("--share", set(layout.shares), found),
+    ]
+    for rule in layout.agree:
+        said.extend(look.names(f"--agree {rule.column}", set(rule.values), found))
+    refuse(f"{source.name}: {message}" for message in said)
 
 
-def _columns(path: Path, names: Sequence[str]) -> dict[str, str]:
-    """Every column as text: what looks like a number in row one may not be one in row two."""
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InvalidFile(f"{path}: columns are there twice: {', '.join(map(repr, twice))}")
-    return {name or f"column{index}": "VARCHAR" for index, name in enumerate(names)}
+class _Look:
+    """A second look at the rows, once something is wrong: where it is."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, source: Source, layout: FileLayout
+    ) -> None:
+        self._connection = connection
+        self._source = source
+        self._layout = layout
+
+    def values(self, rows: Sequence[Sums]) -> Iterator[str]:
+        """Values of another kind than their option asks for."""
+        for problem in problems(self._layout, self._source):
+            wrong = _counted(problem.key, rows)
+            if wrong:
+                where, value = self._places(problem.column, problem.wrong, {})
+                yield (
+                    f"{problem.option}: column {problem.column!r} must hold {problem.rule}; "
+                    f"{wrong} rows do not, e.g. {value[:60]!r}: {where}"
+                )
+
+    def names(self, option: str, named: set[str], found: set[str]) -> Iterator[str]:
+        """Variants that an option does not name, or that the file does not hold."""
+        if not named or named == found:
+            return
+        column, is_it = self._layout.variant, is_variant(self._layout)
+        unknown = [
+            f"; {name!r} stands in {self._places(column, is_it, {'variant': name})[0]}"
+            for name in sorted(found - named)[:_MOST_PLACES]
+        ]
+        yield (
+            f"{option}: must name each variant once; it names {', '.join(sorted(named))}, "
+            f"the file holds {', '.join(sorted(found)[:10])}{''.join(unknown)}"
+        )
+
+    def _places(self, column: str, wrong: str, bound: dict[str, object]) -> tuple[str, str]:
+        """The first rows, and the value in the first of them."""
+        statement, judging = locating(self._layout, self._source, column, wrong, most=_MOST_PLACES)
+        parameters = self._source.parameters | judging | bound
+        found = self._connection.execute(statement, parameters).fetchall()
+        return self._source.places([(row[0], row[1]) for row in found]), str(found[0][2])
 
 
-def _head(path: Path, *, zipped: bool) -> str:
-    with gzip.open(path) if zipped else path.open("rb") as file:
-        return file.readline(1_000_000).decode("utf-8-sig")
-
-
-def _refuse_columns(path: Path, layout: FileLayout, columns: Sequence[str]) -> None:
-    for option, column in layout.options:
-        if column not in columns:
-            known = ", ".join(columns[:30])
-            raise InvalidFile(f"{path}: {option}: no column {column!r}; the file has: {known}")
-
-
-def _refuse_values(path: Path, layout: FileLayout, rows: Sequence[Sums]) -> None:
-    for index, metric in enumerate(layout.metrics):
-        for prefix, column in (("v", metric.column), ("b", metric.base)):
-            wrong = sum(_whole(row[f"{prefix}bad{index}"]) for row in rows)
-            if column is None or not wrong:
-                continue
-            said = next(text for row in rows if (text := row[f"{prefix}say{index}"]) is not None)
-            rule = "a number"
-            if metric.kind is Kind.PROPORTION:
-                rule = "0 or 1, or true or false, for a proportion; say :mean for other numbers"
-            raise InvalidFile(
-                f"{path}: --metric {metric.name}: column {column!r} must hold {rule}; "
-                f"{wrong} rows do not, e.g. {str(said)[:60]!r}"
-            )
-
-
-def _variants(path: Path, layout: FileLayout, found: Mapping[str, Sums]) -> tuple[str, ...]:
-    """Variants of the file, control first, then by name."""
+def _variants(layout: FileLayout, found: set[str], *, too_many_cells: bool) -> Iterator[str]:
     column, shown = layout.variant, ", ".join(sorted(found)[:10])
     rules = (
         (not found, f"--variant: no row is left in column {column!r}"),
@@ -157,27 +170,16 @@ def _variants(path: Path, layout: FileLayout, found: Mapping[str, Sums]) -> tupl
             f"--variant: column {column!r} holds more than {_MOST_VARIANTS} values: {shown} ...",
         ),
         (
+            too_many_cells,
+            f"--time, --segment: more than {_MOST_CELLS} groups of variant, day and segments",
+        ),
+        (
             layout.control not in found,
             f"--control: no {layout.control!r} in column {column!r}, which holds: {shown}",
         ),
         (len(found) == 1, f"--variant: column {column!r} holds one variant only: {shown}"),
     )
-    broken = next((message for is_broken, message in rules if is_broken), None)
-    if broken is not None:
-        raise InvalidFile(f"{path}: {broken}")
-    for rule in layout.agree:
-        _refuse_other_names(path, f"--agree {rule.column}", set(rule.values), set(found))
-    if layout.shares:
-        _refuse_other_names(path, "--share", set(layout.shares), set(found))
-    return (layout.control, *sorted(set(found) - {layout.control}))
-
-
-def _refuse_other_names(path: Path, option: str, named: set[str], found: set[str]) -> None:
-    if named != found:
-        raise InvalidFile(
-            f"{path}: {option}: must name each variant once; it names {', '.join(sorted(named))}, "
-            f"the file holds {', '.join(sorted(found))}"
-        )
+    yield from [message for is_broken, message in rules if is_broken][:1]
 
 
 def _plan(path: Path, layout: FileLayout, variants: tuple[str, ...]) -> Plan:
@@ -201,37 +203,48 @@ def _metric_plan(index: int, metric: MetricColumn) -> MetricPlan:
 
 
 def _observations(
-    layout: FileLayout, rows: Sequence[Sums], arms: Mapping[str, Sums]
+    layout: FileLayout, rows: Sequence[Sums], variants: Sequence[str]
 ) -> Observations:
     torn = [row for row in rows if row["torn"]]
-    units = {variant: _whole(row["units"]) for variant, row in arms.items()}
-    kept = sum(_whole(row["kept"]) for row in arms.values())
+    compared = [row for row in rows if row["arm"] is not None]
+    cells = [_cell(layout, row) for row in compared]
+    axes = variants, [metric.name for metric in layout.metrics]
+    whole = together(cells, *axes)
     return Observations(
-        units=units,
+        units=whole.units,
+        metrics=whole.metrics,
+        days=by_day(cells, *axes),
+        segments=by_segment(cells, layout.segments, *axes),
+        contradictory_units=_counted("units", torn),
+        duplicate_rows=_counted("kept", compared) - sum(whole.units.values()),
+        exclusions=tuple(e for e in _exclusions(layout, rows, torn, compared) if e.rows),
+    )
+
+
+def _cell(layout: FileLayout, row: Sums) -> Cell:
+    day = row["day"]
+    return Cell(
+        variant=str(row["arm"]),
+        day=day if isinstance(day, date) else None,
+        values=tuple(str(row[f"segment{index}"]) for index in range(len(layout.segments))),
+        units=_whole(row["units"]),
         metrics={
-            metric.name: {variant: _aggregates(index, metric, arms[variant]) for variant in arms}
+            metric.name: _aggregates(index, metric, row)
             for index, metric in enumerate(layout.metrics)
         },
-        contradictory_units=sum(_whole(row["units"]) for row in torn),
-        duplicate_rows=kept - sum(units.values()),
-        exclusions=tuple(e for e in _exclusions(layout, rows, torn, arms) if e.rows),
     )
 
 
 def _aggregates(index: int, metric: MetricColumn, sums: Sums) -> Aggregates:
-    units = _whole(sums[f"n_{index}"])
-    total, squares, base, base_squares, cross = (
-        _real(sums[f"{name}_{index}"]) for name in ("v", "vv", "b", "bb", "vb")
+    names = ("v", "vv", "b", "bb", "vb") if metric.kind is Kind.RATIO else ("v", "vv")
+    return Aggregates(
+        _whole(sums[f"n_{index}"]), *(_real(sums[f"{name}_{index}"]) for name in names)
     )
-    if metric.kind is not Kind.RATIO:
-        return Aggregates(units, total, squares)
-    return Aggregates(units, total, squares, base, base_squares, cross)
 
 
 def _exclusions(
-    layout: FileLayout, rows: Sequence[Sums], torn: Sequence[Sums], arms: Mapping[str, Sums]
+    layout: FileLayout, rows: Sequence[Sums], torn: Sequence[Sums], compared: Sequence[Sums]
 ) -> list[Exclusion]:
-    compared = list(arms.values())
     found = [
         Exclusion(
             words,

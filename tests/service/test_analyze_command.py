@@ -275,3 +275,35 @@ def test_a_file_has_no_locked_plan_and_its_report_the_same_shape(trapped: Path) 
         "digest_reason": "a file has no plan that was locked before its numbers came",
         "changes": [],
     }
+
+
+def test_several_files_days_and_segments_reach_the_note(trapped: Path, tmp_path: Path) -> None:
+    lines = trapped.read_text("utf-8").splitlines(keepends=True)
+    halves = [tmp_path / "first.csv", tmp_path / "second.csv"]
+    halves[0].write_text("".join(lines[:3000]), "utf-8")
+    halves[1].write_text("".join([lines[0], *lines[3000:], "77777,,control,old_page,0\n"]), "utf-8")
+    apart = ["--time", "timestamp", "--segment", "landing_page"]
+    result = run(*halves, *BASE, *AGREE, *apart, "--format", "json")
+    assert result.exit_code == 0
+    whole: Any = json.loads(run(trapped, *BASE, *AGREE, "--format", "json").stdout)
+    report: Any = json.loads(result.stdout)
+    assert report["units"] == whole["units"] | {"control": whole["units"]["control"] + 1}
+    assert f"{halves[0]}, {halves[1]}: compared 8,001 units; " in result.stderr
+    assert result.stderr.rstrip().endswith("; 1 unit without a time in no day")
+
+
+@pytest.mark.parametrize(
+    ("segments", "words"),
+    [
+        (["landing_page", "landing_page"], "a column is there twice"),
+        (["a", "b", "c", "d", "e"], "at most 4 columns"),
+    ],
+)
+def test_segments_are_few_and_each_is_named_once(
+    trapped: Path, segments: list[str], words: str
+) -> None:
+    options = [word for segment in segments for word in ("--segment", segment)]
+    result = run(trapped, *BASE, *options)
+    assert result.exit_code == 2
+    assert "--segment" in result.stderr
+    assert words in result.stderr
