@@ -5,10 +5,7 @@ Rows never enter Python; what comes back is one line of sums for each variant, d
 
 from __future__ import annotations
 
-import tempfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -21,7 +18,8 @@ from analysis.plan import MetricPlan, Plan
 from analysis.report import Role
 from experiments.metrics import Direction, Kind
 from experiments.plan import Method
-from service.files.layout import FileLayout, InvalidFile, MetricColumn
+from service.files.database import database, reading
+from service.files.layout import FileLayout, MetricColumn
 from service.files.query import is_variant, locating, problems, query, reasons
 from service.files.sources import Source, open_files, refuse
 
@@ -50,36 +48,13 @@ def read_experiment(paths: Sequence[Path], layout: FileLayout) -> tuple[Plan, Ob
         InvalidFile: If a file or a value in it breaks a rule; the message names file, option,
             column, rule, and the first lines or rows; each further rule has a line of its own.
     """
-    with _database() as connection, _reading(paths):
+    with database() as connection, reading(", ".join(map(str, paths))):
         source = open_files(connection, paths, layout)
         rows = _count(connection, source, layout)
         _refuse_problems(connection, source, layout, rows)
     arms = {str(row["arm"]) for row in rows if row["arm"] is not None}
     variants = (layout.control, *sorted(arms - {layout.control}))
     return _plan(paths[0], layout, variants), _observations(layout, rows, variants)
-
-
-@contextmanager
-def _database() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database of its own, which fetches nothing: extensions that are not built in stay away."""
-    with (
-        tempfile.TemporaryDirectory() as spill,
-        duckdb.connect(
-            config={"temp_directory": spill, "autoinstall_known_extensions": False}
-        ) as connection,
-    ):
-        # A time without a zone is one of UTC, wherever this machine stands.
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
-
-
-@contextmanager
-def _reading(paths: Sequence[Path]) -> Iterator[None]:
-    try:
-        yield
-    except (duckdb.Error, OSError, EOFError, zlib.error, UnicodeDecodeError) as exc:
-        shown = ", ".join(map(str, paths))
-        raise InvalidFile(f"{shown}: cannot be read: {_first_sentence(exc)}") from exc
 
 
 def _count(
@@ -89,14 +64,6 @@ def _count(
     result = connection.execute(statement, source.parameters | bound)
     names = [str(column[0]) for column in result.description or ()]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-
-
-def _first_sentence(error: Exception) -> str:
-    """What went wrong and where, without the SQL and without the row's content."""
-    skipped = ("LINE ", "^", "Original Line", "Possible")
-    lines = (line.strip() for line in str(error).splitlines())
-    kept = [line for line in lines if line and not line.startswith(skipped)]
-    return "; ".join(kept[:2])[:300] or type(error).__name__
 
 
 def _refuse_problems(

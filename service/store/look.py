@@ -25,9 +25,7 @@ from experiments import Experiment
 from experiments.attributes import Attribute, AttributeType
 from service.store.records import Records
 from service.store.tables import exposures, microseconds
-
-# Stripe tells times in whole seconds: a payment in the second of the exposure came after it.
-_RESOLUTION = microseconds(timedelta(seconds=1))
+from service.store.windows import RESOLUTION
 
 
 @dataclass(frozen=True)
@@ -140,7 +138,7 @@ class Look:
             records.rows,
             and_(
                 records.owner == self.seen.c.unit_id,
-                records.happened_at > exposed - _RESOLUTION,
+                records.happened_at > exposed - microseconds(RESOLUTION),
                 records.happened_at < exposed + microseconds(window),
                 records.learnt_at <= self.as_of,
             ),

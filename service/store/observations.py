@@ -31,6 +31,7 @@ from service.store.journeys import read_journeys
 from service.store.look import Look
 from service.store.records import Records, funnel_events, records_of
 from service.store.tables import EPOCH, events
+from service.store.windows import longest_window, window_of
 
 
 def read_observations(
@@ -54,7 +55,7 @@ def read_observations(
     """
     look = Look(connection, experiment, as_of)
     named = {key: metrics[key] for key in experiment.metrics.keys}
-    window = _longest_window(experiment, metrics)
+    window = longest_window(experiment, metrics)
     cells = _cells(look, named, segments)
     axes = [variant.key for variant in experiment.variants], list(named)
     whole = together(cells, *axes)
@@ -126,17 +127,6 @@ def _planned_looks(
         yield InterimLook(then.as_of, counted, _all_aggregates(then, metrics, counted))
 
 
-def _window(experiment: Experiment, metric: Metric) -> timedelta:
-    return experiment.analysis.conversion_window if metric.window is None else metric.window
-
-
-def _longest_window(experiment: Experiment, metrics: Mapping[str, Metric]) -> timedelta:
-    """Until nothing that may decide can change any more."""
-    roles = experiment.metrics
-    deciding = (roles.primary, *(guardrail.metric for guardrail in roles.guardrails))
-    return max(_window(experiment, metrics[key]) for key in deciding)
-
-
 _VALUES: Mapping[Kind, Callable[[Records], ColumnElement[Any]]] = {
     Kind.PROPORTION: lambda _: func.max(1),
     Kind.MEAN: lambda records: func.sum(func.coalesce(records.value, 0)),
@@ -148,7 +138,7 @@ def _values(look: Look, metric: Metric) -> Subquery:
     records, unit_id = records_of(metric, look.experiment.unit), look.seen.c.unit_id
     rows = (
         select(*look.apart, unit_id, _VALUES[metric.kind](records).label("value"))
-        .select_from(look.following(records, _window(look.experiment, metric)))
+        .select_from(look.following(records, window_of(look.experiment, metric)))
         .where(*look.exposed, records.counted)
         .group_by(*look.apart, unit_id)
         .subquery()
@@ -211,7 +201,7 @@ def _currencies(look: Look, metric: Metric) -> tuple[str, ...]:
     rows = look.connection.scalars(
         select(records.currency)
         .distinct()
-        .select_from(look.following(records, _window(look.experiment, metric)))
+        .select_from(look.following(records, window_of(look.experiment, metric)))
         .where(*look.exposed, records.counted, records.currency.is_not(None))
     )
     return tuple(sorted(str(currency) for currency in rows))
