@@ -15,7 +15,6 @@ LOOKS ?= .looks
 
 .PHONY: demo test coverage test-slow speed matrix looks accept-looks year schedules test-stripe test-programs peers mutants lint bench serve schemas sentences lock clean help calibrate
 
-
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from analysis.apart import read_days, read_segments
 from analysis.decision import Evidence, decide
 from analysis.errors import InvalidObservations
-from analysis.judging import Look, by_role, judge
+from analysis.judging import Look, by_role, judge, watched
 from analysis.observations import Observations
 from analysis.outcome_loss import ALERT, Arrived, loss_p_value
 from analysis.plan import MetricPlan, Plan
@@ -70,13 +70,10 @@ def analyze(
 
 
 def _judged(look: Look, metric: MetricPlan, observations: Observations) -> MetricResult:
-    return judge(
-        look,
-        metric,
-        observations.metrics[metric.key],
-        currencies=observations.currencies.get(metric.key, ()),
-        looks=observations.looks,
-    )
+    arms = observations.metrics[metric.key]
+    currencies = observations.currencies.get(metric.key, ())
+    result = judge(look, metric, arms, currencies=currencies, looks=observations.looks)
+    return watched(look.plan, metric, arms, result)
 
 
 def _refuse_misfits(plan: Plan, observations: Observations, times: Sequence[datetime]) -> None:

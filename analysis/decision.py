@@ -313,6 +313,7 @@ def _reading(evidence: Evidence, comparison: Comparison) -> str:
         f"{comparison.variant}: lift {gap}, "
         f"{kind} interval {interval(reading.ci_low, reading.ci_high)}, "
         f"{'adjusted ' if reading.adjusted else ''}p = {p_value(reading.p_value)}"
+        f"{wording.harm_shown(comparison.harm)}"
     )
 
 

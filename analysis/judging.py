@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from analysis.aggregates import Aggregates
-from analysis.inference import INFERENCES
+from analysis.inference import HARM_WATCHES, INFERENCES
 from analysis.inference.sequential import always_valid
 from analysis.looks import read_looks
 from analysis.multiplicity import adjusted, benjamini_hochberg, holm
@@ -16,6 +16,7 @@ from analysis.report import (
     Comparison,
     Contrast,
     Estimate,
+    Harm,
     Label,
     MetricResult,
     Number,
@@ -78,6 +79,24 @@ def judge(
         margin=metric.margin,
     )
     return result if metric.kind is Kind.PROPORTION else _in_money(result, currencies)
+
+
+def watched(
+    plan: Plan, metric: MetricPlan, arms: Mapping[str, Aggregates], result: MetricResult
+) -> MetricResult:
+    """The same with what is asked of all units alone, and of no part of them: evidence of harm.
+
+    Args:
+        plan: Where the sums come from.
+        metric: Of the plan.
+        arms: Sums by variant key.
+        result: What was judged of them.
+    """
+    comparisons = (
+        replace(c, harm=_harm(plan, metric, (arms[plan.control], arms[c.variant]), c.variant))
+        for c in result.comparisons
+    )
+    return replace(result, comparisons=tuple(comparisons))
 
 
 def _in_money(result: MetricResult, currencies: Sequence[str]) -> MetricResult:
@@ -165,12 +184,27 @@ def _tolerance(
     """
     if metric.margin is None:
         return None
-    rivals = len(look.plan.variants) - 1 if metric.role is Role.PRIMARY else 1
-    alpha = look.plan.alpha / rivals
+    alpha = _alpha_of_each(look.plan, metric)
     contrast = INFERENCES[metric.kind].compare(*arms, alpha=alpha)
     tuned_at = _tuned_at(look.plan, variant) if look.progress.early else None
     running = None if tuned_at is None else Running(sum(arm.units for arm in arms), tuned_at)
     return tolerance(contrast, metric.margin, alpha=alpha, running=running)
+
+
+def _alpha_of_each(plan: Plan, metric: MetricPlan) -> float:
+    return plan.alpha / (len(plan.variants) - 1 if metric.role is Role.PRIMARY else 1)
+
+
+def _harm(
+    plan: Plan, metric: MetricPlan, arms: tuple[Aggregates, Aggregates], variant: str
+) -> Harm | None:
+    """Watched in what can roll an experiment back; the variants of a primary metric share alpha."""
+    watch, planned = HARM_WATCHES.get(metric.kind), _tuned_at(plan, variant)
+    if watch is None or planned is None or metric.role is Role.SECONDARY:
+        return None
+    share = plan.shares[variant] / (plan.shares[plan.control] + plan.shares[variant])
+    alpha = _alpha_of_each(plan, metric)
+    return watch(*arms, direction=metric.direction, share=share, planned=planned, alpha=alpha)
 
 
 def _sequential(plan: Plan, variant: str, contrast: Contrast, units: int) -> Sequential:

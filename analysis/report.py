@@ -331,6 +331,24 @@ class Tolerance:
 
 
 @dataclass(frozen=True, slots=True)
+class Harm:
+    """Evidence that a variant is worse, which may be read at every look, however few converted.
+
+    Attributes:
+        e_value: 1 says nothing; where the variant is no worse its mean is 1 at most.
+        alarm_at: From here on harm is shown; one over the chance that it ever is without any.
+    """
+
+    e_value: float
+    alarm_at: float
+
+    @property
+    def shown(self) -> bool:
+        """Whether harm is shown."""
+        return self.e_value >= self.alarm_at
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """One variant against the control, with the labels every reader must see."""
 
@@ -346,6 +364,7 @@ class Comparison:
     tolerance: Tolerance | None = None
     planned: PlannedLooks | None = None
     log_ratio: LogRatio | Absent = Absent("not compared")
+    harm: Harm | None = None
 
     @property
     def gaps(self) -> tuple[str, ...]:
@@ -382,13 +401,17 @@ class Comparison:
         reading, difference = self.reading(early=progress.early), self.absolute.estimate
         if isinstance(reading.p_value, Absent) or isinstance(difference, Absent):
             blank = isinstance(reading.ci_low, Absent)
-            return Finding.NO_INTERVAL if blank else Finding.UNDECIDED
+            return self._harmed or (Finding.NO_INTERVAL if blank else Finding.UNDECIDED)
         if Label.TOO_FEW_UNITS in self.labels or reading.p_value >= progress.alpha:
-            return Finding.UNDECIDED
+            return self._harmed or Finding.UNDECIDED
         # What was decided at a look stays decided, whatever came since.
         gained = difference > 0 if self.planned is None else self.planned.gain
         gain = gained is (direction is Direction.INCREASE)
         return Finding.BETTER if gain else Finding.WORSE
+
+    @property
+    def _harmed(self) -> Finding | None:
+        return Finding.WORSE if self.harm is not None and self.harm.shown else None
 
     def verdict(self, direction: Direction, progress: "Progress") -> Verdict | None:
         """Whether the loss stays within the margin; None where there is no margin.

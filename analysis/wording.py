@@ -10,6 +10,7 @@ from analysis.report import (
     Change,
     Check,
     Checks,
+    Harm,
     Json,
     Margin,
     Number,
@@ -266,6 +267,17 @@ def tolerance(kind: Kind, found: Tolerance) -> str:
 def held(kind: Kind, found: Tolerance) -> str:
     """A margin and the interval that is held against it."""
     return f"margin {margin(kind, found.margin)}, {tolerance(kind, found)}"
+
+
+def harm(found: Harm) -> str:
+    """Evidence of harm and its alarm: "harm e-value 0.62 (alarm at 40)"."""
+    value = f"{found.e_value:.2g}" if found.e_value < 100 else f"{found.e_value:.3g}"
+    return f"harm e-value {value} (alarm at {found.alarm_at:.3g})"
+
+
+def harm_shown(found: Harm | None) -> str:
+    """The same after a reading, where harm is shown; else nothing."""
+    return "" if found is None or not found.shown else f", {harm(found)}"
 
 
 def duration(time: timedelta) -> str:

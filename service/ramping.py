@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from analysis.errors import AnalysisError
 from analysis.report import Finding, MetricResult, Report, Role, Verdict
-from analysis.wording import p_value
+from analysis.wording import harm_shown, p_value
 from experiments import Catalog, Experiment, RampStep
 from service.errors import Refused
 from service.operation import Order, grant
@@ -183,4 +183,7 @@ def _worse(report: Report, metric: MetricResult) -> Iterator[str]:
         worse = comparison.finding(metric.direction, report.progress) is Finding.WORSE
         if worse and comparison.verdict(metric.direction, report.progress) is not Verdict.PASSED:
             p = p_value(comparison.reading(early=report.progress.early).p_value)
-            yield f"guardrail {metric.name} got worse with {comparison.variant}: p = {p}"
+            yield (
+                f"guardrail {metric.name} got worse with {comparison.variant}: "
+                f"p = {p}{harm_shown(comparison.harm)}"
+            )

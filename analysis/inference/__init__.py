@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from analysis.aggregates import Aggregates
-from analysis.inference import mean, proportion, ratio
-from analysis.report import Contrast, Number
-from experiments.metrics import Kind
+from analysis.inference import e_value, mean, proportion, ratio
+from analysis.report import Contrast, Harm, Number
+from experiments.metrics import Direction, Kind
 
 
 class Inference(Protocol):
@@ -26,3 +26,23 @@ INFERENCES: Mapping[Kind, Inference] = {
     Kind.MEAN: mean,
     Kind.RATIO: ratio,
 }
+
+
+class HarmWatch(Protocol):
+    """Evidence of harm that may be read at every look."""
+
+    def __call__(
+        self,
+        control: Aggregates,
+        treatment: Aggregates,
+        *,
+        direction: Direction,
+        share: float,
+        planned: int,
+        alpha: float,
+    ) -> Harm:
+        """What it has come to for `treatment` against `control`."""
+        ...
+
+
+HARM_WATCHES: Mapping[Kind, HarmWatch] = {Kind.PROPORTION: e_value.harm}

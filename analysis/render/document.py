@@ -15,6 +15,7 @@ from analysis.report import (
     Check,
     Comparison,
     Estimate,
+    Harm,
     Json,
     MetricResult,
     Number,
@@ -236,6 +237,7 @@ def _comparison(metric: MetricResult, comparison: Comparison, progress: Progress
         ],
         **_non_inferiority(metric, comparison, progress),
         **({} if comparison.planned is None else {"planned_looks": _looks(comparison.planned)}),
+        **({} if comparison.harm is None else {"harm": _harm(comparison.harm)}),
     }
 
 
@@ -246,6 +248,10 @@ def _sequential(found: Sequential) -> Json:
         **_field("p_value", found.p_value),
         **_field("adjusted_p_value", found.adjusted_p_value),
     }
+
+
+def _harm(harm: Harm) -> Json:
+    return {"e_value": harm.e_value, "alarm_at": harm.alarm_at, "shown": harm.shown}
 
 
 def _looks(looks: PlannedLooks) -> Json:

@@ -11,6 +11,7 @@ from analysis.wording import (
     TOLD_BY_PAGES,
     count,
     difference_text,
+    harm,
     held,
     interval,
     level,
@@ -95,6 +96,7 @@ def _metric(report: Report, metric: MetricResult) -> tuple[str, ...]:
         _table(head, [_comparison(metric, comparison) for comparison in metric.comparisons]),
         *(_escape(f"{c.variant}, {gap}") for c in metric.comparisons for gap in c.gaps),
         *(line for c in metric.comparisons for line in _verdict(report, metric, c)),
+        *(_escape(f"{c.variant}: {harm(c.harm)}") for c in metric.comparisons if c.harm),
         *(line for c in metric.comparisons for line in _looks(c)),
     )
 

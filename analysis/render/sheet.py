@@ -15,6 +15,7 @@ COLUMNS = (
     "sample_ratio_p_value", "labels",
     "plan", "margin", "margin_scale", "margin_low", "margin_high", "verdict",
     "looks", "repeated_low", "repeated_high", "looks_p_value", "looks_estimate",
+    "harm_e_value", "harm_alarm_at",
     "attribute", "value_of_attribute", "until_day",
 )  # fmt: skip
 
@@ -60,7 +61,13 @@ def _row(report: Report, metric: MetricResult, comparison: Comparison) -> list[s
         report.plan.status.value,
         *_margin(report, metric, comparison),
         *_looks(comparison),
+        *_harm(comparison),
     ]
+
+
+def _harm(comparison: Comparison) -> list[str]:
+    found = comparison.harm
+    return ["", ""] if found is None else [_cell(found.e_value), _cell(found.alarm_at)]
 
 
 def _looks(comparison: Comparison) -> list[str]:

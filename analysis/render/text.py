@@ -13,6 +13,7 @@ from analysis.wording import (
     TOLD_BY_PAGES,
     count,
     difference_text,
+    harm,
     held,
     interval,
     level,
@@ -107,7 +108,8 @@ def _metric(report: Report, metric: MetricResult) -> list[str]:
     gaps = [f"  {c.variant}, {gap}" for c in metric.comparisons for gap in c.gaps]
     verdicts = [line for c in metric.comparisons for line in _verdict(report, metric, c)]
     looks = [line for c in metric.comparisons for line in _looks(c)]
-    numbers = [*_table(values), *_table(comparisons), *gaps, *verdicts, *looks]
+    watched = [f"  {c.variant}: {harm(c.harm)}" for c in metric.comparisons if c.harm is not None]
+    numbers = [*_table(values), *_table(comparisons), *gaps, *verdicts, *watched, *looks]
     return [title, *numbers, f"  test: {tests}"]
 
 
