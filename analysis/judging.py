@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from analysis.aggregates import Aggregates
-from analysis.inference import HARM_WATCHES, INFERENCES
+from analysis.inference import BELIEFS, HARM_WATCHES, INFERENCES
 from analysis.inference.sequential import always_valid
 from analysis.looks import read_looks
 from analysis.multiplicity import adjusted, benjamini_hochberg, holm
@@ -84,7 +84,9 @@ def judge(
 def watched(
     plan: Plan, metric: MetricPlan, arms: Mapping[str, Aggregates], result: MetricResult
 ) -> MetricResult:
-    """The same with what is asked of all units alone, and of no part of them: evidence of harm.
+    """The same with what is asked of all units alone, and of no part of them.
+
+    Evidence of harm, and the Bayesian reading.
 
     Args:
         plan: Where the sums come from.
@@ -93,10 +95,20 @@ def watched(
         result: What was judged of them.
     """
     comparisons = (
-        replace(c, harm=_harm(plan, metric, (arms[plan.control], arms[c.variant]), c.variant))
-        for c in result.comparisons
+        _watched(plan, metric, (arms[plan.control], arms[c.variant]), c) for c in result.comparisons
     )
     return replace(result, comparisons=tuple(comparisons))
+
+
+def _watched(
+    plan: Plan, metric: MetricPlan, arms: tuple[Aggregates, Aggregates], comparison: Comparison
+) -> Comparison:
+    belief = BELIEFS.get(metric.kind)
+    return replace(
+        comparison,
+        harm=_harm(plan, metric, arms, comparison.variant),
+        posterior=None if belief is None else belief(*arms, direction=metric.direction),
+    )
 
 
 def _in_money(result: MetricResult, currencies: Sequence[str]) -> MetricResult:

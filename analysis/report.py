@@ -89,7 +89,8 @@ class Label(StrEnum):
     def applies_to(self) -> tuple[str, ...]:
         """Fields of a comparison that the label makes unreadable."""
         fixed = ("absolute", "relative", "p_value", "adjusted_p_value")
-        return (*fixed, "sequential") if self is Label.SAMPLE_RATIO_MISMATCH else fixed
+        always = ("sequential", "harm", "bayesian")
+        return (*fixed, *always) if self is Label.SAMPLE_RATIO_MISMATCH else fixed
 
 
 _MEANINGS = {
@@ -349,6 +350,22 @@ class Harm:
 
 
 @dataclass(frozen=True, slots=True)
+class Posterior:
+    """What the counts say to who starts from the prior; a second reading that never decides.
+
+    Attributes:
+        prior: Both parameters of the beta distribution of either rate before any count.
+        better: Chance that the variant is better than the control.
+        expected_loss: What shipping it is expected to lose: its shortfall where it is worse, 0
+            where it is not, in the metric's unit.
+    """
+
+    prior: tuple[float, float]
+    better: float
+    expected_loss: float
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """One variant against the control, with the labels every reader must see."""
 
@@ -365,6 +382,7 @@ class Comparison:
     planned: PlannedLooks | None = None
     log_ratio: LogRatio | Absent = Absent("not compared")
     harm: Harm | None = None
+    posterior: Posterior | None = None
 
     @property
     def gaps(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from analysis.report import (
     PlanLock,
     PlannedLook,
     PlannedLooks,
+    Posterior,
     Report,
     Segmentation,
     Tolerance,
@@ -278,6 +279,17 @@ def harm(found: Harm) -> str:
 def harm_shown(found: Harm | None) -> str:
     """The same after a reading, where harm is shown; else nothing."""
     return "" if found is None or not found.shown else f", {harm(found)}"
+
+
+def posterior(kind: Kind, found: Posterior) -> str:
+    """The Bayesian reading: "97.30% likely better, expected loss if shipped 0.002 pp (...)"."""
+    better = "over 99.99%" if found.better > 0.9999 else percent(found.better)
+    loss = difference_text(kind, found.expected_loss).removeprefix("+")
+    prior = ", ".join(f"{parameter:g}" for parameter in found.prior)
+    return (
+        f"{better} likely better, expected loss if shipped {loss} "
+        f"(Bayesian, prior Beta({prior}); decides nothing)"
+    )
 
 
 def duration(time: timedelta) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from analysis.aggregates import Aggregates
-from analysis.inference import e_value, mean, proportion, ratio
-from analysis.report import Contrast, Harm, Number
+from analysis.inference import bayesian, e_value, mean, proportion, ratio
+from analysis.report import Contrast, Harm, Number, Posterior
 from experiments.metrics import Direction, Kind
 
 
@@ -46,3 +46,16 @@ class HarmWatch(Protocol):
 
 
 HARM_WATCHES: Mapping[Kind, HarmWatch] = {Kind.PROPORTION: e_value.harm}
+
+
+class Belief(Protocol):
+    """A second reading from a stated prior."""
+
+    def __call__(
+        self, control: Aggregates, treatment: Aggregates, *, direction: Direction
+    ) -> Posterior:
+        """How likely `treatment` is better than `control`."""
+        ...
+
+
+BELIEFS: Mapping[Kind, Belief] = {Kind.PROPORTION: bayesian.posterior}

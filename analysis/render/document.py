@@ -22,6 +22,7 @@ from analysis.report import (
     PlanLock,
     PlannedLook,
     PlannedLooks,
+    Posterior,
     Progress,
     Report,
     Role,
@@ -238,6 +239,7 @@ def _comparison(metric: MetricResult, comparison: Comparison, progress: Progress
         **_non_inferiority(metric, comparison, progress),
         **({} if comparison.planned is None else {"planned_looks": _looks(comparison.planned)}),
         **({} if comparison.harm is None else {"harm": _harm(comparison.harm)}),
+        **({} if comparison.posterior is None else {"bayesian": _posterior(comparison.posterior)}),
     }
 
 
@@ -252,6 +254,14 @@ def _sequential(found: Sequential) -> Json:
 
 def _harm(harm: Harm) -> Json:
     return {"e_value": harm.e_value, "alarm_at": harm.alarm_at, "shown": harm.shown}
+
+
+def _posterior(found: Posterior) -> Json:
+    return {
+        "prior": {"distribution": "beta", "parameters": list(found.prior)},
+        "probability_to_beat_control": found.better,
+        "expected_loss": found.expected_loss,
+    }
 
 
 def _looks(looks: PlannedLooks) -> Json:

@@ -1,6 +1,6 @@
 """The report for a pull request, an issue or a wiki."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from analysis.render.journeys import Table, journey_tables
 from analysis.report import Absent, Comparison, MetricResult, Number, Report
@@ -24,6 +24,7 @@ from analysis.wording import (
     part_checks,
     percent,
     plan_status,
+    posterior,
     segment_rows,
     signed_percent,
     step,
@@ -96,9 +97,16 @@ def _metric(report: Report, metric: MetricResult) -> tuple[str, ...]:
         _table(head, [_comparison(metric, comparison) for comparison in metric.comparisons]),
         *(_escape(f"{c.variant}, {gap}") for c in metric.comparisons for gap in c.gaps),
         *(line for c in metric.comparisons for line in _verdict(report, metric, c)),
-        *(_escape(f"{c.variant}: {harm(c.harm)}") for c in metric.comparisons if c.harm),
+        *(_escape(line) for c in metric.comparisons for line in _also(metric, c)),
         *(line for c in metric.comparisons for line in _looks(c)),
     )
+
+
+def _also(metric: MetricResult, comparison: Comparison) -> Iterator[str]:
+    if comparison.harm is not None:
+        yield f"{comparison.variant}: {harm(comparison.harm)}"
+    if comparison.posterior is not None:
+        yield f"{comparison.variant}: {posterior(metric.kind, comparison.posterior)}"
 
 
 def _looks(comparison: Comparison) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from analysis.wording import (
     percent,
     plan_status,
     plural,
+    posterior,
     segment_rows,
     signed_percent,
     step,
@@ -108,9 +109,18 @@ def _metric(report: Report, metric: MetricResult) -> list[str]:
     gaps = [f"  {c.variant}, {gap}" for c in metric.comparisons for gap in c.gaps]
     verdicts = [line for c in metric.comparisons for line in _verdict(report, metric, c)]
     looks = [line for c in metric.comparisons for line in _looks(c)]
-    watched = [f"  {c.variant}: {harm(c.harm)}" for c in metric.comparisons if c.harm is not None]
-    numbers = [*_table(values), *_table(comparisons), *gaps, *verdicts, *watched, *looks]
+    also = [line for c in metric.comparisons for line in _also(metric, c)]
+    numbers = [*_table(values), *_table(comparisons), *gaps, *verdicts, *also, *looks]
     return [title, *numbers, f"  test: {tests}"]
+
+
+def _also(metric: MetricResult, comparison: Comparison) -> list[str]:
+    found = comparison.posterior
+    watched = [] if comparison.harm is None else [harm(comparison.harm)]
+    believed = [] if found is None else [posterior(metric.kind, found)]
+    return [
+        line for said in watched + believed for line in _wrapped(f"{comparison.variant}: {said}")
+    ]
 
 
 def _looks(comparison: Comparison) -> list[str]:

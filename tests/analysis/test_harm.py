@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -90,7 +91,8 @@ def test_every_rendering_tells_of_harm(
     report = make_report(few_and_harmed, planned_units=40_000)
     for rendering in (to_text, to_markdown, to_html):
         assert "one_page: harm e-value" in rendering(report).replace("\\", "")
-    json = to_json(report)["metrics"][0]["comparisons"][0]["harm"]  # type: ignore[index, call-overload]
+    document: Any = to_json(report)
+    json = document["metrics"][0]["comparisons"][0]["harm"]
     assert json == {"e_value": pytest.approx(2996.998, rel=1e-6), "alarm_at": 40, "shown": True}
     [row] = csv.DictReader(io.StringIO(to_csv(report)))
     assert row["harm_alarm_at"] == "40.0"

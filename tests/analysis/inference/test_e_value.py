@@ -98,7 +98,8 @@ def test_it_is_the_mean_likelihood_ratio_of_raw_outcomes(
             middle, log = share * low + (1 - share) * high, 0.0
             for (units, conversions), rate in ((lower, low), (higher, high)):
                 raw = np.arange(units) < conversions
-                log += math.fsum(np.subtract(*(bernoulli.logpmf(raw, p) for p in (rate, middle))))
+                for chance, sign in ((rate, 1), (middle, -1)):
+                    log += sign * float(np.sum(bernoulli.logpmf(raw, chance)))
             logs.append(log)
     expected = math.exp(float(logsumexp(logs)) - math.log(len(logs)))
     seen = e_value(arm(*lower), arm(*higher), share=share, planned=planned, alpha=0.05)
