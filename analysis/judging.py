@@ -8,7 +8,7 @@ from analysis.aggregates import Aggregates
 from analysis.inference import BELIEFS, HARM_WATCHES, INFERENCES
 from analysis.inference.sequential import always_valid
 from analysis.looks import read_looks
-from analysis.multiplicity import adjusted, benjamini_hochberg, holm
+from analysis.multiplicity import adjusted, benjamini_hochberg, dunnett, holm
 from analysis.observations import InterimLook
 from analysis.plan import MetricPlan, Plan
 from analysis.report import (
@@ -241,15 +241,38 @@ def _tuned_at(plan: Plan, variant: str) -> int | None:
 # Guardrails stay as they are: each has a veto of its own, so none shares its alpha.
 _FAMILIES = {Role.PRIMARY: holm, Role.SECONDARY: benjamini_hochberg}
 _Adjustment = Callable[[Sequence[float]], list[float]]
+# Of these the p-value is exact or not to be read: no normal law tells how it goes with others.
+_NOT_NORMAL = {Label.TOO_FEW_CONVERSIONS, Label.TOO_FEW_UNITS}
 
 
 def by_role(metrics: Sequence[MetricResult]) -> tuple[MetricResult, ...]:
-    """Holm over the primary metric's variants, Benjamini-Hochberg over all secondary ones."""
+    """The primary metric's variants are one family, all secondary comparisons another.
+
+    Holm, and Benjamini-Hochberg. A single reading of the primary metric takes Dunnett's step-down
+    instead of Holm's where it can, for the variants share their control.
+    """
     found = {metric.key: metric for metric in metrics}
     for role, adjustment in _FAMILIES.items():
         family = [metric for metric in metrics if metric.role is role]
         found |= {metric.key: metric for metric in as_family(family, adjustment)}
-    return tuple(found.values())
+    return tuple(map(_sharing_control, found.values()))
+
+
+def _sharing_control(metric: MetricResult) -> MetricResult:
+    comparisons = metric.comparisons
+    if metric.role is not Role.PRIMARY or any(_NOT_NORMAL & {*c.labels} for c in comparisons):
+        return metric
+    units = {key: variant.units for key, variant in metric.variants.items()}
+    sizes = [units[c.variant] / units[c.control] for c in comparisons if _has_p(c)]
+    found = adjusted(lambda values: dunnett(values, sizes), [c.p_value for c in comparisons])
+    done = (
+        replace(c, adjusted_p_value=p_value) for c, p_value in zip(comparisons, found, strict=True)
+    )
+    return replace(metric, comparisons=tuple(done))
+
+
+def _has_p(comparison: Comparison) -> bool:
+    return not isinstance(comparison.p_value, Absent)
 
 
 def as_family(metrics: Sequence[MetricResult], adjustment: _Adjustment) -> tuple[MetricResult, ...]:

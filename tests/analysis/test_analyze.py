@@ -11,7 +11,7 @@ from analysis.aggregates import Aggregates
 from analysis.analyze import analyze
 from analysis.errors import InvalidObservations
 from analysis.inference.sequential import always_valid
-from analysis.multiplicity import benjamini_hochberg, holm
+from analysis.multiplicity import benjamini_hochberg, dunnett, holm
 from analysis.observations import Observations
 from analysis.outcome_loss import Arrived
 from analysis.plan import MetricPlan, Plan
@@ -97,8 +97,16 @@ def test_several_variants_share_the_primary_metrics_alpha(
     report = make_report({"a": (1000, 100), "b": (500, 70), "c": (500, 69)}, **THREE)
     raw = [float(str(c.p_value)) for c in report.primary.comparisons]
     seen = [c.adjusted_p_value for c in report.primary.comparisons]
-    assert seen == holm(raw)
-    assert seen[0] != raw[0]
+    assert seen == dunnett(raw, [0.5, 0.5])
+    assert raw[0] < float(str(seen[0])) < holm(raw)[0]
+    running = report.primary.comparisons[0].sequential
+    assert running.adjusted_p_value == min(1.0, 2 * float(str(running.p_value)))
+
+
+def test_exact_p_values_of_several_variants_are_holms(make_report: Callable[..., Report]) -> None:
+    report = make_report({"a": (1000, 100), "b": (500, 70), "c": (500, 7)}, **THREE)
+    raw = [float(str(c.p_value)) for c in report.primary.comparisons]
+    assert [c.adjusted_p_value for c in report.primary.comparisons] == holm(raw)
 
 
 def metric(key: str, role: Role) -> MetricPlan:
