@@ -125,6 +125,24 @@ class Design:
         return root(surplus, min(naive, 0.0) - reach, max(naive, 0.0) + reach)
 
 
+def stopping(
+    fractions: Sequence[float], bounds: Sequence[float], *, drift: float
+) -> tuple[tuple[float, float], ...]:
+    """Of each look the chance to end there, above its bound and below it.
+
+    Args:
+        fractions: Of the planned units at each look, rising.
+        bounds: The |z| at which each look stops; of any kind of test whose z is near normal.
+        drift: Mean of z at the whole planned information.
+    """
+    passing, found = _Passing.begin(drift), []
+    for fraction, bound in zip(fractions, bounds, strict=True):
+        above = passing.above(bound, fraction)
+        found.append((above, passing.still - passing.above(-bound, fraction)))
+        passing = passing.on(fraction, bound)
+    return tuple(found)
+
+
 @lru_cache(maxsize=512)
 def _bounds(fractions: tuple[float, ...], spending: Spending, alpha: float) -> tuple[float, ...]:
     found: list[float] = []
@@ -180,6 +198,11 @@ class _Passing:
         import numpy as np  # noqa: PLC0415 - loaded with scipy, and only for this method
 
         return cls(0.0, np.zeros(1), np.ones(1), drift)
+
+    @property
+    def still(self) -> float:
+        """How much of it there is."""
+        return float(self.mass.sum())
 
     def on(self, fraction: float, bound: float) -> "_Passing":
         """What the next look lets pass."""
