@@ -194,6 +194,32 @@ def sample_size_of_mean(
     return math.ceil(2 * (_quantiles(alpha, power) * deviation / (mean * lift)) ** 2)
 
 
+def lift_of_mean(
+    mean: float,
+    deviation: float,
+    units_per_variant: float,
+    *,
+    alpha: float = 0.05,
+    power: float = 0.8,
+) -> float:
+    """Smallest gain of a mean, as a lift, that `units_per_variant` units show: the other way.
+
+    Args:
+        mean: As of `sample_size_of_mean`.
+        deviation: As of `sample_size_of_mean`.
+        units_per_variant: Units in each of two equal variants, above 0.
+        alpha: Two-sided chance of a false alarm, in (0, 1).
+        power: Chance of finding the lift when it is there, above alpha and below 1.
+
+    Raises:
+        InvalidPlan: If an argument is out of its range.
+    """
+    _refuse_chances(alpha, power)
+    if min(mean, units_per_variant) <= 0 or deviation < 0:
+        raise InvalidPlan(f"a lift over a mean of {mean:g} says nothing")
+    return _quantiles(alpha, power) * math.sqrt(2 / units_per_variant) * deviation / mean
+
+
 def detectable_lift_of_mean(
     arm: Aggregates, units_per_variant: float, *, alpha: float = 0.05, power: float = 0.8
 ) -> float:
@@ -213,10 +239,8 @@ def detectable_lift_of_mean(
     if arm.units < 2 or units_per_variant < 2:
         raise InvalidPlan("units: two at least are needed on both sides")
     mean = arm.total / arm.units
-    if mean <= 0:
-        raise InvalidPlan(f"a lift over a mean of {mean:g} says nothing")
-    variance = (arm.total_squares - arm.units * mean**2) / (arm.units - 1)
-    return _quantiles(alpha, power) * math.sqrt(2 * variance / units_per_variant) / mean
+    variance = max(arm.total_squares - arm.units * mean**2, 0.0) / (arm.units - 1)
+    return lift_of_mean(mean, math.sqrt(variance), units_per_variant, alpha=alpha, power=power)
 
 
 def _quantiles(alpha: float, power: float) -> float:

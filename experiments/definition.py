@@ -5,6 +5,7 @@ from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
+from math import ceil
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -35,9 +36,16 @@ from experiments.notation import (
     shown,
     some,
 )
-from experiments.plan import AnalysisPlan, DecisionRule, Exposure, MetricRoles, document
+from experiments.plan import (
+    AnalysisPlan,
+    DecisionRule,
+    Exposure,
+    MetricRoles,
+    Spending,
+    document,
+)
 from experiments.rules import HeldOut, Rules, Stretch, places
-from experiments.sizing import units_needed
+from experiments.sizing import look_cost, units_needed
 from experiments.targeting import Targeting, texts_of
 from experiments.targeting_file import read_targeting
 from experiments.variants import Variant, agreeing
@@ -464,6 +472,7 @@ def _unseen(plan: AnalysisPlan, variants: tuple[Variant, ...]) -> Iterator[Breac
         control=control.weight / 100,
         variant=smallest / 100,
     )
+    needed = ceil(needed * look_cost(plan.spending or Spending.OBRIEN_FLEMING, plan.looks or 1))
     if needed > plan.planned_units:
         yield Breach(
             ("planned_units",),

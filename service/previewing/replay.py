@@ -13,12 +13,13 @@ from analysis.aggregates import Aggregates, added
 from analysis.errors import InvalidPlan
 from analysis.inference import INFERENCES
 from analysis.plan import Plan, resolve
-from analysis.power import detectable_lift, detectable_lift_of_mean
+from analysis.power import Schedule, detectable_lift, detectable_lift_of_mean
 from analysis.report import Absent, Number, SampleRatio
 from analysis.rerandomisation import History, read_at_the_end
 from analysis.srm import check_sample_ratio
 from experiments import Catalog, Cause, Experiment, FunnelEvent, Kind, Metric, Status, Unit
 from experiments.bulk import CAUSES, Assigned, Units, assign_many
+from experiments.plan import AnalysisPlan, Spending
 from service.store.observations import UnitValues, read_unit_values
 from service.store.visitors import Visitor, first_sights, read_visitors
 
@@ -287,11 +288,20 @@ def _detectable(experiment: Experiment, metric: Metric, arm: Aggregates) -> Numb
     plan, shares = experiment.analysis, experiment.shares
     control = shares[experiment.control.key]
     smallest = min(share for key, share in shares.items() if key != experiment.control.key)
-    each = plan.planned_units * 2 / (1 / control + 1 / smallest)
+    levels = {"alpha": plan.alpha, "power": plan.power}
+    each = plan.planned_units * 2 / (1 / control + 1 / smallest) / _inflation(plan)
     try:
         if metric.kind is Kind.PROPORTION:
             rate = arm.total / max(arm.units, 1)
-            return detectable_lift(rate, int(each), alpha=plan.alpha, power=plan.power)
-        return detectable_lift_of_mean(arm, each, alpha=plan.alpha, power=plan.power)
+            return detectable_lift(rate, int(each), **levels)
+        return detectable_lift_of_mean(arm, each, **levels)
     except InvalidPlan as exc:
         return Absent(str(exc))
+
+
+def _inflation(plan: AnalysisPlan) -> float:
+    """What planned looks cost."""
+    if plan.looks is None:
+        return 1.0
+    schedule = Schedule.planned(plan.looks, plan.spending or Spending.OBRIEN_FLEMING, plan.alpha)
+    return schedule.inflation(alpha=plan.alpha, power=plan.power)

@@ -1,11 +1,12 @@
 """The last value that is still right, of each rule with a limit."""
 
+from math import ceil
 from pathlib import Path
 
 import pytest
 
 from experiments import lint
-from experiments.sizing import units_needed
+from experiments.sizing import look_cost, units_needed
 
 EXPERIMENT = """\
 version: 1
@@ -27,6 +28,8 @@ metrics:
   - {key: paid, name: Paid, event: payment_succeeded, kind: proportion, direction: increase}
 """
 ENOUGH = units_needed(baseline=0.5, lift=0.1, alpha=0.05, power=0.8, control=0.5, variant=0.5)
+LOOKS = "method: group_sequential, looks: 5, spending: pocock"
+LOOKED = ceil(ENOUGH * look_cost("pocock", 5))
 
 # What is written instead, and one step further, where the rule is broken.
 LIMITS = {
@@ -52,6 +55,12 @@ LIMITS = {
         "planned_units: 40000",
         f"planned_units: {ENOUGH}, baseline: 0.5, effect: 0.1",
         f"planned_units: {ENOUGH - 1}, baseline: 0.5, effect: 0.1",
+        "effect-unreachable",
+    ),
+    "just the units that show the effect at planned looks": (
+        "planned_units: 40000",
+        f"planned_units: {LOOKED}, baseline: 0.5, effect: 0.1, {LOOKS}",
+        f"planned_units: {LOOKED - 1}, baseline: 0.5, effect: 0.1, {LOOKS}",
         "effect-unreachable",
     ),
     "just the units that come": (

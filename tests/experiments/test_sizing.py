@@ -3,7 +3,9 @@
 import pytest
 from statsmodels.stats.proportion import samplesize_proportions_2indep_onetail
 
-from experiments.sizing import units_needed
+from analysis.power import Schedule
+from experiments.plan import Spending
+from experiments.sizing import look_cost, units_needed
 
 
 @pytest.mark.parametrize("baseline", [0.02, 0.1, 0.4, 0.55])
@@ -27,3 +29,14 @@ def test_uneven_variants_need_what_statsmodels_says() -> None:
     )
     found = units_needed(baseline=0.5, lift=0.1, alpha=0.05, power=0.8, control=0.8, variant=0.2)
     assert found == pytest.approx(control * 1.25, rel=0.02)
+
+
+@pytest.mark.parametrize("spending", Spending)
+@pytest.mark.parametrize("looks", [2, 3, 5, 10, 28])
+def test_planned_looks_cost_what_the_exact_integration_says(spending: Spending, looks: int) -> None:
+    exact = Schedule.planned(looks, spending, 0.05).inflation(alpha=0.05, power=0.8)
+    assert look_cost(spending, looks) == pytest.approx(exact, abs=0.004)
+
+
+def test_one_look_costs_nothing() -> None:
+    assert [look_cost(spending, 1) for spending in Spending] == [1, 1, 1]

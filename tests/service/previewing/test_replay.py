@@ -12,7 +12,7 @@ from analysis.report import Absent
 from analysis.rerandomisation import false_alarms
 from experiments import Catalog, Cause, DecisionRule, FunnelEvent, Status, Unit, assign
 from experiments.bulk import assign_many
-from experiments.plan import Exposure
+from experiments.plan import Exposure, Method, Spending
 from experiments.targeting_file import read_targeting
 from service.previewing import Replay, read_past, replay, split_of, to_json, to_text
 from service.settings import PROJECT
@@ -168,6 +168,18 @@ def test_a_primary_mean_tells_the_lift_it_can_show(store: Store) -> None:
     found = replayed(store, with_experiment(metrics=roles), key="new-one")
     assert isinstance(found.baseline, float)
     assert 0 < float(found.detectable) < 0.2  # type: ignore[arg-type]  # present
+
+
+def test_planned_looks_show_only_a_larger_lift(store: Store) -> None:
+    fill(store, PAST)
+    looked = replace(
+        SHIPPED.analysis, method=Method.GROUP_SEQUENTIAL, looks=5, spending=Spending.POCOCK
+    )
+    once = replayed(store, with_experiment(), key="new-one").detectable
+    often = replayed(store, with_experiment(analysis=looked), key="new-one").detectable
+    assert isinstance(once, float)
+    # The lift grows about as the root of the units that Pocock's five looks cost.
+    assert often == pytest.approx(once * 1.2126**0.5, rel=0.02)
 
 
 def test_nobody_seen_is_a_replay_of_nothing(store: Store) -> None:
