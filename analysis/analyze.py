@@ -117,13 +117,15 @@ def _checks(plan: Plan, observations: Observations) -> Checks:
         segment_ratio=check_parts(
             {
                 f"{attribute} {value}": group.units
-                for attribute, values in observations.segments.items()
+                for attribute, values in observations.apart.items()
                 for value, group in values.items()
             },
             plan.shares,
         ),
         day_ratio=check_parts(
-            {f"{day:%Y-%m-%d}": group.units for day, group in observations.days.items()},
+            {f"{day:%Y-%m-%d}": group.units for day, group in observations.days.items()}
+            if len(observations.days) > 1
+            else {},
             plan.shares,
         ),
         gaps=gaps({day: sum(group.units.values()) for day, group in observations.days.items()}),

@@ -44,7 +44,7 @@ def read_segments(look: Look, observations: Observations) -> tuple[Segmentation,
     look = _without_looks(look)
     judged = [
         (attribute, value, group, _judged(_warned(look, group), group, observations))
-        for attribute, values in observations.segments.items()
+        for attribute, values in observations.apart.items()
         for value, group in values.items()
     ]
     return tuple(_segmentations(look, _one_family(judged)))

@@ -110,6 +110,11 @@ class Observations:
         for event, counts in self.funnel.items():
             self._refuse_excess(event, counts)
 
+    @property
+    def apart(self) -> Mapping[str, Mapping[str, Group]]:
+        """The segments of those attributes that part the units: with one value they do not."""
+        return {key: values for key, values in self.segments.items() if len(values) > 1}
+
     def _refuse_excess(self, what: str, counts: Mapping[str, int]) -> None:
         for variant, count in counts.items():
             exposed = self.units.get(variant, 0)

@@ -84,6 +84,14 @@ def test_a_segment_has_the_numbers_that_its_units_alone_would_have(
     assert found.adjusted_p_value != expected.adjusted_p_value
 
 
+def test_an_attribute_with_one_value_makes_no_segments(judged: Callable[..., Report]) -> None:
+    report = judged(drawn({"phone": 0.2}, days=1))
+    assert report.segments == ()
+    assert isinstance(report.checks.segment_ratio.ok, Absent)
+    assert isinstance(report.checks.day_ratio.ok, Absent)
+    assert "Segments" not in to_text(report)
+
+
 def test_the_last_day_has_the_numbers_of_the_whole(judged: Callable[..., Report]) -> None:
     report = judged(drawn({"phone": 0.1}))
     assert [point.day for point in report.days] == [FIRST + timedelta(days=n) for n in range(6)]
@@ -162,7 +170,8 @@ def test_one_lift_is_denied_at_the_nominal_rate(judged: Callable[..., Report]) -
 
 
 def test_planned_looks_are_of_the_whole_alone(judged: Callable[..., Report]) -> None:
-    report = judged(drawn({"phone": 0.1}), method=Method.GROUP_SEQUENTIAL, looks=3)
+    counts = drawn({"phone": 0.1, "desktop": 0.1})
+    report = judged(counts, method=Method.GROUP_SEQUENTIAL, looks=3)
     (part,) = report.segments[0].segments[0].metrics[0].comparisons
     assert part.planned is None
     assert part.labels == (Label.TOO_EARLY,)
