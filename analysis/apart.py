@@ -44,10 +44,15 @@ def read_segments(look: Look, observations: Observations) -> tuple[Segmentation,
     look = _without_looks(look)
     judged = [
         (attribute, value, group, _judged(_warned(look, group), group, observations))
-        for attribute, values in observations.apart.items()
+        for attribute, values in _named(observations).items()
         for value, group in values.items()
     ]
     return tuple(_segmentations(look, _one_family(judged)))
+
+
+def _named(observations: Observations) -> dict[str, Mapping[str, Group]]:
+    others = {f"experiment {key}": by for key, by in observations.interacting.items()}
+    return {**observations.apart, **others}
 
 
 def read_days(look: Look, observations: Observations) -> tuple[Until, ...]:

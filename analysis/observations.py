@@ -73,6 +73,7 @@ class Observations:
         looks: The planned looks that were due, in their order; of a plan without them none.
         days: The units by the day, in UTC, of their first exposure; empty where nobody knows it.
         segments: The units by the values of each attribute that segments are made by.
+        beside: The units by their variant in each other experiment that they are in, by its key.
         journeys: How far the units got; None where nobody knows.
         arrived: What came of each variant's payments, as Stripe knows them; None where nobody has
             compared.
@@ -95,6 +96,7 @@ class Observations:
     looks: tuple[InterimLook, ...] = ()
     days: Mapping[date, Group] = field(default_factory=dict)
     segments: Mapping[str, Mapping[str, Group]] = field(default_factory=dict)
+    beside: Mapping[str, Mapping[str, Group]] = field(default_factory=dict)
     journeys: Journeys | None = None
     arrived: Mapping[str, Arrived] | None = None
 
@@ -113,7 +115,12 @@ class Observations:
     @property
     def apart(self) -> Mapping[str, Mapping[str, Group]]:
         """The segments of those attributes that part the units: with one value they do not."""
-        return {key: values for key, values in self.segments.items() if len(values) > 1}
+        return _parting(self.segments)
+
+    @property
+    def interacting(self) -> Mapping[str, Mapping[str, Group]]:
+        """The same of other experiments; which of them a unit meets may be an outcome itself."""
+        return _parting(self.beside)
 
     def _refuse_excess(self, what: str, counts: Mapping[str, int]) -> None:
         for variant, count in counts.items():
@@ -122,3 +129,7 @@ class Observations:
                 raise InvalidObservations(
                     f"{what}: counts {count} units in variant {variant!r}, {exposed} were exposed"
                 )
+
+
+def _parting(segments: Mapping[str, Mapping[str, Group]]) -> dict[str, Mapping[str, Group]]:
+    return {key: values for key, values in segments.items() if len(values) > 1}

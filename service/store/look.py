@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -26,6 +26,10 @@ from experiments.attributes import Attribute, AttributeType
 from service.store.records import Records
 from service.store.tables import exposures, microseconds
 from service.store.windows import RESOLUTION
+
+# Each multiplies the groups that are counted.
+MOST_BESIDE: Final = 2
+OUTSIDE: Final = "not in it"
 
 
 @dataclass(frozen=True)
@@ -70,18 +74,56 @@ class Look:
         """What units are counted apart by: the variant, and every mark."""
         return (self.seen.c.variant, *(self.seen.c[mark] for mark in self.marks))
 
-    def marked(self, segments: Sequence[Attribute]) -> Look:
-        """The same with the day of each exposure, and the unit's value of each attribute."""
+    def marked(self, segments: Sequence[Attribute], beside: Sequence[str] = ()) -> Look:
+        """The same with the day of each exposure and the unit's value of each attribute.
+
+        Args:
+            segments: the attributes.
+            beside: keys of other experiments; the unit's variant there is a mark too.
+        """
         seen = self.seen.c
         day = type_coerce(seen.exposed_at, BigInteger) // microseconds(timedelta(days=1))
         named: dict[str, ColumnElement[Any]] = {"day": day}
         for index, attribute in enumerate(segments):
             named[f"segment{index}"] = self._shown_apart(_value_of(seen.attributes, attribute))
+        source: FromClause = self.seen
+        for index, key in enumerate(beside):
+            other = exposures.alias()
+            source = source.outerjoin(
+                other,
+                and_(
+                    other.c.experiment == key,
+                    other.c.unit_id == seen.unit_id,
+                    other.c.exposed_at <= self.as_of,
+                ),
+            )
+            named[f"beside{index}"] = func.coalesce(other.c.variant, OUTSIDE)
         columns = [column.label(name) for name, column in named.items()]
-        rows = select(seen.experiment, seen.variant, seen.unit_id, seen.exposed_at, *columns).where(
-            *self.exposed
+        rows = (
+            select(seen.experiment, seen.variant, seen.unit_id, seen.exposed_at, *columns)
+            .select_from(source)
+            .where(*self.exposed)
         )
         return replace(self, seen=rows.subquery(), marks=tuple(named))
+
+    def beside(self) -> list[str]:
+        """The other experiments that most of the units are in too, at most `MOST_BESIDE`."""
+        other = exposures.alias()
+        shared = func.count()
+        return list(
+            self.connection.scalars(
+                select(other.c.experiment)
+                .select_from(self.seen.join(other, other.c.unit_id == self.seen.c.unit_id))
+                .where(
+                    *self.exposed,
+                    other.c.experiment != self.experiment.key,
+                    other.c.exposed_at <= self.as_of,
+                )
+                .group_by(other.c.experiment)
+                .order_by(shared.desc(), other.c.experiment)
+                .limit(MOST_BESIDE)
+            )
+        )
 
     def without_days(self) -> Look:
         """The same, counted apart by everything but the day."""

@@ -56,15 +56,19 @@ def read_observations(
     look = Look(connection, experiment, as_of)
     named = {key: metrics[key] for key in experiment.metrics.keys}
     window = longest_window(experiment, metrics)
-    cells = _cells(look, named, segments)
+    beside = look.beside()
+    cells = _cells(look.marked(segments, beside), named)
     axes = [variant.key for variant in experiment.variants], list(named)
+    attributes = [attribute.key for attribute in segments]
+    parts = by_segment(cells, [*attributes, *map(_named, beside)], *axes)
     whole = together(cells, *axes)
     units = whole.units
     return Observations(
         units=units,
         metrics=whole.metrics,
         days=by_day(cells, *axes),
-        segments=by_segment(cells, [attribute.key for attribute in segments], *axes),
+        segments={key: parts[key] for key in attributes},
+        beside={key: parts[_named(key)] for key in beside},
         currencies={key: _currencies(look, metric) for key, metric in named.items()},
         funnel=_funnel(look, units),
         open_windows=look.exposed_since(as_of - window),
@@ -149,9 +153,13 @@ def _values(look: Look, metric: Metric) -> Subquery:
     return select(*apart, rows.c.unit_id, value.label("value")).subquery()
 
 
-def _cells(look: Look, metrics: Mapping[str, Metric], segments: Sequence[Attribute]) -> list[Cell]:
+def _named(experiment: str) -> str:
+    """No attribute is named so, for a key has no space."""
+    return f"experiment {experiment}"
+
+
+def _cells(marked: Look, metrics: Mapping[str, Metric]) -> list[Cell]:
     """One pass over the exposures, and one for each metric over what followed them."""
-    marked = look.marked(segments)
     sums = {key: _sums(marked, metric) for key, metric in metrics.items()}
     counted = marked.connection.execute(
         select(*marked.apart, func.count()).where(*marked.exposed).group_by(*marked.apart)

@@ -169,6 +169,21 @@ def test_one_lift_is_denied_at_the_nominal_rate(judged: Callable[..., Report]) -
     assert abs(denied - 0.05) < 3 * math.sqrt(0.05 * 0.95 / runs)
 
 
+def test_experiments_that_change_each_others_lift_are_told_of(
+    make_plan: Callable[..., Plan],
+) -> None:
+    alone = observed(drawn({"big button": 0.4, "small button": -0.2, "not in it": 0.1}))
+    seen = replace(alone, segments={}, beside={"buttons": alone.segments["device"]})
+    report = analyze(make_plan(), seen, as_of=NOON, generated_at=NOON)
+    (by,) = report.segments
+    p_value = by.one_lift["one_page"]
+    assert by.attribute == "experiment buttons"
+    assert not isinstance(p_value, Absent)
+    assert p_value < 1e-6
+    assert isinstance(report.checks.segment_ratio.ok, Absent), "what is met later is no attribute"
+    assert "experiment buttons big button" in to_text(report)
+
+
 def test_planned_looks_are_of_the_whole_alone(judged: Callable[..., Report]) -> None:
     counts = drawn({"phone": 0.1, "desktop": 0.1})
     report = judged(counts, method=Method.GROUP_SEQUENTIAL, looks=3)

@@ -26,6 +26,7 @@ from experiments import (
     Variant,
 )
 from experiments.attributes import BUILT_IN, Attribute, AttributeType
+from service.store.look import OUTSIDE
 from service.store.observations import read_observations
 from service.store.session import Store, insert_once
 from service.store.tables import events, exposures
@@ -285,6 +286,27 @@ def test_days_and_segments_are_counted_as_if_they_were_alone(store: Store) -> No
         expected = _expected(groups[name], happened, LATER)
         assert dict(group.units) == expected.units, name
         assert dict(group.metrics) == expected.metrics, name
+
+
+def test_units_in_another_experiment_too_are_counted_by_their_variant_there(store: Store) -> None:
+    seen = [
+        Exposure(f"u{number}", ("grey", "green")[number % 2], NOON + number * SECOND)
+        for number in range(12)
+    ]
+    others = [
+        Exposure(each.unit, ("round", "square")[number % 3 == 0], NOON + SECOND * 20, "shapes")
+        for number, each in enumerate(seen[:8])
+    ]
+    late = Exposure("u9", "round", LATER + SECOND, "shapes")
+    stranger = Exposure("u99", "round", NOON, "shapes")
+    _fill(store, [*seen, *others, late, stranger], [Happened("e", "u3", NOON + 30 * SECOND)])
+    found = _read(store).beside
+    assert {name: dict(group.units) for name, group in found["shapes"].items()} == {
+        "round": {"grey": 2, "green": 3},
+        OUTSIDE: {"grey": 2, "green": 2},
+        "square": {"grey": 2, "green": 1},
+    }
+    assert found["shapes"]["square"].metrics["paid"]["green"].total == 1
 
 
 def test_values_of_few_units_are_counted_together(store: Store) -> None:
