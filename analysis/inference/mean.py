@@ -11,6 +11,8 @@ from analysis.report import Absent, Contrast, Estimate, Label, LogRatio, Number
 WELCH = "Welch's t-test"
 # Below this share of the squares, spread is rounding error of the sums and not of the world.
 _NOISE = 1e-10
+# One that paid among 10^12 has a millionth of the largest total that the squares allow.
+_CANCELLED = 1e-12
 # The always-valid sequence is asymptotic; the same floor as for conversions.
 MANY = 50
 # The usual floor for a mean to be near normal. Counted in effective units, because a mean over
@@ -77,6 +79,11 @@ def few_values(*arms: Aggregates) -> bool:
     return min(map(effective_units, arms)) < MANY
 
 
+def above_zero(arm: Aggregates) -> bool:
+    """Whether its total is more than the rounding that gains and losses leave of each other."""
+    return arm.total > _CANCELLED * math.sqrt(arm.units) * math.sqrt(arm.total_squares)
+
+
 def welch_degrees(errors: Sequence[float], arms: Sequence[Aggregates]) -> float:
     """Welch and Satterthwaite's degrees of freedom of a sum of two squared errors."""
     spread = sum(e**2 / (arm.units - 1) for e, arm in zip(errors, arms, strict=True))
@@ -96,7 +103,7 @@ def _nothing(reason: str, labels: tuple[Label, ...]) -> Contrast:
 
 
 def _lift(arms: tuple[_Arm, _Arm], sums: tuple[Aggregates, Aggregates], alpha: float) -> Estimate:
-    if min(arms[0].mean, arms[1].mean) <= 0:
+    if not all(map(above_zero, sums)):
         return Estimate.absent("a lift needs means above zero in both variants")
     errors = [arm.error / arm.mean**2 for arm in arms]
     margin = student_quantile(alpha, welch_degrees(errors, sums)) * math.sqrt(sum(errors))
@@ -106,7 +113,7 @@ def _lift(arms: tuple[_Arm, _Arm], sums: tuple[Aggregates, Aggregates], alpha: f
 
 
 def _log_ratio(arms: tuple[_Arm, _Arm], sums: tuple[Aggregates, Aggregates]) -> LogRatio | Absent:
-    if min(arms[0].mean, arms[1].mean) <= 0:
+    if not all(map(above_zero, sums)):
         return Absent("a lift needs means above zero in both variants")
     if few_values(*sums):
         return _FEW

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from analysis.aggregates import Aggregates
 from analysis.distributions import lift_of, student_p, student_quantile
-from analysis.inference.mean import MANY, few_values, too_few_units, welch_degrees
+from analysis.inference.mean import MANY, above_zero, few_values, too_few_units, welch_degrees
 from analysis.report import Absent, Contrast, Estimate, Label, LogRatio, Number
 
 DELTA = "delta method over units"
@@ -43,7 +43,7 @@ def compare(control: Aggregates, treatment: Aggregates, *, alpha: float) -> Cont
     difference, error = ratios[1] - ratios[0], math.sqrt(sum(errors))
     degrees = welch_degrees(errors, arms)
     margin = student_quantile(alpha, degrees) * error
-    log_ratio = _log_ratio(ratios, errors)
+    log_ratio = _log_ratio(ratios, errors, arms)
     return Contrast(
         test=DELTA,
         absolute=Estimate(difference, difference - margin, difference + margin),
@@ -74,8 +74,10 @@ def _nothing(reason: str, labels: tuple[Label, ...]) -> Contrast:
     return Contrast(DELTA, nothing, nothing, gap, gap, gap, labels)
 
 
-def _log_ratio(ratios: Sequence[float], errors: Sequence[float]) -> LogRatio | Absent:
-    if min(ratios) <= 0:
+def _log_ratio(
+    ratios: Sequence[float], errors: Sequence[float], arms: Sequence[Aggregates]
+) -> LogRatio | Absent:
+    if not all(map(above_zero, arms)):
         return Absent("a lift needs ratios above zero in both variants")
     return LogRatio(math.log(ratios[1] / ratios[0]), sum(_of_logarithms(ratios, errors)))
 
@@ -87,7 +89,7 @@ def _of_logarithms(ratios: Sequence[float], errors: Sequence[float]) -> list[flo
 def _lift(
     ratios: Sequence[float], errors: Sequence[float], arms: Sequence[Aggregates], *, alpha: float
 ) -> Estimate:
-    log_ratio = _log_ratio(ratios, errors)
+    log_ratio = _log_ratio(ratios, errors, arms)
     if isinstance(log_ratio, Absent):
         return Estimate.absent(log_ratio.reason)
     # The logarithms have errors of their own, and so degrees of their own, as with means.

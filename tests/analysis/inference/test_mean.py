@@ -129,6 +129,16 @@ def test_a_mean_below_zero_has_a_difference_and_no_lift() -> None:
     assert result.absolute.estimate == pytest.approx(7 / 3 + 4 / 3)
 
 
+def test_a_mean_that_is_what_rounding_left_of_refunds_has_no_lift() -> None:
+    # 0.1 + 0.2 - 0.3: over this "mean" a lift was a number without end, or none at all.
+    cancelled = Aggregates(3, 0.1 + 0.2 - 0.3, 0.14)
+    for treatment in (of([1, 2, 4]), Aggregates(3, 1e-96, 0.14)):
+        result = mean.compare(cancelled, treatment, alpha=0.05)
+        assert isinstance(result.relative.estimate, Absent)
+        assert isinstance(result.log_ratio, Absent)
+        assert not isinstance(result.absolute.estimate, Absent)
+
+
 def test_effective_units_count_conversions_and_shrink_under_one_giant() -> None:
     assert mean.effective_units(Aggregates.of_conversions(900, 70)) == 70
     assert mean.effective_units(of([1000, 1, 1])) < 1.01

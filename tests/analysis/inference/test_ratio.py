@@ -93,6 +93,13 @@ def test_a_ratio_of_zero_has_a_difference_and_no_lift() -> None:
     assert isinstance(ratio.value(of([0], [0])), Absent)
 
 
+def test_a_ratio_that_is_what_rounding_left_of_refunds_has_no_lift() -> None:
+    cancelled = Aggregates(3, 1e-96, 2.0, 3.0, 3.0, 0.0)
+    result = ratio.compare(cancelled, of([1, 0, 1], [1, 2, 2]), alpha=0.05)
+    assert isinstance(result.relative.estimate, Absent)
+    assert not isinstance(result.absolute.estimate, Absent)
+
+
 def test_a_ratio_over_few_units_is_labelled() -> None:
     few = ratio.compare(of([1, 0, 2], [1, 2, 2]), of([2, 1, 1], [2, 2, 1]), alpha=0.05)
     assert few.labels == (Label.TOO_FEW_UNITS,)
