@@ -28,6 +28,7 @@ def analyze(
     as_of: datetime,
     generated_at: datetime,
     lock: PlanLock = _NOT_LOCKED,
+    definitions: str | None = None,
 ) -> Report:
     """Judges what was observed by what was planned.
 
@@ -37,6 +38,7 @@ def analyze(
         as_of: Time up to which the observations reach, in UTC.
         generated_at: Time of this call, in UTC.
         lock: How the plan compares with the one that was locked.
+        definitions: Version of the definitions that the plan is from; None where it is from none.
 
     Raises:
         InvalidObservations: If variants or metrics differ from the plan, or a time has no zone.
@@ -66,6 +68,7 @@ def analyze(
         segments=read_segments(look, observations),
         days=read_days(look, observations),
         journeys=observations.journeys,
+        definitions=definitions,
     )
 
 

@@ -685,7 +685,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class Report:
-    """All that is known about one experiment at one time."""
+    """All that is known about one experiment at one time.
+
+    Attributes:
+        definitions: Version of the definitions that its plan is from; None where a file or a frame
+            was read, which has none.
+    """
 
     experiment: str
     generated_at: datetime
@@ -703,6 +708,7 @@ class Report:
     segments: tuple[Segmentation, ...] = ()
     days: tuple[Until, ...] = ()
     journeys: Journeys | None = None
+    definitions: str | None = None
 
     @property
     def labels(self) -> tuple[Label, ...]:

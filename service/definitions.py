@@ -214,7 +214,7 @@ class InForce:
 
     def _fall_back(self, newer: Snapshot) -> None:
         try:
-            catalog = _restored(newer)
+            catalog = restored(newer)
         except OSError as exc:
             # A full disk, perhaps: the next look tries again.
             if self._once.first(f"not restored: {newer.version} {exc.errno}"):
@@ -261,6 +261,12 @@ def known_experiments(path: Path, connection: Connection) -> set[str]:
     return experiment_keys([*(file.name for file in files_of(path)), *running])
 
 
-def _restored(snapshot: Snapshot) -> Catalog:
+def restored(snapshot: Snapshot) -> Catalog:
+    """The catalog that a set of definitions made.
+
+    Raises:
+        InvalidDefinition: it was taken up by another version of Kassa, and does not hold in this.
+        OSError: there is no room to lay its files out.
+    """
     with TemporaryDirectory(prefix="kassa-definitions-") as made:
         return Catalog.load(laid_out(snapshot.files, Path(made)), flows=FLOWS)

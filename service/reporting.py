@@ -53,6 +53,7 @@ def make_report(
         as_of=as_of,
         generated_at=now,
         lock=_lock(catalog, experiment, locked),
+        definitions=catalog.version,
     )
 
 

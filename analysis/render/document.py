@@ -40,6 +40,7 @@ _UNBOUNDED = "the numbers set no upper limit"
 _UNSET = "not set"
 _OVER = "every planned look is over"
 _NO_EXPOSURE = "no first exposure is known"
+_UNDEFINED = "it was made from a file or a frame, which has no definitions"
 
 
 def to_json(report: Report) -> dict[str, Json]:
@@ -49,6 +50,9 @@ def to_json(report: Report) -> dict[str, Json]:
         "experiment": report.experiment,
         "generated_at": instant(report.generated_at),
         "as_of": instant(report.as_of),
+        **_field(
+            "definitions", Absent(_UNDEFINED) if report.definitions is None else report.definitions
+        ),
         "plan": _plan(report.plan),
         "analysis": _analysis(report.progress),
         "control": report.control,

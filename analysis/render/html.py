@@ -1,5 +1,6 @@
-"""The report as one page: no script, nothing fetched, fit for mail, print, phone and archive."""
+"""The report as one page: nothing runs, nothing is fetched; fit for mail, print, phone, archive."""
 
+import json
 import math
 import re
 import shlex
@@ -8,7 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
 
+from analysis.render.document import to_json
 from analysis.render.figures import (
     funnel_steps,
     interval_plot,
@@ -61,6 +65,11 @@ from analysis.wording import (
 )
 from experiments.plan import Spending
 
+DATA_BLOCK = "kassa-report"
+"""Id of the element that has the report as JSON, for programs; browsers don't run it."""
+
+# A page stays below 300 kB; one that would not carries no data.
+_LONGEST_DATA = 180_000
 _ACTIONS = {
     Action.SHIP: ("Ship it", "up"),
     Action.ROLL_BACK: ("Roll it back", "down"),
@@ -139,8 +148,17 @@ def to_html(report: Report, *, rerun: str | None = None) -> str:
             rerun=rerun or _command(report),
             shortened=shortened,
             Absent=Absent,
+            data_block=DATA_BLOCK,
+            data=_data(report),
         )
     )
+
+
+def _data(report: Report) -> Markup | None:
+    """The report as JSON in which no character can end an element."""
+    compact = partial(json.dumps, separators=(",", ":"), allow_nan=False)
+    data = htmlsafe_json_dumps(to_json(report), dumps=compact)
+    return data if len(data) <= _LONGEST_DATA else None
 
 
 def _environment() -> Environment:

@@ -31,6 +31,7 @@ _COMMANDS = {
     "plan": ("plan", "What a change of definitions would do, and to whom."),
     "preview": ("preview", "An experiment as if it had run, and its false alarms."),
     "report": ("report", "The lift report of an experiment."),
+    "verify": ("verify", "Whether every number of a report still stands."),
     "analyze": ("analyze", "The same report over any CSV or Parquet file."),
     "power": ("power", "How many visitors an experiment needs."),
     "simulate": ("simulate", "Made-up visitors with a known lift, into a store or Parquet."),

@@ -6,7 +6,7 @@ import secrets
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Column, Connection, Select, select
 
 from service.store.tables import reports
 
@@ -35,8 +35,19 @@ def keep_report(
 
 def latest_report(connection: Connection, experiment: str) -> str | None:
     """The page of an experiment's newest report, or None."""
-    return connection.scalar(
-        select(reports.c.page)
+    page: str | None = connection.scalar(_latest(reports.c.page, experiment))
+    return page
+
+
+def latest_document(connection: Connection, experiment: str) -> dict[str, Any] | None:
+    """An experiment's newest report as JSON, or None."""
+    document: dict[str, Any] | None = connection.scalar(_latest(reports.c.document, experiment))
+    return document
+
+
+def _latest(column: Column[Any], experiment: str) -> Select[Any]:
+    return (
+        select(column)
         .where(reports.c.experiment == experiment)
         .order_by(reports.c.generated_at.desc())
         .limit(1)

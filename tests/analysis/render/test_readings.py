@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from analysis.aggregates import Aggregates
 from analysis.analyze import analyze
 from analysis.observations import Exclusion, Observations
 from analysis.plan import MetricPlan, Plan
-from analysis.render import to_csv, to_html, to_markdown, to_text
+from analysis.render import DATA_BLOCK, to_csv, to_html, to_json, to_markdown, to_text
 from analysis.render.figures import funnel_steps, interval_plot
 from analysis.report import Margin, Report, Role
 from experiments.metrics import Direction, Kind
@@ -177,10 +178,27 @@ def test_a_hostile_name_cannot_steer_a_terminal(evil_report: Report) -> None:
 def test_a_hostile_name_stays_text_in_html(evil_report: Report) -> None:
     text = to_html(evil_report)
     tags = {tag for tag, _ in Page(text).tags}
-    assert not tags & {"script", "img", "iframe", "object", "link", "base", "form"}
-    assert "<script" not in text
+    assert not tags & {"img", "iframe", "object", "link", "base", "form"}
+    assert text.count("<script") == text.count("</script") == 1
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
     assert "{{7*7}}" in text
+
+
+def test_a_page_carries_its_report_as_data_that_no_browser_runs(evil_report: Report) -> None:
+    text = to_html(evil_report)
+    (block,) = [attributes for tag, attributes in Page(text).tags if tag == "script"]
+    assert block == {"type": "application/json", "id": DATA_BLOCK}
+    _, _, rest = text.partition(f'id="{DATA_BLOCK}">')
+    data, _, _ = rest.partition("</script>")
+    assert not set("<>&'") & set(data)
+    assert json.loads(data) == to_json(evil_report)
+
+
+def test_a_page_that_would_grow_too_large_carries_no_data(
+    make_report: Callable[..., Report],
+) -> None:
+    many = tuple(Exclusion(f"{number:0200}", rows=1, units=0) for number in range(900))
+    assert DATA_BLOCK not in to_html(make_report(EARLY, exclusions=many))
 
 
 def test_a_hostile_name_stays_text_in_markdown(evil_report: Report) -> None:
