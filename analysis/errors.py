@@ -27,3 +27,7 @@ class UnknownInference(AnalysisError):
 
 class InvalidSimulation(AnalysisError):
     """Visitors that cannot be made up: a value out of its range, or an experiment that ended."""
+
+
+class InvalidFrame(AnalysisError):
+    """A DataFrame that cannot be read, or whose content breaks the rule that the message names."""
