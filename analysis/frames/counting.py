@@ -186,7 +186,7 @@ def _metric_sums(
     yield f"n{index}", flag(n > 0)
     yield f"empty{index}", col(f"empty{index}")
     yield f"emptied{index}", flag(col(f"empty{index}") > 0)
-    yield f"without{index}", flag((col("kept") > 0) & (n == 0))
+    yield f"without{index}", flag(n == 0)
     yield from ((f"v{index}", v), (f"vv{index}", v * v))
     if has_base:
         b = col(f"b{index}")
@@ -203,7 +203,8 @@ def _shown(merged: Frame, whole: nw.Expr, name: str) -> nw.Expr:
         .sort("units", name, descending=[True, False])
         .head(MOST_VALUES)
     )
-    most = [str(row[name]) for row in collected(ranked)]
+    # No engine likes to be asked for one of nothing.
+    most = [str(row[name]) for row in collected(ranked)] or [OTHER]
     return (
         nw.when(value.is_null())
         .then(nw.lit(UNKNOWN))

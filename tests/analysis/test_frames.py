@@ -193,6 +193,31 @@ def test_a_unit_has_the_day_and_the_segment_of_its_first_row(made: Made) -> None
     )  # fmt: skip
 
 
+def test_a_segment_is_told_by_the_first_row_that_tells_it(made: Made) -> None:
+    frame = pl.DataFrame(
+        {
+            "user": [1, 1, 1, 2, 2, 3, 3],
+            "arm": ["a", "a", "a", "b", "b", "b", "b"],
+            "at": [
+                MONDAY, MONDAY + timedelta(hours=1), MONDAY + timedelta(hours=2),
+                None, MONDAY, None, None,
+            ],
+            "device": ["", "phone", "desk", "desk", "phone", "phone", "desk"],
+            "paid": 0,
+        }
+    )  # fmt: skip
+    words: dict[str, Any] = {"metrics": {"paid": "paid"}, "segments": ["device"]}
+    _, dated = read(made(frame), time="at", **words)
+    assert {value: group.units for value, group in dated.segments["device"].items()} == {
+        "phone": {"a": 1, "b": 1},
+        "desk": {"a": 0, "b": 1},
+    }
+    _, undated = read(made(frame), **words)
+    assert {value: group.units for value, group in undated.segments["device"].items()} == {
+        "desk": {"a": 1, "b": 2}
+    }
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
 def test_days_are_utc_whatever_the_zone_of_a_time(made: Made, zone: str) -> None:
     late = datetime(2026, 3, 1, 23, 30, tzinfo=timezone(timedelta(hours=-2)))
@@ -221,6 +246,30 @@ def test_booleans_are_counted_and_part_units_like_their_words(made: Made) -> Non
     _, seen = read(made(frame), metrics={"paid": "paid"}, segments=["paid"])
     assert {arm: sums.total for arm, sums in seen.metrics["paid"].items()} == {"a": 1, "b": 1}
     assert seen.segments["paid"]["false"].units == {"a": 2, "b": 2}
+
+
+def test_variants_may_be_numbers_and_categories(made: Made) -> None:
+    categories = SMALL.with_columns(
+        arm=(pl.col("arm") == "b").cast(pl.Int64), device=pl.col("device").cast(pl.Categorical)
+    )
+    metrics = {"paid": Measure("paid", Kind.MEAN)}
+    _, seen = read(made(categories), control="0", metrics=metrics, segments=["device"])
+    assert seen.units == {"0": 2, "1": 3}
+    assert seen.segments["device"]["desk"].units == {"0": 1, "1": 1}
+
+
+def test_a_frame_without_rows_holds_no_variant(made: Made) -> None:
+    for metrics in ({"paid": "paid"}, {"paid": Measure("paid", Kind.MEAN)}):
+        with pytest.raises(InvalidFrame, match="no row is left in column 'arm'"):
+            read(made(SMALL.clear()), metrics=metrics, segments=["device"], time="at")
+
+
+def test_names_of_a_frame_may_be_any(made: Made) -> None:
+    frame = SMALL.rename({"user": "units", "arm": "whole", "paid": "rows", "device": "s0"})
+    _, seen = read(
+        made(frame), unit="units", variant="whole", metrics={"rows": "rows"}, segments=["s0"]
+    )
+    assert seen.units == {"a": 2, "b": 3}
 
 
 def test_the_plan_is_what_was_said(made: Made) -> None:
