@@ -3,9 +3,10 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from bench import assignments, bulk, definitions, intake, pages, printing
+from bench import analysis, assignments, bulk, definitions, intake, pages, printing
 
 Section = Callable[[argparse.Namespace], Sequence[Any]]
 
@@ -37,7 +38,17 @@ def _pages(options: argparse.Namespace) -> Sequence[Any]:
     )
 
 
+def _analysis(options: argparse.Namespace) -> Sequence[Any]:
+    return analysis.race(
+        visitors=options.visitors,
+        rounds=options.lift_rounds,
+        seed=options.seed,
+        peers=options.peers,
+    )
+
+
 SECTIONS: dict[str, Section] = {
+    "analysis": _analysis,
     "assignments": _assignments,
     "bulk": _bulk,
     "definitions": _definitions,
@@ -73,6 +84,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--page-rounds", type=int, default=3, help="of pages, interleaved")
     parser.add_argument("--connections", type=int, default=16, help="kept alive")
     parser.add_argument("--workers", type=int, default=2, help="processes of the servers")
+    parser.add_argument(
+        "--visitors", type=int, nargs="+", default=[100_000, 1_000_000], help="of the reports"
+    )
+    parser.add_argument("--lift-rounds", type=int, default=5, help="of reports, interleaved")
+    parser.add_argument(
+        "--peers", type=Path, default=analysis.PEERS, help="Python that has the other libraries"
+    )
     return parser
 
 

@@ -26,6 +26,7 @@ def to_json(results: Mapping[str, Sequence[Any]]) -> str:
 
 
 NOTES = {
+    "analysis": "a new process each, CPU of all threads; times floor: seconds of DuckDB's sums",
     "assignments": "outside: share of units not in the experiment; times and same: Kassa's",
     "bulk": "times single: against one call for each unit",
     "definitions": "times floor: against a parser that makes nothing of what it reads",

@@ -60,6 +60,15 @@ def test_definitions_are_linted_and_loaded_beside_their_parser() -> None:
     assert len(rows) == 5
 
 
+def test_the_report_counts_what_the_bare_aggregate_counts(tmp_path: Path) -> None:
+    rows = bench("analysis", "--visitors", "2000", "--lift-rounds", "1", "--peers", str(tmp_path))[
+        "analysis"
+    ]
+    assert [row["name"] for row in rows] == ["kassa", "floor"]
+    assert rows[1]["times_floor"] == 1.0
+    assert all(row["cpu"] > 0 and row["megabytes"] > 0 for row in rows)
+
+
 @pytest.mark.slow
 def test_webhooks_are_taken_in_beside_a_rebuild() -> None:
     rows = bench("intake", "--events", "80", "--connections", "4")["intake"]

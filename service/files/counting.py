@@ -334,8 +334,9 @@ class _Look:
         """Units of each variant that had an event at least once."""
         found = {event.value: dict.fromkeys(self.exposures.variants, 0) for event in FunnelEvent}
         for (arms, *_), sums in self._sums.items():
-            for number, event in enumerate(FunnelEvent):
-                found[event.value][self.exposures.variant(arms)] += sums[f"fact{number}"]
+            for number, fact in enumerate(self._facts):
+                if fact.window == self._funnel_window:
+                    found[fact.event][self.exposures.variant(arms)] += sums[f"fact{number}"]
         return found
 
     def currencies(self, key: str) -> tuple[str, ...]:
@@ -394,7 +395,8 @@ class _Look:
         if self.metrics[key].kind is Kind.MEAN:
             number = self._means.index(key)
             return Aggregates(units, sums[f"total{number}"], sums[f"squares{number}"])
-        did = float(sums[f"fact{self._facts.index(self._fact(self.metrics[key]))}"])
+        fact = self._fact(self.metrics[key])
+        did = float(sums[f"fact{self._facts.index(fact)}"]) if fact in self._facts else 0.0
         return Aggregates(units, did, did)
 
     @cached_property
@@ -446,10 +448,11 @@ class _Look:
 
     def _counted(self, events: str) -> str:
         """SQL of each event that counts, with how long after the exposure it came."""
+        names = ", ".join(map(_text, self._happened)) or "NULL"
         return f"""SELECT seen.rowid AS unit, first, arms, name, value, currency,
             {self._at} - {self.exposures.first_at} AS since
             FROM {events} JOIN seen USING (unit_id)
-            WHERE name IN ({_FUNNEL}) AND {self._whose} AND {self._known}
+            WHERE name IN ({names}) AND {self._whose} AND {self._known}
               AND since > {-_micro(RESOLUTION)} AND since < {_micro(self._longest)}"""  # noqa: S608 - names and numbers
 
     @property
@@ -462,18 +465,23 @@ class _Look:
             if money:
                 bits += f" | CASE WHEN currency IS NULL THEN 0 ELSE {money} END"
             groups.setdefault(fact.window, []).append(f"WHEN {_text(fact.event)} THEN {bits}")
-        return " | ".join(
-            f"CASE WHEN since < {_micro(window)} THEN CASE name {' '.join(cases)} ELSE 0 END "
+        bits_of = (
+            f"CASE WHEN {self._within(window)} THEN CASE name {' '.join(cases)} ELSE 0 END "
             "ELSE 0 END"
             for window, cases in groups.items()
         )
+        return " | ".join(bits_of) or "0"
 
     def _is(self, fact: _Fact) -> str:
-        return f"name = {_text(fact.event)} AND since < {_micro(fact.window)}"
+        return f"name = {_text(fact.event)} AND {self._within(fact.window)}"
+
+    def _within(self, window: timedelta) -> str:
+        """SQL of an event inside a window; what is outside the longest is not read at all."""
+        return "true" if window == self._longest else f"since < {_micro(window)}"
 
     def _money(self, fact: _Fact) -> int:
         """The bit that says that a fact came with a currency; 0 where no metric asks."""
-        asked = fact in map(self._fact, self.metrics.values())
+        asked = fact in self._facts and fact in map(self._fact, self.metrics.values())
         return 1 << (len(self._facts) + self._facts.index(fact)) if asked else 0
 
     def _fact(self, metric: Metric) -> _Fact:
@@ -481,18 +489,27 @@ class _Look:
 
     @cached_property
     def _facts(self) -> list[_Fact]:
-        """Those of the funnel, in its order, and those of the metrics that are not among them."""
-        window = self.experiment.analysis.conversion_window
-        funnel = [_Fact(event.value, window) for event in FunnelEvent]
-        return list(dict.fromkeys([*funnel, *map(self._fact, self.metrics.values())]))
+        """Those of the funnel and of metrics; not of events that nobody had, which cost as much."""
+        funnel = (_Fact(event.value, self._funnel_window) for event in FunnelEvent)
+        asked = dict.fromkeys([*funnel, *map(self._fact, self.metrics.values())])
+        return [fact for fact in asked if fact.event in self._happened]
+
+    @cached_property
+    def _happened(self) -> list[str]:
+        return list(dict.fromkeys(name for name, *_ in self._names))
+
+    @property
+    def _funnel_window(self) -> timedelta:
+        return self.experiment.analysis.conversion_window
 
     @cached_property
     def _means(self) -> list[str]:
         return [key for key, metric in self.metrics.items() if metric.kind is Kind.MEAN]
 
-    @property
+    @cached_property
     def _longest(self) -> timedelta:
-        return max(fact.window for fact in self._facts)
+        windows = (self._fact(metric).window for metric in self.metrics.values())
+        return max(self._funnel_window, *windows)
 
     @property
     def _by(self) -> str:
