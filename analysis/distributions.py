@@ -98,7 +98,8 @@ def lift_of(log_ratio: float) -> float:
 def root(function: Callable[[float], float], low: float, high: float) -> float:
     """Where `function` crosses zero between `low` and `high`, to 14 digits, or to 1e-20 at zero.
 
-    Differences between rates of one in a billion are roots that are all but zero. Inverse quadratic steps where three points allow them, else halves.
+    Differences between rates of one in a billion are roots that are all but zero. Inverse
+    quadratic steps where three points allow them, else halves.
     Source: Chandrupatla 1997, doi.org/10.1016/S0965-9978(96)00051-8.
 
     Raises:

@@ -84,7 +84,7 @@ def make_report(make_plan: Callable[..., Plan]) -> Callable[..., Report]:
             exclusions=exclusions,
         )
         plan = make_plan(**changes)
-        locked = {} if lock is None else {"lock": lock}
+        locked: dict[str, Any] = {} if lock is None else {"lock": lock}
         return analyze(plan, observations, as_of=NOON, generated_at=NOON, **locked)
 
     return make

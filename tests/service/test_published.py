@@ -42,7 +42,7 @@ def report_of(path: Path, control: str, *metrics: MetricColumn, **parts: Any) ->
     layout = FileLayout(
         parts.pop("unit", "unit"), parts.pop("variant", "variant"), control, metrics, **parts
     )
-    plan, observations = read_experiment(path, layout)
+    plan, observations = read_experiment([path], layout)
     return analyze(plan, observations, as_of=NOON, generated_at=NOON)
 
 
