@@ -69,6 +69,20 @@ MUTANTS = (
         _MEAN,
     ),
     Mutant(
+        "the normal for Student's from 10,000 degrees on",
+        _DISTRIBUTIONS,
+        "normal_p(_hill_z(t, degrees))",
+        "normal_p(t)",
+        ("test_distributions_without_scipy.py",),
+    ),
+    Mutant(
+        "odd degrees of the chi-square as even ones",
+        _DISTRIBUTIONS,
+        "beyond = math.erfc(math.sqrt(half)) if odd else 0.0",
+        "beyond = 0.0",
+        ("test_distributions_without_scipy.py", "test_srm.py"),
+    ),
+    Mutant(
         "arms of Boschloo's test as rows",
         _DISTRIBUTIONS,
         "boschloo_exact(array([successes, failures]))",
