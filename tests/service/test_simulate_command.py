@@ -205,6 +205,25 @@ def test_a_file_has_its_name_once_it_is_whole(here: Path, monkeypatch: pytest.Mo
     assert not list((here / "lab").rglob("*.parquet"))
 
 
+def test_events_without_their_exposures_are_written_again(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.replace
+
+    def breaks(half: Path, whole: Path) -> Path:
+        if "exposures" in whole.parts:
+            raise KeyboardInterrupt
+        return real(half, whole)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", breaks)
+        ran = kassa("simulate", "--out", "lab", "--visitors", "400", "--lift", "0.1", "--days", "3")
+    assert ran.exit_code == 1
+    found = made("lab")
+    assert in_files(here / "lab", "events")[0][0] == sum(found["events"].values())
+    assert in_files(here / "lab", "exposures")[0][0] == 400
+
+
 @pytest.mark.parametrize("form", ["store", "directory"])
 def test_other_data_is_mixed_with_nothing_unless_it_is_asked_for(form: str, here: Path) -> None:
     out = f"sqlite:///{here / 'lab.db'}" if form == "store" else str(here / "lab")
