@@ -12,7 +12,7 @@ import numpy as np
 
 from analysis.aggregates import Aggregates
 from analysis.distributions import normal_quantile
-from analysis.inference import INFERENCES
+from analysis.inference import INFERENCES, wilson
 from analysis.inference.group_sequential import Design
 from analysis.inference.score import Pair, koopman_limits, mee_limits
 from analysis.inference.sequential import half_width
@@ -116,6 +116,27 @@ def _koopman(successes: Pair, units: Pair) -> tuple[float, float]:
     return koopman_limits(successes, units, critical=normal_quantile(ALPHA))
 
 
+def _in_closed_form(successes: Pair, units: Pair) -> tuple[Estimate, Estimate]:
+    arms = map(Aggregates.of_conversions, units, successes)
+    return wilson.intervals(*arms, alpha=ALPHA)
+
+
+def _newcombe(successes: Pair, units: Pair) -> tuple[float, float]:
+    return _ends(_in_closed_form(successes, units)[0])
+
+
+def _mover_r(successes: Pair, units: Pair) -> tuple[float, float]:
+    return _ends(_in_closed_form(successes, units)[1])
+
+
+def _ends(estimate: Estimate) -> tuple[float, float]:
+    """What says nothing has the truth in it nowhere."""
+    low, high = estimate.ci_low, estimate.ci_high
+    if isinstance(low, Absent) or isinstance(high, Absent):
+        return math.inf, -math.inf
+    return low, high
+
+
 def _difference(control: float, treatment: float) -> float:
     return treatment - control
 
@@ -127,6 +148,8 @@ def _lift(control: float, treatment: float) -> float:
 INTERVALS: tuple[Interval, ...] = (
     Interval("Mee", _mee, _difference),
     Interval("Koopman", _koopman, _lift),
+    Interval("Newcombe", _newcombe, _difference),
+    Interval("MOVER-R", _mover_r, _lift),
 )
 
 

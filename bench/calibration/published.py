@@ -142,15 +142,11 @@ _COVERAGE = {
         (0.1, 0.0, 1000): 0.9501,
         (0.1, 0.5, 1000): 0.9502,
     },
+    # Only where a control has conversions: that section counts an interval that its formula does
+    # not define as one that holds the truth, and here it ends at what the limit is.
     "MOVER-R": {
-        (0.02, 0.0, 50): 0.9988,
-        (0.02, 0.5, 50): 0.9949,
-        (0.02, 0.0, 200): 0.9698,
-        (0.02, 0.5, 200): 0.9722,
         (0.02, 0.0, 1000): 0.9540,
         (0.02, 0.5, 1000): 0.9534,
-        (0.1, 0.0, 50): 0.9658,
-        (0.1, 0.5, 50): 0.9526,
         (0.1, 0.0, 200): 0.9518,
         (0.1, 0.5, 200): 0.9514,
         (0.1, 0.0, 1000): 0.9501,

@@ -119,6 +119,7 @@ def _finding_at_any_time(effort: Effort, rate: float, units: int) -> Line:
 # Intervals of proportions.
 
 _SIZES = (50, 200, 1000)
+_FEW = 200
 
 
 def intervals(effort: Effort) -> Iterator[Line]:
@@ -128,7 +129,9 @@ def intervals(effort: Effort) -> Iterator[Line]:
         for rate, units, lift in product(RATES, _SIZES, (0.0, 0.5)):
             rng = chance(effort.seed, "coverage", rate, units, lift)
             rates = rate, rate * (1 + lift)
-            counts = rng.binomial(units, rates, (effort.pairs, 2)).tolist()
+            # The same few tables come again and again where units are few.
+            runs = effort.runs if units <= _FEW else effort.pairs
+            counts = rng.binomial(units, rates, (runs, 2)).tolist()
             truth = interval.truth(*rates)
             found = (limits(tuple(x), (units, units)) for x in counts)
             known = published.coverage(interval.name, rate, lift, units)
