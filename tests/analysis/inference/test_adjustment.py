@@ -135,6 +135,10 @@ def test_too_few_units_stay_labelled_and_none_have_no_number(
 ) -> None:
     few = Aggregates(9, 9, 11, 4, 6, 5)
     assert adjust(few, few, alpha=0.05).labels == (Label.TOO_FEW_UNITS,)
+    # Three units have nearly all of it; that their past foretold it makes no more of them.
+    x = np.array([400.0, 500, 600] + [0] * 97)
+    heavy = sums(x + 1 + np.arange(100) % 2, x)
+    assert adjust(heavy, heavy, alpha=0.05).labels == (Label.TOO_FEW_UNITS,)
     nobody = Aggregates(0, 0, 0)
     assert isinstance(adjust(nobody, few, alpha=0.05).p_value, Absent)
     assert isinstance(adjust(nobody, nobody, alpha=0.05).p_value, Absent)
