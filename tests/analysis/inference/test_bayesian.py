@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.aggregates import Aggregates
-from analysis.inference.bayesian import posterior
+from analysis.inference.bayesian import _grid, _integrals, _sums, posterior
 from analysis.render import to_html, to_json, to_markdown, to_text
 from analysis.report import Posterior, Report
 from experiments.metrics import Direction
@@ -79,6 +81,42 @@ def test_both_are_those_of_a_million_draws() -> None:
     assert found.better == pytest.approx((draws[1] > draws[0]).mean(), abs=0.002)
     loss = np.maximum(draws[0] - draws[1], 0).mean()
     assert found.expected_loss == pytest.approx(loss, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("lower", "higher"),
+    [
+        ((51, 51), (70, 60)), ((755, 11_235), (616, 11_398)), ((51, 1e6), (60, 1e6)),
+        ((1e6, 1e3), (1e6, 9e2)), ((8503, 36_199), (8280, 37_211)), ((200, 300), (60, 440)),
+    ],
+)  # fmt: skip
+def test_sums_without_scipy_are_the_integrals_with_it(
+    lower: tuple[float, float], higher: tuple[float, float]
+) -> None:
+    grid = _grid(lower, higher)
+    assert grid is not None
+    seen, expected = _sums(lower, higher, grid), _integrals(lower, higher)
+    assert seen[0] == pytest.approx(expected[0], abs=1e-10)
+    assert seen[1] == pytest.approx(expected[1], rel=1e-6)
+
+
+def test_few_conversions_and_rates_far_apart_are_left_to_scipy() -> None:
+    assert _grid((49, 1000), (60, 1000)) is None
+    assert _grid((5e10, 9.5e11), (6e10, 9.4e11)) is None
+    assert read((10**12, 5 * 10**10), (10**12, 6 * 10**10)).better == pytest.approx(1)
+
+
+def test_many_conversions_load_no_scipy() -> None:
+    words = """
+import sys
+from analysis.aggregates import Aggregates
+from analysis.inference import BELIEFS
+from experiments.metrics import Direction, Kind
+arms = Aggregates(20_000, 900, 900), Aggregates(20_000, 1000, 1000)
+BELIEFS[Kind.PROPORTION](*arms, direction=Direction.INCREASE)
+sys.exit("scipy" in sys.modules or "numpy" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", words], check=False).returncode == 0
 
 
 def test_a_trillion_units_are_no_trouble() -> None:
