@@ -97,7 +97,7 @@ def test_sums_without_scipy_are_the_integrals_with_it(
     assert grid is not None
     seen, expected = _sums(lower, higher, grid), _integrals(lower, higher)
     assert seen[0] == pytest.approx(expected[0], abs=1e-10)
-    assert seen[1] == pytest.approx(expected[1], rel=1e-6)
+    assert seen[1] == pytest.approx(expected[1], rel=2e-10)
 
 
 def test_few_conversions_and_rates_far_apart_are_left_to_scipy() -> None:
