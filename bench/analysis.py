@@ -1,7 +1,7 @@
 """From exposures and events in Parquet to the full report, each contender in a new process.
 
 Kassa makes three metrics, two segments and the daily series; the floor is DuckDB's sums alone.
-Other people's libraries make three metrics, in `.venv-peers`; who is not there is skipped.
+Other people's libraries make three metrics, in `.venv-peers`; those not installed are skipped.
 """
 
 from __future__ import annotations

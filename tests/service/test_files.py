@@ -427,6 +427,40 @@ def test_files_of_other_columns_are_refused_by_name(written: Callable[..., Path]
     )
 
 
+def test_planted_faults_are_counted_left_out_and_change_nothing(
+    written: Callable[..., Path],
+) -> None:
+    clean = [
+        f"{unit},{'ab'[unit % 2]},{('old', 'new')[unit % 2]},{unit % 3 % 2},{unit},1,"
+        f"{('SE', 'NO', 'FI')[unit % 3]}"
+        for unit in range(60)
+    ]
+    planted = [
+        # Contradictory: two units in both arms, with a row more each.
+        *("900,a,old,1,5,1,SE", "900,b,new,1,5,1,SE", "901,b,new,0,5,1,SE", "901,a,old,0,7,1,SE"),
+        # Against the agreed page: one unit beside its good row, one without any.
+        *("7,b,old,1,999,1,SE", "902,a,new,1,999,1,SE"),
+        # Duplicate: copies of rows of three units, one of them twice.
+        *(clean[10], clean[10], clean[21], clean[32]),
+        # Missing: no unit, no variant.
+        *(",a,old,1,5,1,SE", "903,,old,1,5,1,SE", "5,,new,1,5,1,SE"),
+    ]
+    metrics = (*PAID, MetricColumn("revenue", "spent", Kind.MEAN))
+    layout = FileLayout("user", "arm", "a", metrics, agree=PAGES, segments=("country",))
+    _, before = read_experiment([written(HEAD + "\n".join(clean) + "\n", "clean.csv")], layout)
+    shuffled = sorted(clean + planted, key=lambda row: row[::-1])
+    _, seen = read_experiment([written(HEAD + "\n".join(shuffled) + "\n")], layout)
+    assert replace(seen, contradictory_units=0, duplicate_rows=0, exclusions=()) == before
+    assert (seen.contradictory_units, seen.duplicate_rows) == (2, 4)
+    assert seen.exclusions == (
+        Exclusion("no unit in column user", 1, 0, 0),
+        Exclusion("no variant in column arm", 2, 1, 2),
+        Exclusion("column page disagrees with the variant (--agree)", 2, 1, 2),
+        Exclusion("unit seen in several variants", 4, 2),
+        Exclusion("exact copy of another row of the same unit", 4, 0, 3),
+    )
+
+
 def test_too_many_groups_are_refused(
     written: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
