@@ -49,6 +49,7 @@ def write_tables(directory: Path, *, visitors: int, seed: int) -> None:
     """Writes `exposures.parquet` and `events.parquet`."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")
         connection.execute(_DICE.format(seed=seed))
         connection.execute(_VISITORS.format(seed=seed, visitors=visitors))
         for name, query in (("exposures", _EXPOSURES), ("events", _EVENTS.format(seed=seed))):

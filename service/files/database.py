@@ -23,6 +23,8 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
     ):
         # A time without a zone is one of UTC, wherever this machine stands.
         connection.execute("SET TimeZone = 'UTC'")
+        # DuckDB's own would stand between the lines of a report.
+        connection.execute("SET enable_progress_bar = false")
         yield connection
 
 
