@@ -73,7 +73,7 @@ year: test-programs  ## 5,000 customers for a year, on both databases: two books
 schedules: test-programs  ## 500 random schedules of faults for each way to pay, on both databases
 	@KASSA_SCHEDULES=500 $(PYTEST) -m slow --numprocesses=2 tests/service/payments/test_fault_schedules.py $(ARGS)
 
-bench: $(VENV)/.dev  ## side by side: assignments, bulk, definitions and checkout pages against their peers
+bench: $(VENV)/.dev  ## side by side: reports, assignments, bulk, definitions and checkout pages against their peers
 	@$(BIN)/python -m bench $(ARGS)
 
 peers: $(PEERS)/.made  ## gbstats, tea-tasting and spotify-confidence, for the tests and benchmarks beside them
