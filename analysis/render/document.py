@@ -40,7 +40,7 @@ _UNBOUNDED = "the numbers set no upper limit"
 _UNSET = "not set"
 _OVER = "every planned look is over"
 _NO_EXPOSURE = "no first exposure is known"
-_UNDEFINED = "it was made from a file or a frame, which has no definitions"
+_UNDEFINED = "it was not made from a store, whose definitions are known"
 
 
 def to_json(report: Report) -> dict[str, Json]:

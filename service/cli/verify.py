@@ -17,11 +17,6 @@ from service.cli.stores import store_at
 from service.recomputing import Difference, Verified, read_reported
 from service.recomputing import verify as recompute
 
-_LATE = (
-    "{metric} reads the ledger, which tells what stands and not since when: a refund or dispute "
-    "that was learnt later moves it"
-)
-
 
 @click.command(epilog="Example: kassa verify report.json --format json")
 @click.argument("report")
@@ -76,7 +71,7 @@ def _difference(found: Verified, each: Difference) -> dict[str, Any]:
         "metric": each.metric,
         **_field("reported", each.reported),
         **_field("recomputed", each.recomputed),
-        **({"note": _late(each)} if found.may_be_late(each) else {}),
+        **({} if (remark := found.remark(each)) is None else {"remark": remark}),
     }
 
 
@@ -84,10 +79,6 @@ def _field(name: str, value: Any) -> dict[str, Any]:
     if isinstance(value, Absent):
         return {name: None, f"{name}_reason": value.reason}
     return {name: value}
-
-
-def _late(each: Difference) -> str:
-    return _LATE.format(metric=each.metric)
 
 
 def _lines(report: str, found: Verified) -> Iterator[str]:
@@ -104,8 +95,9 @@ def _lines(report: str, found: Verified) -> Iterator[str]:
         yield each.path
         yield f"  reported    {_shown(each.reported)}"
         yield f"  recomputed  {_shown(each.recomputed)}"
-        if found.may_be_late(each):
-            yield f"  {_late(each)}"
+        remark = found.remark(each)
+        if remark is not None:
+            yield f"  {remark}"
     if compared.unreported:
         yield ""
         yield f"found now, with no field in the report: {', '.join(compared.unreported)}"

@@ -51,9 +51,21 @@ class Verified:
         """Whether every value is what it was."""
         return not self.compared.differences
 
-    def may_be_late(self, difference: Difference) -> bool:
-        """Whether what the ledger learnt since may be all there is to a difference."""
-        return difference.metric in self.late
+    def remark(self, difference: Difference) -> str | None:
+        """Why a value may have moved though nothing is wrong; None where it can't."""
+        if difference.metric in self.late:
+            return f"{difference.metric} {_LATE}"
+        return next((words for path, words in _MOVING if difference.path.startswith(path)), None)
+
+
+_LATE = (
+    "reads the ledger, which tells what stands and not since when: a refund or dispute that was "
+    "learnt later moves it"
+)
+_MOVING = (
+    ("$.journeys", f"payments and declines: this {_LATE}"),
+    ("$.checks.outcome_loss", "lost outcomes are as the last `kassa reconcile` found them"),
+)
 
 
 def verify(store: Store, in_force: Catalog, reported: Reported, *, now: datetime) -> Verified:

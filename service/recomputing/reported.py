@@ -114,8 +114,8 @@ def _checked(named: str, document: Any) -> Reported:
         raise InvalidReport(f"{named}: experiment must be a name")
     if "definitions" in document and not isinstance(definitions, str):
         raise InvalidReport(
-            f"{named}: was made from a file or a frame, which is not in the store; make it again "
-            "with `kassa analyze` or the Python API and compare"
+            f"{named}: was made from files or a frame, which are not in the store; make it again "
+            "from them and compare"
         )
     return Reported(document, experiment, _time(named, document.get("as_of")), definitions)
 
