@@ -145,7 +145,7 @@ def to_html(report: Report, *, rerun: str | None = None) -> str:
             plan=plan_since(report.plan),
             verdicts={metric.key: list(_verdicts(report, metric)) for metric in report.metrics},
             labels=report.labels,
-            rerun=rerun or _command(report),
+            rerun=rerun or command_of(report),
             shortened=shortened,
             Absent=Absent,
             data_block=DATA_BLOCK,
@@ -296,6 +296,7 @@ def _line(
     )
 
 
-def _command(report: Report) -> str:
+def command_of(report: Report) -> str:
+    """The command that makes a report of a store again."""
     name, as_of = shlex.quote(report.experiment), instant(report.as_of)
     return f"kassa report {name} --as-of {as_of} --format html"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from analysis.render import to_csv, to_html, to_json, to_markdown, to_text
+from analysis.render import to_csv, to_html, to_json, to_markdown, to_notebook, to_text
 from analysis.report import Report
 
 # Each is given the command that makes the report again.
@@ -18,6 +18,7 @@ RENDERINGS: dict[str, Callable[[Report, str], str]] = {
     "html": lambda report, command: to_html(report, rerun=command),
     "markdown": lambda report, _: to_markdown(report),
     "csv": lambda report, _: to_csv(report),
+    "notebook": lambda report, command: to_notebook(report, rerun=command),
 }
 
 

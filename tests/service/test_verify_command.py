@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,7 +79,7 @@ def made(path: Path, *words: str) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("form", ["json", "html"])
+@pytest.mark.parametrize("form", ["json", "html", "notebook"])
 def test_a_report_that_was_just_made_stands(store: Store, tmp_path: Path, form: str) -> None:
     report = made(tmp_path / "report", "--format", form)
     ran = kassa("verify", report)
@@ -103,6 +105,50 @@ def test_every_value_of_the_report_is_compared(store: Store, tmp_path: Path) -> 
 def _leaves(value: Any) -> int:
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return sum(map(_leaves, inner)) if isinstance(value, (dict, list)) else 1
+
+
+@pytest.fixture
+def on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command of this tree, to be called by its name."""
+    file = tmp_path / "bin" / "kassa"
+    file.parent.mkdir()
+    file.write_text(f'#!/bin/sh\nexec {sys.executable} -m service.cli "$@"\n')
+    file.chmod(0o755)
+    monkeypatch.setenv("PATH", str(file.parent), prepend=os.pathsep)
+    monkeypatch.setenv("PYTHONPATH", str(PROJECT))
+
+
+def _cells(path: str) -> list[str]:
+    cells = json.loads(Path(path).read_text("utf-8"))["cells"]
+    return ["".join(each["source"]) for each in cells if each["cell_type"] == "code"]
+
+
+@pytest.mark.usefixtures("store", "on_the_path")
+def test_a_notebook_verifies_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, object] = {}
+    for source in _cells(made(tmp_path / "report.ipynb", "--format", "notebook")):
+        exec(source, names)  # noqa: S102 - our own cells
+    assert "values stand\nmade again by the report's own definitions" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("on_the_path")
+def test_a_notebook_of_a_file_asks_the_file_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [f"u{n},{'ab'[n % 2]},{n % 3 // 2}" for n in range(60)]
+    file, output = tmp_path / "visits.csv", str(tmp_path / "report.ipynb")
+    file.write_text("\n".join(["unit,group,paid", *rows]))
+    words = ("--unit", "unit", "--variant", "group", "--control", "a", "--metric", "paid=paid")
+    kassa("analyze", "visits.csv", *words, "--format", "notebook", "--output", output)
+    *before, compare, _ = _cells(output)
+    names: dict[str, object] = {}
+    for source in (*before, compare):
+        exec(source, names)  # noqa: S102 - our own cells
+    assert "metrics stands" in capsys.readouterr().out
+    file.write_text("\n".join(["unit,group,paid", *rows[:-1]]))
+    exec(compare, names)  # noqa: S102 - the same
+    assert "metrics does not stand" in capsys.readouterr().out
 
 
 def test_the_report_that_was_stored_last_is_found_by_its_experiment(store: Store) -> None:
