@@ -127,6 +127,19 @@ def test_the_web_application_starts_without_statistics_or_stripe() -> None:
     assert json.loads(fresh.stdout) == []
 
 
+def test_the_overview_of_commands_loads_none_of_them() -> None:
+    loaded = f"[name for name in {(*HEAVY, 'pydantic', 'yaml', 'babel')} if name in sys.modules]"
+    code = (
+        "import atexit, json, sys; from service.cli import main;"
+        f"atexit.register(lambda: print(json.dumps({loaded}), file=sys.stderr)); main(['--help'])"
+    )
+    fresh = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "Commands:" in fresh.stdout
+    assert json.loads(fresh.stderr) == []
+
+
 def test_only_the_settings_read_the_environment() -> None:
     readers = {
         str(path.relative_to(ROOT))

@@ -13,10 +13,6 @@ from typing import Any
 import click
 from typing_extensions import override
 
-from analysis.errors import AnalysisError
-from experiments import ExperimentError
-from service.errors import ServiceError, Unavailable
-
 EXIT_USAGE, EXIT_UNAVAILABLE = 2, 3
 
 # Command, the module it lives in, and its line in the overview.
@@ -74,6 +70,11 @@ class _Commands(click.Group):
 
     @override
     def invoke(self, ctx: click.Context) -> Any:
+        # They come with the definitions and every language, which the overview has no use for.
+        from analysis.errors import AnalysisError  # noqa: PLC0415 - see above
+        from experiments import ExperimentError  # noqa: PLC0415 - see above
+        from service.errors import ServiceError, Unavailable  # noqa: PLC0415 - see above
+
         try:
             return super().invoke(ctx)
         except Unavailable as exc:
