@@ -153,7 +153,7 @@ def _compare(
     look: Look, metric: MetricPlan, arms: Mapping[str, Aggregates], variant: str
 ) -> Comparison:
     plan, control, treatment = look.plan, arms[look.plan.control], arms[variant]
-    contrast = INFERENCES[metric.kind].compare(control, treatment, alpha=plan.alpha)
+    contrast = metric.compare(control, treatment, alpha=plan.alpha)
     return Comparison(
         variant=variant,
         control=plan.control,
@@ -197,7 +197,7 @@ def _tolerance(
     if metric.margin is None:
         return None
     alpha = _alpha_of_each(look.plan, metric)
-    contrast = INFERENCES[metric.kind].compare(*arms, alpha=alpha)
+    contrast = metric.compare(*arms, alpha=alpha)
     tuned_at = _tuned_at(look.plan, variant) if look.progress.early else None
     running = None if tuned_at is None else Running(sum(arm.units for arm in arms), tuned_at)
     return tolerance(contrast, metric.margin, alpha=alpha, running=running)

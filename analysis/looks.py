@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from analysis.aggregates import Aggregates
 from analysis.distributions import normal_p, normal_z
-from analysis.inference import INFERENCES
 from analysis.inference.group_sequential import Design
 from analysis.observations import InterimLook
 from analysis.plan import MetricPlan, Plan
@@ -107,7 +106,7 @@ def _taken(
 ) -> _Taken | None:
     number, look = numbered
     arms = look.metrics[metric.key][plan.control], look.metrics[metric.key][variant]
-    contrast = INFERENCES[metric.kind].compare(*arms, alpha=plan.alpha)
+    contrast = metric.compare(*arms, alpha=plan.alpha)
     difference, p_value = contrast.absolute.estimate, contrast.p_value
     # Nothing is spent at a look whose test would not hold.
     if Label.TOO_FEW_UNITS in contrast.labels:
@@ -123,7 +122,7 @@ def _fractions(looks: Sequence[InterimLook], planned: int) -> tuple[float, ...]:
 
 
 def _read(metric: MetricPlan, taken: _Taken, fraction: float, bound: float) -> PlannedLook:
-    repeated = INFERENCES[metric.kind].compare(*taken.arms, alpha=normal_p(bound)).relative
+    repeated = metric.compare(*taken.arms, alpha=normal_p(bound)).relative
     return PlannedLook(
         number=taken.number,
         at=taken.look.at,

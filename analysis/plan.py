@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from analysis.aggregates import Aggregates
 from analysis.errors import InvalidPlan, UnknownInference, UnknownMetric
-from analysis.inference import INFERENCES
-from analysis.report import Margin, Role
+from analysis.inference import ADJUSTMENTS, INFERENCES, Comparing
+from analysis.inference.adjustment import Adjustment
+from analysis.report import Contrast, Margin, Role
 from experiments.definition import Experiment
 from experiments.metrics import Direction, Kind, Metric
 from experiments.plan import DecisionRule, Method, Scale, Spending
@@ -21,10 +23,13 @@ class MetricPlan:
         margin: The loss that would be too much. A guardrail that has one must be shown to stay
             within it before anything ships; a primary metric that has one ships when it is shown
             to. None: a guardrail must not be shown to get worse, a primary metric must get better.
+        adjustment: How a covariate is taken out of its values; its sums then hold the covariate
+            where a ratio's hold the base. None where there is none.
 
     Raises:
         UnknownInference: If no test is registered for the kind.
-        InvalidPlan: If the role is unknown or cannot have a margin, or the margin is not above 0.
+        InvalidPlan: If the role is unknown or cannot have a margin, the margin is not above 0, or
+            a ratio is to be adjusted.
     """
 
     key: str
@@ -33,6 +38,7 @@ class MetricPlan:
     role: Role
     name: str
     margin: Margin | None = None
+    adjustment: Adjustment | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "role", _role(self.key, self.role))
@@ -40,6 +46,15 @@ class MetricPlan:
             _refuse_margin(self.key, self.role, self.margin)
         if self.kind not in INFERENCES:
             raise UnknownInference(f"metric {self.key!r}: no test for kind {self.kind!r}")
+        if self.adjustment is not None and self.kind is Kind.RATIO:
+            raise InvalidPlan(f"metric {self.key!r}: a ratio cannot be adjusted by a covariate")
+
+    def compare(self, control: Aggregates, treatment: Aggregates, *, alpha: float) -> Contrast:
+        """Its test of two variants, at a two-sided level."""
+        test: Comparing = INFERENCES[self.kind].compare
+        if self.adjustment is not None:
+            test = ADJUSTMENTS[self.adjustment]
+        return test(control, treatment, alpha=alpha)
 
 
 @dataclass(frozen=True)

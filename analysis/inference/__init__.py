@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from analysis.aggregates import Aggregates
-from analysis.inference import bayesian, e_value, mean, proportion, ratio
+from analysis.inference import adjustment, bayesian, e_value, mean, proportion, ratio
+from analysis.inference.adjustment import Adjustment
 from analysis.report import Contrast, Harm, Number, Posterior
 from experiments.metrics import Direction, Kind
 
@@ -26,6 +27,21 @@ INFERENCES: Mapping[Kind, Inference] = {
     Kind.MEAN: mean,
     Kind.RATIO: ratio,
 }
+
+
+class Comparing(Protocol):
+    """A test of two variants, from their sums alone."""
+
+    def __call__(self, control: Aggregates, treatment: Aggregates, *, alpha: float) -> Contrast:
+        """Test, difference and lift of `treatment` against `control` at level `alpha`."""
+        ...
+
+
+ADJUSTMENTS: Mapping[Adjustment, Comparing] = {
+    Adjustment.LIN: adjustment.lin,
+    Adjustment.CUPED: adjustment.cuped,
+}
+"""Tests of proportions and means whose sums hold a covariate in place of a base."""
 
 
 class HarmWatch(Protocol):

@@ -11,6 +11,7 @@ The covariate must have been fixed before exposure, or what the variant did is t
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from analysis.aggregates import Aggregates, added
 from analysis.inference import mean
@@ -19,6 +20,13 @@ from analysis.report import Contrast
 CUPED, LIN = f"{mean.WELCH} after CUPED", "Lin's regression adjustment"
 # Below this share of the squares, spread is rounding error of the sums and not of the world.
 _NOISE = 1e-10
+
+
+class Adjustment(StrEnum):
+    """How a covariate is taken out of a value."""
+
+    LIN = "lin"
+    CUPED = "cuped"
 
 
 @dataclass(frozen=True, slots=True)

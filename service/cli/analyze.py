@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import click
 
 from analysis.analyze import analyze as judge
+from analysis.inference.adjustment import Adjustment
 from analysis.observations import Observations
 from analysis.report import PlanLock
 from analysis.wording import plural
@@ -79,8 +81,21 @@ def _share(text: str) -> tuple[str, float]:
     return name, number
 
 
+def _adjusted(metric: MetricColumn, text: str | None) -> MetricColumn:
+    """The same with its covariate, unless it is a ratio."""
+    if text is None or metric.kind is Kind.RATIO:
+        return metric
+    column, mark, method = text.rpartition(":")
+    if mark and method in set(Adjustment):
+        return replace(metric, covariate=column, adjustment=Adjustment(method))
+    return replace(metric, covariate=text)
+
+
 def _layout(options: dict[str, Any]) -> FileLayout:
-    metrics = tuple(_metric(text) for text in options["metrics"])
+    covariate = options["covariate"]
+    metrics = tuple(_adjusted(_metric(text), covariate) for text in options["metrics"])
+    if covariate is not None and all(metric.kind is Kind.RATIO for metric in metrics):
+        raise click.BadParameter("a ratio cannot be adjusted", param_hint="--covariate")
     if len({metric.name for metric in metrics}) < len(metrics):
         raise click.BadParameter("two metrics have one name", param_hint="--metric")
     shares = [_share(text) for text in options["shares"]]
@@ -176,6 +191,11 @@ Example: kassa analyze ab_data.csv --unit user_id --variant group
     multiple=True,
     metavar="COL",
     help=f"Count units apart by this column, at most {MOST_SEGMENTS} of them.",
+)
+@click.option(
+    "--covariate",
+    metavar="COL[:METHOD]",
+    help="What was known of a unit before; proportions and means are adjusted, by lin or cuped.",
 )
 @click.option(
     "--share", "shares", multiple=True, metavar="NAME=WEIGHT", help="Designed split; else equal."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from analysis.inference.adjustment import Adjustment
 from experiments.metrics import Kind
 from service.errors import Refused
 
@@ -20,12 +21,24 @@ class InvalidFile(Refused):
 
 @dataclass(frozen=True, slots=True)
 class MetricColumn:
-    """A metric and the column it is counted from; a ratio divides by `base`."""
+    """A metric and the column it is counted from; a ratio divides by `base`.
+
+    Attributes:
+        covariate: What was known of each unit before it was exposed, to be taken out of a
+            proportion or mean by `adjustment`; of several rows of a unit the least counts.
+    """
 
     name: str
     column: str
     kind: Kind = Kind.PROPORTION
     base: str | None = None
+    covariate: str | None = None
+    adjustment: Adjustment = Adjustment.LIN
+
+    @property
+    def second(self) -> str | None:
+        """The column of the second sums: a ratio's base, else the covariate."""
+        return self.base or self.covariate
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +85,7 @@ class FileLayout:
         yield from (("--unit", self.unit), ("--variant", self.variant))
         yield from (("--metric", metric.column) for metric in self.metrics)
         yield from (("--metric", metric.base) for metric in self.metrics if metric.base is not None)
+        yield from {("--covariate", m.covariate) for m in self.metrics if m.covariate is not None}
         yield from (("--where", column) for column, _ in self.where)
         yield from (("--agree", rule.column) for rule in self.agree)
         yield from (("--time", column) for column in (self.time,) if column is not None)

@@ -112,15 +112,15 @@ class _Parts:
 
     def measure(self, index: int, metric: MetricColumn) -> None:
         """The columns of one metric."""
-        binary = metric.kind is Kind.PROPORTION
-        merge = "max" if binary else "sum"
-        columns = dict(zip("vb", filter(None, (metric.column, metric.base)), strict=False))
+        merge = {"v": "max" if metric.kind is Kind.PROPORTION else "sum"}
+        merge["b"] = "min" if metric.covariate is not None else merge["v"]
+        columns = dict(_columns(metric))
         for name, column in columns.items():
-            kind = self.source.types[column]
+            kind, binary = self.source.types[column], _is_binary(metric, name)
             self.judged.append(f"{_number(column, kind, binary=binary)} AS {name}{index}")
             self.judged.append(f"{_is_said(column, kind)} AS {name}said{index}")
         whole = " AND ".join(["reason IS NULL", *(f"{name}said{index}" for name in columns)])
-        self.merged += [f"{merge}({n}{index}) FILTER ({whole}) AS {n}{index}" for n in columns]
+        self.merged += [f"{merge[n]}({n}{index}) FILTER ({whole}) AS {n}{index}" for n in columns]
         self.merged.append(f"count(*) FILTER (reason IS NULL AND NOT ({whole})) AS empty{index}")
         self.summed.extend(_metric_sums(index, has_base="b" in columns))
 
@@ -235,16 +235,27 @@ def _metric_sums(index: int, *, has_base: bool) -> Iterator[str]:
 
 def _metric_problems(layout: FileLayout, types: Mapping[str, str]) -> Iterator[Problem]:
     for index, metric in enumerate(layout.metrics):
-        binary = metric.kind is Kind.PROPORTION
-        rule = "a number"
-        if binary:
-            rule = "0 or 1, or true or false, for a proportion; say :mean for other numbers"
-        for name, column in zip("vb", (metric.column, metric.base), strict=True):
-            if column is None:
-                continue
+        for name, column in _columns(metric):
+            binary = _is_binary(metric, name)
+            rule = "a number"
+            if binary:
+                rule = "0 or 1, or true or false, for a proportion; say :mean for other numbers"
             number = _number(column, types[column], binary=binary)
             wrong = f"({_is_said(column, types[column])} AND {number} IS NULL)"
-            yield Problem(f"{name}bad{index}", f"--metric {metric.name}", column, rule, wrong)
+            of_metric = name == "v" or metric.covariate is None
+            option = f"--metric {metric.name}" if of_metric else "--covariate"
+            yield Problem(f"{name}bad{index}", option, column, rule, wrong)
+
+
+def _columns(metric: MetricColumn) -> Iterator[tuple[str, str]]:
+    """The columns of a metric, with the letter that their sums have."""
+    yield "v", metric.column
+    if metric.second is not None:
+        yield "b", metric.second
+
+
+def _is_binary(metric: MetricColumn, letter: str) -> bool:
+    return metric.kind is Kind.PROPORTION and letter == "v"
 
 
 def _time_problems(layout: FileLayout, types: Mapping[str, str]) -> Iterator[Problem]:

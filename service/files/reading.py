@@ -6,6 +6,7 @@ Rows never enter Python; what comes back is one line of sums for each variant, d
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from analysis.cells import Cell, by_day, by_segment, together
 from analysis.observations import Exclusion, Observations
 from analysis.plan import MetricPlan, Plan
 from analysis.report import Role
-from experiments.metrics import Direction, Kind
+from experiments.metrics import Direction
 from experiments.plan import Method
 from service.files.database import database, reading
 from service.files.layout import FileLayout, MetricColumn
@@ -166,7 +167,11 @@ def _plan(path: Path, layout: FileLayout, variants: tuple[str, ...]) -> Plan:
 
 def _metric_plan(index: int, metric: MetricColumn) -> MetricPlan:
     role = Role.SECONDARY if index else Role.PRIMARY
-    return MetricPlan(metric.name, metric.kind, Direction.INCREASE, role, metric.name)
+    plain = MetricPlan(metric.name, metric.kind, Direction.INCREASE, role, metric.name)
+    if metric.covariate is None:
+        return plain
+    name = f"{metric.name}, adjusted by {metric.covariate}"
+    return replace(plain, name=name, adjustment=metric.adjustment)
 
 
 def _observations(
@@ -203,7 +208,7 @@ def _cell(layout: FileLayout, row: Sums) -> Cell:
 
 
 def _aggregates(index: int, metric: MetricColumn, sums: Sums) -> Aggregates:
-    names = ("v", "vv", "b", "bb", "vb") if metric.kind is Kind.RATIO else ("v", "vv")
+    names = ("v", "vv", "b", "bb", "vb") if metric.second else ("v", "vv")
     return Aggregates(
         _whole(sums[f"n_{index}"]), *(_real(sums[f"{name}_{index}"]) for name in names)
     )

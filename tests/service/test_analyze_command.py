@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,7 @@ def test_every_format_goes_alone_to_stdout_and_notes_to_stderr(trapped: Path, fo
             "html": "<!doctype html>",
             "markdown": "# ",
             "csv": "exp",
+            "notebook": "{",
         }[form]
     )
     assert result.stdout.endswith("\n")
@@ -306,3 +308,43 @@ def test_segments_are_few_and_each_is_named_once(
     assert result.exit_code == 2
     assert "--segment" in result.stderr
     assert words in result.stderr
+
+
+def test_a_covariate_adjusts_what_is_no_ratio_and_is_named(tmp_path: Path) -> None:
+    chance = random.Random(4)
+    rows = ["user,arm,spent,tries,before"]
+    for number in range(4000):
+        before = chance.gauss(50, 10)
+        spent = before + chance.gauss(0, 3) + (1 if number % 2 else 0)
+        rows.append(f"{number},{'ba'[number % 2 == 0]},{spent:.3f},2,{before:.3f}")
+    path = tmp_path / "known.csv"
+    path.write_text("\n".join(rows) + "\n", "utf-8")
+    words = (path, "--unit", "user", "--variant", "arm", "--control", "a", "--format", "json",
+             "--metric", "spent=spent:mean", "--metric", "each=spent:ratio/tries")  # fmt: skip
+    plain, lin, cuped = (
+        json.loads(run(*words, *more, "--quiet").stdout)["metrics"]
+        for more in ((), ("--covariate", "before"), ("--covariate", "before:cuped"))
+    )
+    widths = [
+        found[0]["comparisons"][0]["absolute"]["ci_high"]
+        - found[0]["comparisons"][0]["absolute"]["ci_low"]
+        for found in (plain, lin, cuped)
+    ]
+    assert widths[1] == pytest.approx(0.287 * widths[0], rel=0.05)
+    assert widths[2] == pytest.approx(widths[1], rel=0.01)
+    assert lin[0]["name"] == "spent, adjusted by before"
+    assert lin[0]["comparisons"][0]["test"] == "Lin's regression adjustment"
+    for found, unadjusted in zip(lin, plain, strict=True):
+        for variant, numbers in unadjusted["variants"].items():
+            assert found["variants"][variant] == pytest.approx(numbers)
+    ratio = [found[1]["comparisons"][0]["absolute"] for found in (lin, plain)]
+    assert ratio[0] == pytest.approx(ratio[1])
+
+
+def test_a_covariate_of_ratios_alone_is_refused(trapped: Path) -> None:
+    only = ("--unit", "user_id", "--variant", "group", "--control", "control",
+            "--metric", "x=converted:ratio/user_id", "--covariate", "converted")  # fmt: skip
+    result = run(trapped, *only)
+    assert result.exit_code == 2
+    assert "--covariate" in result.stderr
+    assert "a ratio cannot be adjusted" in result.stderr

@@ -11,6 +11,7 @@ import pytest
 
 from analysis.aggregates import Aggregates
 from analysis.cells import OTHER, UNKNOWN
+from analysis.inference.adjustment import Adjustment
 from analysis.observations import Exclusion
 from analysis.report import Role
 from experiments.metrics import Kind
@@ -569,3 +570,38 @@ def test_an_error_does_not_repeat_the_row(written: Callable[..., Path]) -> None:
     with pytest.raises(InvalidFile) as caught:
         read_experiment([path], LAYOUT)
     assert "secret" not in str(caught.value)
+
+
+def test_a_covariate_is_what_was_known_of_a_unit_and_not_of_its_rows(
+    written: Callable[..., Path],
+) -> None:
+    known = "user,arm,spent,before\n1,a,5,2\n1,a,7,2\n2,b,1,4\n3,b,3,\n4,a,0,-1\n"
+    metric = MetricColumn("spent", "spent", Kind.MEAN, covariate="before")
+    plan, observations = read_experiment([written(known)], replace(LAYOUT, metrics=(metric,)))
+    assert observations.metrics["spent"] == {
+        "a": Aggregates(2, 12, 144, 1, 5, 24),
+        "b": Aggregates(1, 1, 1, 4, 16, 4),
+    }
+    assert plan.metrics[0].adjustment is Adjustment.LIN
+    assert plan.metrics[0].name == "spent, adjusted by before"
+    (left_out,) = observations.exclusions
+    assert (left_out.metric, left_out.units) == ("spent", 1)
+
+
+def test_a_covariate_of_a_proportion_may_be_any_number(written: Callable[..., Path]) -> None:
+    known = "user,arm,paid,before\n1,a,1,2.5\n2,b,true,4\n"
+    metric = replace(PAID[0], covariate="before")
+    _, observations = read_experiment([written(known)], replace(LAYOUT, metrics=(metric,)))
+    assert observations.metrics["paid"]["a"] == Aggregates(1, 1, 1, 2.5, 6.25, 2.5)
+
+
+def test_a_covariate_that_is_no_number_is_refused_by_its_option(
+    written: Callable[..., Path],
+) -> None:
+    path = written("user,arm,paid,before\n1,a,1,much\n2,b,1,4\n")
+    metric = replace(PAID[0], covariate="before")
+    with pytest.raises(InvalidFile, match=r"--covariate: column 'before' must hold a number"):
+        read_experiment([path], replace(LAYOUT, metrics=(metric,)))
+    gone = replace(PAID[0], covariate="past")
+    with pytest.raises(InvalidFile, match=r"--covariate: no column 'past'"):
+        read_experiment([path], replace(LAYOUT, metrics=(gone,)))
