@@ -14,7 +14,6 @@ from analysis.observations import Observations
 from analysis.report import (
     Absent,
     Comparison,
-    Label,
     LogRatio,
     MetricResult,
     Number,
@@ -23,7 +22,6 @@ from analysis.report import (
     Until,
     primary,
 )
-from analysis.srm import check_parts
 from experiments.plan import Method
 
 # A line through more points shows no more; each costs its roots.
@@ -43,7 +41,7 @@ def read_segments(look: Look, observations: Observations) -> tuple[Segmentation,
     """
     look = _without_looks(look)
     judged = [
-        (attribute, value, group, _judged(_warned(look, group), group, observations))
+        (attribute, value, group, _judged(look, group, observations))
         for attribute, values in _named(observations).items()
         for value, group in values.items()
     ]
@@ -74,12 +72,6 @@ def read_days(look: Look, observations: Observations) -> tuple[Until, ...]:
 def _without_looks(look: Look) -> Look:
     """Planned looks read the whole; a part has the intervals that hold at every look."""
     return replace(look, plan=replace(look.plan, method=Method.FIXED, looks=None))
-
-
-def _warned(look: Look, group: Group) -> Look:
-    broken = check_parts({"": group.units}, look.plan.shares).ok is False
-    new = broken and Label.SAMPLE_RATIO_MISMATCH not in look.labels
-    return replace(look, labels=[*look.labels, Label.SAMPLE_RATIO_MISMATCH]) if new else look
 
 
 def _judged(look: Look, group: Group, observations: Observations) -> tuple[MetricResult, ...]:

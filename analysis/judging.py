@@ -128,6 +128,7 @@ def _in_money(result: MetricResult, currencies: Sequence[str]) -> MetricResult:
                 relative=Estimate.absent(gap.reason),
                 p_value=gap,
                 adjusted_p_value=gap,
+                log_ratio=gap,
                 sequential=Sequential.absent(gap.reason),
                 planned=comparison.planned
                 and PlannedLooks.none(

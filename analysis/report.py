@@ -425,7 +425,10 @@ class Comparison:
         # What was decided at a look stays decided, whatever came since.
         gained = difference > 0 if self.planned is None else self.planned.gain
         gain = gained is (direction is Direction.INCREASE)
-        return Finding.BETTER if gain else Finding.WORSE
+        if not gain:
+            return Finding.WORSE
+        # An alarm that came after the look that gained is still one.
+        return (self._harmed if self.planned is not None else None) or Finding.BETTER
 
     @property
     def _harmed(self) -> Finding | None:

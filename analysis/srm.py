@@ -11,8 +11,9 @@ from analysis.report import Absent, Check, SampleRatio
 ALERT = 0.001
 # Prior concentration of the running test; 100 to 10,000 are usual.
 CONCENTRATION = 100.0
-# Cochran's rule (1954, doi.org/10.2307/3001616): below it the chi-square is no approximation.
-_LEAST_EXPECTED = 5.0
+# The usual 5 is for levels of 5 %: at 0.1 % over many parts of an uneven split the chi-square would
+# cry wolf in up to 1.2 % of the reports.
+_LEAST_EXPECTED = 50.0
 # A day without one of so many expected units happens once in 22,000.
 _EXPECTED_A_DAY = 10
 
@@ -71,7 +72,7 @@ def check_parts(parts: Mapping[str, Mapping[str, int]], shares: Mapping[str, flo
 
     Returns:
         The smallest of the chi-square's p-values times their number (Bonferroni), and the part it
-        is of; parts that expect under 5 units of a variant are not asked.
+        is of; parts that expect under 50 units of a variant are not asked.
     """
     least = _LEAST_EXPECTED / min(shares.values())
     found = {

@@ -50,7 +50,7 @@ def look_rows(looks: PlannedLooks) -> list[tuple[str, ...]]:
     ]
 
 
-SEGMENTS_HEAD = ("segment", "units", "lift", "interval", "adjusted p")
+SEGMENTS_HEAD = ("segment", "units", "lift", "interval", "adjusted p", "labels")
 EXPLORATORY = (
     "Not planned, so to be tried again before it is believed: p-values are adjusted over all "
     "segments (Benjamini & Hochberg), intervals are each of one segment alone."
@@ -72,6 +72,7 @@ def segment_rows(report: Report, by: Segmentation) -> list[tuple[str, ...]]:
                     signed_percent(reading.estimate),
                     interval(reading.ci_low, reading.ci_high),
                     p_value(reading.p_value),
+                    ", ".join(comparison.labels) or "-",
                 )
             )
     return found

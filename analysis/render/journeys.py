@@ -17,7 +17,7 @@ _NAMES = {
     Milestone.ATTEMPT: "tried to pay",
     Milestone.AUTHORIZED: "authorized",
     Milestone.PAID: "paid",
-    Milestone.KEPT: "kept: not refunded or disputed",
+    Milestone.KEPT: "kept: nothing refunded or disputed",
 }
 _DESCRIBES = (
     "It describes and proves nothing: whoever gets to a later part was chosen by the earlier ones."
@@ -70,7 +70,11 @@ def _path(report: Report, found: Journeys) -> Table:
         variant: whole_factor(steps(found.milestones, control=report.control, variant=variant))
         for variant in others
     }
-    total = ", ".join(f"{signed_percent(whole[v] - 1)} of {v}" for v in others if by_variant[v])
+    total = ", ".join(
+        f"{signed_percent(whole[v] - 1)} of {v}, up to {_NAMES[[*by_variant[v]][-1]]}"
+        for v in others
+        if by_variant[v]
+    )
     return Table(
         "path",
         "Where the lift comes from",
@@ -105,7 +109,7 @@ def _leaving(report: Report, found: Journeys) -> Table:
         "Where and why they leave",
         ("got as far as", "section", "last known", *report.units),
         tuple(rows),
-        "Units that have not paid inside their window, by the last that their page told, as a "
+        "Units that have not paid yet, by the last that their page told, as a "
         "share of the variant's exposed, by device. Pages tell it of recorded visitors alone. "
         + _DESCRIBES,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -38,7 +37,6 @@ _PROOF: Final[Mapping[Milestone, tuple[FunnelEvent, ...]]] = {
 }
 _RANKS: Final = {milestone: rank for rank, milestone in enumerate(Milestone)}
 _UNDONE: Final = (FunnelEvent.PAYMENT_REFUNDED, FunnelEvent.PAYMENT_DISPUTED)
-_EVER: Final = timedelta(days=36_500)
 # What a visitor did or met, and not how long it took.
 _TELLING: Final = (
     FrictionEvent.STEP_SHOWN,
@@ -46,7 +44,6 @@ _TELLING: Final = (
     FrictionEvent.FIELD_CORRECTED,
     FrictionEvent.ERROR_SHOWN,
     FrictionEvent.RAGE_CLICKED,
-    FunnelEvent.VALIDATION_FAILED,
     FunnelEvent.PAYMENT_DECLINED,
 )
 _NO_REASON: Final = "unknown"
@@ -108,7 +105,7 @@ def _milestones(look: Look, reached: Subquery) -> dict[Milestone, dict[str, int]
         }
         for milestone, least in _RANKS.items()
     }
-    undone = _undone(look, reached)
+    undone = _undone(look)
     found[Milestone.KEPT] = {
         key: count - undone.get(key, 0) for key, count in found[Milestone.PAID].items()
     }
@@ -120,19 +117,21 @@ def _rank(reached: Subquery) -> ColumnElement[int]:
     return func.coalesce(reached.c.rank, literal_column("0"))
 
 
-def _undone(look: Look, reached: Subquery) -> dict[str, int]:
-    """Units that paid, and got their money back or disputed it, however late."""
-    told = funnel_events(look.experiment.unit)
-    unit_id = look.seen.c.unit_id
+def _undone(look: Look) -> dict[str, int]:
+    """Units that got money back or disputed it of what they paid, however late and little."""
+    told, unit_id = funnel_events(look.experiment.unit), look.seen.c.unit_id
+    window, undone = look.experiment.analysis.conversion_window, events.alias()
+    paid = (
+        select(look.seen.c.variant, unit_id, events.c.checkout_id)
+        .select_from(look.following(told, window))
+        .where(*look.exposed, events.c.name == FunnelEvent.PAYMENT_SUCCEEDED.value)
+        .subquery()
+    )
     rows = look.connection.execute(
-        select(look.seen.c.variant, func.count(unit_id.distinct()))
-        .select_from(look.following(told, _EVER).join(reached, reached.c.unit_id == unit_id))
-        .where(
-            *look.exposed,
-            events.c.name.in_(list(_UNDONE)),
-            reached.c.rank >= _RANKS[Milestone.PAID],
-        )
-        .group_by(look.seen.c.variant)
+        select(paid.c.variant, func.count(paid.c.unit_id.distinct()))
+        .select_from(paid.join(undone, undone.c.checkout_id == paid.c.checkout_id))
+        .where(undone.c.name.in_(list(_UNDONE)), undone.c.received_at <= look.as_of)
+        .group_by(paid.c.variant)
     )
     return {row[0]: row[1] for row in rows}
 
@@ -158,7 +157,8 @@ def _leavings(look: Look, reached: Subquery) -> tuple[Leaving, ...]:
         variant, device = apart
         key = (ranked[rank], device, _said(name, detail), section or "")
         found[key][variant] = found[key].get(variant, 0) + count
-    return tuple(Leaving(*key, units) for key, units in found.items())
+    most_first = sorted(found.items(), key=lambda each: (-sum(each[1].values()), each[0]))
+    return tuple(Leaving(*key, dict(sorted(units.items()))) for key, units in most_first)
 
 
 def _last_told(look: Look) -> Subquery:
@@ -171,7 +171,12 @@ def _last_told(look: Look) -> Subquery:
 
     position = func.row_number().over(
         partition_by=look.seen.c.unit_id,
-        order_by=(events.c.occurred_at.desc(), events.c.event_id.desc()),
+        # A page's own clock may be wrong by hours; of what came together it still knows the order.
+        order_by=(
+            told.happened_at.desc(),
+            events.c.occurred_at.desc(),
+            events.c.event_id.desc(),
+        ),
     )
     return (
         select(
@@ -193,7 +198,6 @@ _WORDS: Final[Mapping[str, str]] = {
     FrictionEvent.FIELD_CORRECTED: "corrected the field",
     FrictionEvent.ERROR_SHOWN: "met the error",
     FrictionEvent.RAGE_CLICKED: "clicked in anger on",
-    FunnelEvent.VALIDATION_FAILED: "had something refused",
     FunnelEvent.PAYMENT_DECLINED: "was declined",
 }
 
@@ -202,13 +206,15 @@ def _said(name: str | None, detail: str | None) -> str:
     return "" if name is None else " ".join(filter(None, (_WORDS[name], detail)))
 
 
-# Of the experiment's orders; what renews a subscription is no attempt of a checkout.
+# Of the experiment's orders; what renews a subscription is no attempt of a checkout, and the
+# payment of its first invoice is the checkout's own.
 _ATTEMPTS: Final = """
   SELECT variant, COALESCE(method, 'unknown') AS method, COALESCE(brand, '') AS brand,
     COALESCE(decline_code, failure_code, '') AS reason, authorized, COUNT(*) AS attempts
   FROM payment_attempts
   WHERE experiment = :experiment AND counted = 1 AND attempted_at <= {at}
-    AND (subscription_id IS NULL OR attempt_number = 1)
+    AND payment_intent_id IN (
+      SELECT payment_intent_id FROM ledger_payments WHERE checkout_id IS NOT NULL)
   GROUP BY 1, 2, 3, 4, 5"""
 _AT: Final = {
     "sqlite": "datetime(:at, 'unixepoch')",
@@ -235,7 +241,9 @@ def _attempts(look: Look) -> tuple[tuple[Attempts, ...], dict[str, dict[str, int
     found = (Attempts(name, dict(counted[name]), dict(authorized[name])) for name in counted)
     return _most_first(found), {
         reason: dict(by)
-        for reason, by in sorted(declines.items(), key=lambda each: -sum(each[1].values()))
+        for reason, by in sorted(
+            declines.items(), key=lambda each: (-sum(each[1].values()), each[0])
+        )
     }
 
 

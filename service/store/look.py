@@ -94,7 +94,8 @@ class Look:
                 and_(
                     other.c.experiment == key,
                     other.c.unit_id == seen.unit_id,
-                    other.c.exposed_at <= self.as_of,
+                    # Whether a unit meets it later may be an outcome of this one.
+                    other.c.exposed_at <= seen.exposed_at,
                 ),
             )
             named[f"beside{index}"] = func.coalesce(other.c.variant, OUTSIDE)
@@ -107,7 +108,7 @@ class Look:
         return replace(self, seen=rows.subquery(), marks=tuple(named))
 
     def beside(self) -> list[str]:
-        """The other experiments that most of the units are in too, at most `MOST_BESIDE`."""
+        """The other experiments that most of the units were in before, at most `MOST_BESIDE`."""
         other = exposures.alias()
         shared = func.count()
         return list(
@@ -117,7 +118,7 @@ class Look:
                 .where(
                     *self.exposed,
                     other.c.experiment != self.experiment.key,
-                    other.c.exposed_at <= self.as_of,
+                    other.c.exposed_at <= self.seen.c.exposed_at,
                 )
                 .group_by(other.c.experiment)
                 .order_by(shared.desc(), other.c.experiment)

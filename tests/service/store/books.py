@@ -21,7 +21,16 @@ from experiments import (
 )
 from service.store.observations import read_observations
 from service.store.session import Store
-from service.store.tables import charges, checkouts, events, exposures, payments
+from service.store.tables import (
+    charges,
+    checkouts,
+    events,
+    exposures,
+    invoice_payments,
+    invoices,
+    payments,
+    subscriptions,
+)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -93,13 +102,40 @@ class Books:
             "currency": currency, "mismatch": False, "succeeded_at": at,
         }  # fmt: skip
         self.write(payments, **row | parts)
-        made: dict[str, Any] = {
-            "charge_id": f"ch_{number}", "payment_intent_id": number, "status": "succeeded",
-            "amount": amount, "amount_refunded": 0, "currency": currency, "disputed": False,
+        self.charge(f"ch_{number}", number, amount, at, **{"currency": currency} | charge)
+
+    def charge(
+        self, number: str, intent: str, amount: int = 1000, at: datetime = NOON, **parts: Any
+    ) -> None:
+        row: dict[str, Any] = {
+            "charge_id": number, "payment_intent_id": intent, "status": "succeeded",
+            "amount": amount, "amount_refunded": 0, "currency": "usd", "disputed": False,
             "charged_at": at, "amount_captured": amount, "network_token": False,
             "observed_at": at, "version": "",
         }  # fmt: skip
-        self.write(charges, **made | charge)
+        self.write(charges, **row | parts)
+
+    def renew(self, checkout: str, renewal: str) -> None:
+        """A subscription of a checkout, and a payment of an invoice that renews it."""
+        times: dict[str, Any] = {"created_at": NOON, "observed_at": NOON, "version": ""}
+        self.write(
+            subscriptions, subscription_id="sub_1", checkout_id=checkout, status="active",
+            currency="usd", amount=1000, quantity=1, cancel_at_period_end=False, **times,
+        )  # fmt: skip
+        self.write(
+            invoices, invoice_id="in_2", subscription_id="sub_1", status="paid", currency="usd",
+            total=1000, tax=0, amount_due=1000, amount_paid=1000, amount_remaining=0,
+            amount_overpaid=0, attempt_count=1, **times,
+        )  # fmt: skip
+        self.write(
+            payments, payment_intent_id=renewal, status="succeeded", proved="succeeded",
+            amount=1000, amount_received=1000, currency="usd", mismatch=False, succeeded_at=NOON,
+        )  # fmt: skip
+        self.write(
+            invoice_payments, invoice_payment_id="inpay_2", invoice_id="in_2",
+            payment_intent_id=renewal, amount_requested=1000, amount_paid=1000, currency="usd",
+            status="paid", **times,
+        )  # fmt: skip
 
     def happen(
         self, key: str, visitor: str, checkout: str | None, at: datetime = NOON + HOUR, **parts: Any

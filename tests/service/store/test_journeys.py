@@ -55,12 +55,15 @@ def test_a_charge_that_was_not_paid_in_full_is_authorized_alone(books: Books) ->
 @pytest.mark.parametrize("undone", ["payment_refunded", "payment_disputed"])
 def test_what_is_refunded_or_disputed_however_late_is_not_kept(books: Books, undone: str) -> None:
     books.expose("a")
-    tell(books, "a", "payment_succeeded")
-    tell(books, "a", undone, NOON + WINDOW + 5 * HOUR)
+    books.happen("paid", "a", "co_a")
+    books.happen("late", "a", "co_a", NOON + WINDOW + 5 * HOUR, name=undone)
+    books.expose("b")
+    books.happen("b-paid", "b", "co_b")
+    books.happen("b-earlier", "b", "co_earlier", NOON + 2 * HOUR, name=undone)
     found = green(read(books))
-    assert (found["paid"], found["kept"]) == (1, 0)
+    assert (found["paid"], found["kept"]) == (2, 1)
     before = green(read(books, NOON + WINDOW))
-    assert (before["paid"], before["kept"]) == (1, 1)
+    assert (before["paid"], before["kept"]) == (2, 2)
 
 
 def test_what_happens_after_the_window_leads_nowhere(books: Books) -> None:
@@ -141,3 +144,24 @@ def test_a_second_try_of_an_order_is_a_second_attempt(books: Books) -> None:
     )  # fmt: skip
     (found,) = read(books).attempts
     assert (found.counted, found.authorized) == ({"grey": 2}, {"grey": 1})
+
+
+def test_a_renewal_is_no_attempt_and_a_retry_of_the_first_invoice_is_one(books: Books) -> None:
+    attempt(books, 1, "grey")
+    card: dict[str, Any] = {"method": "card", "brand": "visa"}
+    order = intent("co_1", NOON + timedelta(minutes=1))
+    books.charge("ch_0", order, status="failed", decline_code="insufficient_funds", **card)
+    books.renew("co_1", "pi_renewal")
+    books.charge("ch_9", "pi_renewal", **card)
+    (found,) = read(books).attempts
+    assert (found.counted, found.authorized) == ({"grey": 2}, {"grey": 1})
+
+
+def test_a_pages_clock_that_is_fast_does_not_hide_a_decline(books: Books) -> None:
+    books.expose("a", device="phone")
+    fast = NOON + 3 * HOUR
+    books.happen("shown", "a", None, fast, name="step_shown", received_at=NOON + HOUR,
+                 properties={"step": "payment"})  # fmt: skip
+    books.happen("declined", "a", None, NOON + 2 * HOUR, name="payment_declined")
+    (found,) = read(books).leavings
+    assert found.last == "was declined"

@@ -288,16 +288,18 @@ def test_days_and_segments_are_counted_as_if_they_were_alone(store: Store) -> No
         assert dict(group.metrics) == expected.metrics, name
 
 
-def test_units_in_another_experiment_too_are_counted_by_their_variant_there(store: Store) -> None:
+def test_units_that_were_in_another_experiment_are_counted_by_their_variant_there(
+    store: Store,
+) -> None:
     seen = [
         Exposure(f"u{number}", ("grey", "green")[number % 2], NOON + number * SECOND)
         for number in range(12)
     ]
     others = [
-        Exposure(each.unit, ("round", "square")[number % 3 == 0], NOON + SECOND * 20, "shapes")
+        Exposure(each.unit, ("round", "square")[number % 3 == 0], each.at - SECOND, "shapes")
         for number, each in enumerate(seen[:8])
     ]
-    late = Exposure("u9", "round", LATER + SECOND, "shapes")
+    late = Exposure("u9", "round", NOON + 20 * SECOND, "shapes")
     stranger = Exposure("u99", "round", NOON, "shapes")
     _fill(store, [*seen, *others, late, stranger], [Happened("e", "u3", NOON + 30 * SECOND)])
     found = _read(store).beside
