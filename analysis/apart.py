@@ -33,24 +33,29 @@ def read_segments(look: Look, observations: Observations) -> tuple[Segmentation,
     """Every metric in every segment: what was not asked beforehand, so none of it decides.
 
     All p-values of a metric, over attributes, values and variants, are one family of Benjamini and
-    Hochberg's.
+    Hochberg's; those by other experiments are another.
 
     Args:
         look: By which plan, and how far along.
         observations: With their segments.
     """
     look = _without_looks(look)
+    others = {f"experiment {key}": by for key, by in observations.interacting.items()}
+    return (
+        *_segmented(look, observations, observations.apart),
+        *_segmented(look, observations, others),
+    )
+
+
+def _segmented(
+    look: Look, observations: Observations, parts: Mapping[str, Mapping[str, Group]]
+) -> Iterator[Segmentation]:
     judged = [
         (attribute, value, group, _judged(look, group, observations))
-        for attribute, values in _named(observations).items()
+        for attribute, values in parts.items()
         for value, group in values.items()
     ]
-    return tuple(_segmentations(look, _one_family(judged)))
-
-
-def _named(observations: Observations) -> dict[str, Mapping[str, Group]]:
-    others = {f"experiment {key}": by for key, by in observations.interacting.items()}
-    return {**observations.apart, **others}
+    return _segmentations(look, _one_family(judged))
 
 
 def read_days(look: Look, observations: Observations) -> tuple[Until, ...]:

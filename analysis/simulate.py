@@ -73,6 +73,7 @@ _LEAVING = (0.5, 0.22, 0.16, 0.12)
 # A bank's readiness differs between people, so that attempts of one are no independent facts.
 _APPROVAL = (4.25, 0.75)
 _MOST_DECLINES = 4
+_LAST_YEAR = 9000
 _SPREAD = 0.6
 _RETURNING = 0.1
 _VIEWS_OF_A_BOT = 40
@@ -114,6 +115,7 @@ class World:
         shares |= {f"lost of {variant}": share for variant, share in self.lost.items()}
         rules = (
             ("baseline: above 0 and below 1", 0 < self.baseline < 1),
+            ("lift, novelty: finite", math.isfinite(self.lift) and math.isfinite(self.novelty)),
             ("lift: above -1, also with novelty", min(self.lift, self.lift + self.novelty) > -1),
             ("novelty_half_life: above 0", self.novelty_half_life > timedelta(0)),
             ("refunds: from 0 to 1", 0 <= self.refunds <= 1),
@@ -153,6 +155,7 @@ class Simulation:
     world: World = field(default_factory=World)
 
     def __post_init__(self) -> None:
+        _refuse(rule for rule in ["start: before 9000"] if self.start.year >= _LAST_YEAR)
         experiment, end = self.experiment, self.start + timedelta(days=self.days, microseconds=-1)
         unknown = set(self.world.lost) - {variant.key for variant in experiment.variants}
         best = self.world.baseline * _readiest() * (1 + max(0.0, *self._lifts))

@@ -172,7 +172,7 @@ class Settings:
         """Variable by variable what is in force, secrets hidden."""
         stripe = self.stripe
         return {
-            "KASSA_DATABASE_URL": _without_password(self.database_url),
+            "KASSA_DATABASE_URL": without_password(self.database_url),
             "KASSA_DEFINITIONS": str(self.definitions),
             "KASSA_SECRET_KEY": f"*** ({len(self.secret_keys)} key(s))"
             if self.secret_keys
@@ -216,7 +216,8 @@ def environment_with_dotenv(directory: Path) -> dict[str, str]:
     return {k: v for k, v in dotenv.items() if v is not None} | dict(os.environ)
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """A database's address as it may be shown."""
     # Up to the last "@": a password may hold one that should have been escaped.
     hidden = re.sub(r"://([^:/@]*):.*@", r"://\1:***@", url)
     return re.sub(r"(password=)[^&]*", r"\1***", hidden)

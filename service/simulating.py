@@ -30,6 +30,12 @@ class HoldsOthers(Refused):
     title = "Not empty"
 
 
+class Unwritable(Refused):
+    """The directory does not take the files."""
+
+    title = "Not writable"
+
+
 class Sink(Protocol):
     """Where batches go."""
 
@@ -167,10 +173,14 @@ class DirectorySink:
     def put(self, batch: Batch) -> None:
         """Write the files of a batch."""
         seen = self._file("exposures", batch)
-        if not seen.exists():
-            self._write(self._file("events", batch), _EVENTS, batch.events, {})
-            experiment = {"experiment": self._simulation.experiment.key}
-            self._write(seen, _EXPOSURES, batch.exposures, experiment)
+        try:
+            if not seen.exists():
+                self._write(self._file("events", batch), _EVENTS, batch.events, {})
+                experiment = {"experiment": self._simulation.experiment.key}
+                self._write(seen, _EXPOSURES, batch.exposures, experiment)
+        except (OSError, duckdb.Error) as exc:
+            why = exc.strerror if isinstance(exc, OSError) else str(exc).splitlines()[0]
+            raise Unwritable(f"--out: {self._directory} can't be written: {why}") from exc
 
     def _is_ours(self, file: Path) -> bool:
         return file.name.startswith(f"{self._simulation.name}-")

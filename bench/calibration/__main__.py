@@ -24,13 +24,21 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if broken(found) else 0
 
 
+def _section(name: str) -> str:
+    if name not in SECTIONS:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(SECTIONS)}")
+    return name
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bench.calibration",
         description=__doc__,
         epilog='example: make calibrate ARGS="--runs 2000 --format json"',
     )
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=", ".join(SECTIONS))
+    parser.add_argument(
+        "sections", nargs="*", metavar="SECTION", type=_section, help=", ".join(SECTIONS)
+    )
     parser.add_argument("--runs", type=int, default=Effort.runs, help="of each setting")
     parser.add_argument("--seed", type=int, default=Effort.seed, help="decides every run")
     parser.add_argument("--format", choices=_RENDERINGS, default="text")

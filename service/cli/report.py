@@ -12,7 +12,7 @@ from analysis.report import PlanLock, Report
 from experiments import Catalog
 from service.cli.options import format_option, quiet_option, settings_in_force
 from service.cli.rendering import RENDERINGS, put
-from service.settings import Settings
+from service.settings import Settings, without_password
 
 _NO_PLAN = PlanLock.absent("no plan was locked: a directory of files holds none")
 
@@ -63,6 +63,7 @@ def report(
         again += ["--source", source]
     else:
         url = source or settings.database_url
+        again += [] if source is None else ["--source", without_password(source)]
         made = _of_store(url, catalog, experiment, as_of=as_of or now, now=now, keep=link)
     put(RENDERINGS[form](made, shlex.join(again)), output, quiet=quiet)
     if link:

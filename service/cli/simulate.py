@@ -44,7 +44,7 @@ _EXAMPLE = "Example: kassa simulate --out sqlite:///var/lab.db --visitors 20000 
     "--novelty-days",
     default=3.0,
     show_default=True,
-    type=click.FloatRange(0, min_open=True),
+    type=click.FloatRange(0, 3650, min_open=True),
     help="In which novelty halves.",
 )
 @click.option("--bots", default=0.0, type=_SHARE, help="Share that looks and never pays.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ def reading(what: str) -> Iterator[None]:
     """Turns what DuckDB and the file system say into a refusal of the files."""
     try:
         yield
-    except (duckdb.Error, OSError, EOFError, zlib.error, UnicodeDecodeError) as exc:
+    except (duckdb.Error, OSError, EOFError, zlib.error, csv.Error, UnicodeDecodeError) as exc:
         raise InvalidFile(f"{what}: cannot be read: {_first_sentence(exc)}") from exc
 
 

@@ -112,16 +112,31 @@ class _Parts:
 
     def measure(self, index: int, metric: MetricColumn) -> None:
         """The columns of one metric."""
-        merge = {"v": "max" if metric.kind is Kind.PROPORTION else "sum"}
-        merge["b"] = "min" if metric.covariate is not None else merge["v"]
+        merge = "max" if metric.kind is Kind.PROPORTION else "sum"
         columns = dict(_columns(metric))
         for name, column in columns.items():
             kind, binary = self.source.types[column], _is_binary(metric, name)
             self.judged.append(f"{_number(column, kind, binary=binary)} AS {name}{index}")
             self.judged.append(f"{_is_said(column, kind)} AS {name}said{index}")
         whole = " AND ".join(["reason IS NULL", *(f"{name}said{index}" for name in columns)])
-        self.merged += [f"{merge[n]}({n}{index}) FILTER ({whole}) AS {n}{index}" for n in columns]
-        self.merged.append(f"count(*) FILTER (reason IS NULL AND NOT ({whole})) AS empty{index}")
+        empty = f"count(*) FILTER (reason IS NULL AND NOT ({whole}))"
+        merged = {name: f"{merge}({name}{index}) FILTER ({whole})" for name in columns}
+        if metric.covariate is not None:
+            # It is of the unit: one row that says it is enough, and none leaves the unit out.
+            value, known = (
+                f"{how}({name}{index}) FILTER (reason IS NULL AND {name}said{index})"
+                for name, how in (("v", merge), ("b", "min"))
+            )
+            merged = {
+                "v": f"CASE WHEN {known} IS NOT NULL THEN {value} END",
+                "b": f"CASE WHEN {value} IS NOT NULL THEN {known} END",
+            }
+            empty = (
+                f"count(*) FILTER (reason IS NULL) - CASE WHEN {known} IS NULL THEN 0 "
+                f"ELSE count(*) FILTER (reason IS NULL AND vsaid{index}) END"
+            )
+        self.merged += [f"{sql} AS {name}{index}" for name, sql in merged.items()]
+        self.merged.append(f"{empty} AS empty{index}")
         self.summed.extend(_metric_sums(index, has_base="b" in columns))
 
     @property

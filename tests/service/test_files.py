@@ -575,7 +575,7 @@ def test_an_error_does_not_repeat_the_row(written: Callable[..., Path]) -> None:
 def test_a_covariate_is_what_was_known_of_a_unit_and_not_of_its_rows(
     written: Callable[..., Path],
 ) -> None:
-    known = "user,arm,spent,before\n1,a,5,2\n1,a,7,2\n2,b,1,4\n3,b,3,\n4,a,0,-1\n"
+    known = "user,arm,spent,before\n1,a,5,2\n1,a,7,\n2,b,1,4\n3,b,3,\n4,a,0,-1\n5,a,,9\n"
     metric = MetricColumn("spent", "spent", Kind.MEAN, covariate="before")
     plan, observations = read_experiment([written(known)], replace(LAYOUT, metrics=(metric,)))
     assert observations.metrics["spent"] == {
@@ -585,7 +585,7 @@ def test_a_covariate_is_what_was_known_of_a_unit_and_not_of_its_rows(
     assert plan.metrics[0].adjustment is Adjustment.LIN
     assert plan.metrics[0].name == "spent, adjusted by before"
     (left_out,) = observations.exclusions
-    assert (left_out.metric, left_out.units) == ("spent", 1)
+    assert (left_out.metric, left_out.units, left_out.rows) == ("spent", 2, 2)
 
 
 def test_a_covariate_of_a_proportion_may_be_any_number(written: Callable[..., Path]) -> None:

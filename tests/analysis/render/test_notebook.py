@@ -103,7 +103,7 @@ def test_the_command_of_a_notebook_never_writes_over_it(dated: Report) -> None:
     text = to_notebook(replace(dated, definitions=None), rerun=shlex.join(words))
     code = [source for kind, source in cells_of(text) if kind == "code"]
     (command,) = [line for line in code[3].splitlines() if line.startswith("command = ")]
-    assert command == 'command = ["kassa", "analyze", "a b.csv", "--unit", "u"]'
+    assert command == "command = ['kassa', 'analyze', 'a b.csv', '--unit', 'u']"
     assert "--output" not in "".join(code)
 
 
