@@ -28,7 +28,8 @@ def test_a_mutant_that_no_test_notices_survives_and_one_that_is_gone_is_told(
 ) -> None:
     copy_into(tmp_path)
     tests = ("test_multiplicity.py",)
-    same = Mutant("nothing changed", "multiplicity.py", "largest = max(", "largest = max( ", tests)
+    formula = "adjusted[index] = min(1.0, largest)"
+    same = Mutant("nothing changed", "multiplicity.py", formula, f"{formula}  ", tests)
     assert outcome(tmp_path, same) == "SURVIVED"
     gone = Mutant("no such text", "multiplicity.py", "no such text", "", tests)
     assert outcome(tmp_path, gone).startswith("GONE: its formula stands 0 times")
