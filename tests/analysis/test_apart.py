@@ -20,6 +20,7 @@ from analysis.observations import Observations
 from analysis.plan import MetricPlan, Plan
 from analysis.render import to_csv, to_html, to_json, to_markdown, to_text
 from analysis.report import Absent, Action, Label, Report
+from experiments.metrics import Kind
 from experiments.plan import Method
 from tests.analysis.conftest import NOON
 
@@ -155,6 +156,36 @@ def test_one_lift_of_two_segments_is_a_z_test_of_their_log_ratios(
     variance = 1 / 300 - 1 / 1000 + 1 / 340 - 1 / 1000 + 1 / 200 - 1 / 800 + 1 / 190 - 1 / 800
     z = logs / math.sqrt(variance)
     assert found == pytest.approx(math.erfc(abs(z) / math.sqrt(2)), rel=1e-9)
+
+
+def test_amounts_in_several_currencies_have_no_lift_to_compare(
+    make_plan: Callable[..., Plan], conversion: MetricPlan
+) -> None:
+    seen = observed(drawn({"phone": 0.4, "desktop": -0.2}))
+    plan = make_plan(metrics=(replace(conversion, kind=Kind.MEAN),))
+    one, two = (
+        analyze(
+            plan,
+            replace(seen, currencies={"paid_conversion": currencies}),
+            as_of=NOON,
+            generated_at=NOON,
+        )
+        .segments[0]
+        .one_lift["one_page"]
+        for currencies in (("eur",), ("eur", "usd"))
+    )
+    assert not isinstance(one, Absent)
+    assert isinstance(two, Absent)
+
+
+def test_a_segment_carries_its_labels_wherever_it_is_shown(judged: Callable[..., Report]) -> None:
+    counts = dict(drawn({"phone": 0.2, "desktop": 0.2}))
+    counts |= {(variant, 0, "tablet"): (60, 4) for variant in VARIANTS}
+    report = judged(counts, planned_units=None)
+    for render in (to_text, to_markdown, to_html):
+        rows = [row for row in render(report).split("<tr>") if "device tablet" in row]
+        line = next(line for row in rows for line in row.splitlines() if "device tablet" in line)
+        assert "too few conversions" in (rows[-1] if render is to_html else line)
 
 
 def test_one_lift_is_denied_at_the_nominal_rate(judged: Callable[..., Report]) -> None:
