@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from analysis.render import to_csv, to_html, to_json, to_markdown, to_text
-from analysis.report import Action, Finding, Margin, Report, Verdict
+from analysis.report import Action, Finding, Harm, Margin, PlannedLooks, Report, Verdict
+from experiments.metrics import Direction
 from experiments.plan import Method, Scale
 
 Counts = dict[str, tuple[int, int]]
@@ -96,3 +98,14 @@ def test_every_rendering_tells_of_harm(
     assert json == {"e_value": pytest.approx(2996.998, rel=1e-6), "alarm_at": 40, "shown": True}
     [row] = csv.DictReader(io.StringIO(to_csv(report)))
     assert row["harm_alarm_at"] == "40.0"
+
+
+def test_an_alarm_after_a_look_that_gained_is_still_one(
+    make_report: Callable[..., Report],
+) -> None:
+    report = make_report({"two_page": (9_000, 900), "one_page": (9_000, 950)})
+    (comparison,) = report.primary.comparisons
+    gained = PlannedLooks((), 5, 3, None, 0.05, 0.01, 0.1, 0.001, 0.001, gain=True)
+    for e_value, expected in ((1.0, Finding.BETTER), (41.0, Finding.WORSE)):
+        read = replace(comparison, planned=gained, harm=Harm(e_value, 40.0))
+        assert read.finding(Direction.INCREASE, report.progress) is expected
